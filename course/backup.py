@@ -1,0 +1,59 @@
+"""Keeping a student's work: atomic writes, and a copy before anything is replaced."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from course.errors import CourseError
+from course.paths import Project
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write ``text`` so that ``path`` holds the old text or the new one and nothing between.
+
+    Raises:
+        CourseError: the folder is read-only or the disk is full; ``path`` is unchanged.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(draft, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if path.exists():
+            shutil.copymode(path, draft)
+        os.replace(draft, path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise CourseError(
+            f"{path} cannot be written ({error.strerror}); nothing was changed. "
+            "Make the folder writable or free some space, then run the command again."
+        ) from error
+
+
+def backup(project: Project, files: Iterable[Path], reason: str) -> Path:
+    """Copy ``files`` into a new folder under ``.tinymlx/backups/`` and return that folder."""
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    base = project.state / "backups"
+    try:
+        for attempt in range(1000):
+            folder = base / (f"{stamp}_{reason}" + (f"_{attempt}" if attempt else ""))
+            try:
+                folder.mkdir(parents=True)
+                break
+            except FileExistsError:
+                continue
+        for file in files:
+            target = folder / project.relative(file).lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(file, target)
+    except OSError as error:
+        raise CourseError(
+            f"No backup could be written under {base} ({error.strerror}), so nothing was changed."
+        ) from error
+    return folder

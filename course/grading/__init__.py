@@ -1,0 +1,1 @@
+"""Grading: probes run the student's code, references answer, judges compare."""

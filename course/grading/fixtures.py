@@ -1,0 +1,183 @@
+"""What a test uses: ``check``, ``probe`` and ``draw``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from course.grading.compare import Rules, first_mismatch
+from course.grading.probing import ChangedInput, describe
+from course.grading.report import Failure, ToDo, raised
+from course.grading.runners import ProbeFailed, WorkerFailed
+from course.grading.session import Call, Grading
+from course.grading.values import Plain, WrongValue, plain
+from course.overlay import Choice
+from course.registry import Exercise
+from course.syntax import STARTER
+
+ORDER = ("float16", "bfloat16", "float32", "float64")
+
+
+class Bench:
+    """One test's view of the run: its exercise, its implementation, the probes it has run."""
+
+    def __init__(self, grading: Grading, exercise: Exercise, choice: Choice) -> None:
+        self.grading, self.exercise, self.choice = grading, exercise, choice
+        self.calls: list[Call] = []
+        self.rules = Rules(backend="cpu")
+
+    def probe(self, name: str, /, **inputs: Any) -> Plain:
+        """Run a probe; the student's own exceptions pass through in the default mode."""
+        call = Call(name, {key: plain(value, key) for key, value in inputs.items()})
+        self.calls.append(call)
+        isolated = self.grading.settings.isolated
+        try:
+            call.result = self.grading.run(self.exercise, call, self.choice, isolated)
+        except ChangedInput as changed:
+            raise self.failure(f"your code changed its input {changed}", kind="wrong") from None
+        except WrongValue as error:
+            raise self.failure(f"{error}", kind="wrong") from None
+        except WorkerFailed as error:
+            raise self.failure(f"no result from the worker: {error}", kind="worker") from None
+        except ProbeFailed as error:
+            description = error.description
+            call.error = [description["classes"][0], description["message"]]
+            raise
+        except Exception as error:
+            call.error = [type(error).__name__, str(error)]
+            raise
+        return call.result
+
+    def failure(self, headline: str, *details: str, kind: str) -> Failure:
+        graded = self.grading.graded(self.exercise)
+        return Failure(self.exercise, headline, list(details), kind, graded=graded)
+
+    def explain(self, error: BaseException) -> Failure | ToDo | None:
+        """What a test's exception means for the student; ``None`` for the judge's own assertions."""
+        if isinstance(error, (Failure, ToDo)):
+            found: Failure | ToDo | None = error
+        elif isinstance(error, ProbeFailed):
+            found = self._raised(error.description)
+        elif (self.calls and self.calls[-1].error is not None) or isinstance(error, (SystemExit, NotImplementedError, RecursionError)):
+            found = self._raised(describe(error))
+        else:
+            return None
+        if isinstance(found, Failure):
+            self.diagnose(found)
+        return found
+
+    def diagnose(self, failure: Failure) -> None:
+        if failure.kind not in ("wrong", "raised") or failure.likely:
+            return
+        match = self.grading.diagnose(self.exercise, self.calls, self.rules)
+        if match is not None:
+            failure.likely = match.sentence
+            failure.read = f"{self.exercise.lesson}#{match.read}"
+
+    def _raised(self, description: dict[str, Plain]) -> Failure | ToDo:
+        starter = STARTER.match(description["message"])
+        if "NotImplementedError" in description["classes"] and starter:
+            if starter[1] == self.exercise.id:
+                return ToDo(description["message"])
+            return self.failure(
+                f"needs exercise {starter[1]} ({starter[2]}), which is still a starter",
+                "Write it first, or leave out --no-fill.",
+                kind="needs",
+            )
+        failure = raised(self.exercise, self.grading.project, description)
+        failure.graded = self.grading.graded(self.exercise)
+        return failure
+
+
+class Check:
+    """The ``check`` fixture: probe and reference on the same inputs, compared entry by entry."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+
+    def __call__(
+        self,
+        name: str,
+        /,
+        *,
+        terms: int = 1,
+        scale: float | None = None,
+        reference: str | None = None,
+        **inputs: Any,
+    ) -> Plain:
+        """Run probe ``name`` and reference ``reference or name`` and compare all they return.
+
+        Args:
+            name: the probe.
+            terms: length of the longest sum behind one number of the result.
+            scale: the magnitude that rounding is relative to, instead of ``max(1, max|expected|)``.
+            reference: the reference's name where it differs from the probe's.
+            inputs: NumPy arrays and plain data for both.
+
+        Returns:
+            The probe's result, for further judgement.
+        """
+        bench = self.bench
+        dtype, backend = float_dtype(inputs), bench.grading.backend
+        bench.rules = Rules(dtype, terms, scale, backend if dtype != "float64" else "cpu")
+        result = bench.probe(name, **inputs)
+        given = bench.calls[-1].inputs
+        expected = bench.grading.expected(bench.exercise, reference or name, given)
+        mismatch = first_mismatch(result, expected, bench.rules)
+        if mismatch is not None:
+            raise bench.failure(mismatch.headline, mismatch.detail, kind="wrong")
+        return result
+
+    def raises(self, name: str, error: str, /, match: str = "", **inputs: Any) -> None:
+        """The probe must raise ``error`` (or a subclass) with ``match`` in its message."""
+        bench = self.bench
+        try:
+            bench.probe(name, **inputs)
+        except ProbeFailed as failed:
+            description = failed.description
+        except Failure:
+            raise
+        except Exception as raised_here:  # any class: what is compared is its name
+            description = describe(raised_here)
+        else:
+            raise bench.failure(f"it should raise {error} here, and returned", kind="wrong")
+        starter = STARTER.match(description["message"])
+        if "NotImplementedError" in description["classes"] and starter:
+            raise ProbeFailed(description)
+        if error not in description["classes"]:
+            kind = description["classes"][0]
+            raise bench.failure(
+                f"it should raise {error} here, and raised {kind}",
+                description["message"].splitlines()[0] if description["message"] else "",
+                kind="wrong",
+            )
+        if match and match.lower() not in description["message"].lower():
+            raise bench.failure(
+                f"the message of its {error} should mention {match!r}",
+                f"it says: {description['message']!r}",
+                kind="wrong",
+            )
+
+
+def float_dtype(inputs: dict[str, Any]) -> str:
+    """The floating dtype that results are expected in: the inputs', by MLX's promotion."""
+    found: set[str] = set()
+
+    def visit(value: Any) -> None:
+        if isinstance(value, np.ndarray):
+            name = {"complex64": "float32", "complex128": "float64"}.get(
+                value.dtype.name, value.dtype.name
+            )
+            if name in ORDER:
+                found.add(name)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                visit(item)
+        elif isinstance(value, dict):
+            visit(list(value.values()))
+
+    visit(inputs)
+    if not found or found == {"float16", "bfloat16"}:
+        return "float32"
+    return max(found, key=ORDER.index)

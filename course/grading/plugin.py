@@ -1,0 +1,299 @@
+"""The pytest plugin: options, fixtures, outcomes and the table of exercises.
+
+Outcomes of a graded test are passed, failed and to do. An exercise counts only if every one of its
+expected tests ran and passed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("MLX_ENABLE_TF32", "0")
+
+from course import blas
+from course.errors import CourseError
+from course.grading import proofs, table
+from course.grading.draw import Draw
+from course.grading.fixtures import Bench, Check
+from course.grading.report import Failure, ToDo
+from course.grading.runners import Limits
+from course.grading.session import Grading, Settings
+from course.paths import find_project
+from course.registry import load_registry
+
+DEFAULT_SEED = 20260101
+KEY: pytest.StashKey[Grading] = pytest.StashKey()
+BENCH: pytest.StashKey[Bench] = pytest.StashKey()
+EXPECTED: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("tinymlx", "the course's exercises")
+    group.addoption("--exercise", action="append", default=[], help="grade only this id (4.3)")
+    group.addoption("--chapter", action="append", default=[], help="grade only this chapter (4)")
+    group.addoption("--impl", default=".", help="folder with a tinymlx package, or 'solutions'")
+    group.addoption("--no-fill", action="store_true", help="do not fill starters with solutions")
+    group.addoption("--isolated", action="store_true", help="run every probe in its own process")
+    group.addoption("--seed", default=str(DEFAULT_SEED), help="a number, or 'random'")
+    group.addoption("--prove", choices=proofs.KINDS, help="prove the graders (for authors)")
+    group.addoption("--limit", type=float, default=20.0, help="seconds for one isolated probe")
+    group.addoption("--verdicts", help="write all outcomes to this JSON file")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "exercise(*ids): the exercises that a test judges")
+    blas.load()
+    try:
+        _start(config)
+    except CourseError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _start(config: pytest.Config) -> None:
+    project = find_project()
+    registry = load_registry(project)
+    for wanted in config.getoption("exercise"):
+        registry[wanted]
+    for wanted in config.getoption("chapter"):
+        registry.select(wanted)
+    named = config.getoption("impl")
+    folder = project.solutions if named == "solutions" else Path(named)
+    if named == ".":
+        folder = project.root
+    if config.getoption("prove"):
+        folder = project.solutions
+    seed = config.getoption("seed")
+    if seed == "random":
+        seed = str(int.from_bytes(os.urandom(4), "little"))
+    if not seed.isdigit():
+        raise CourseError(f"--seed takes a number or 'random', not {seed!r}.")
+    settings = Settings(
+        folder.resolve(),
+        fill=not config.getoption("no_fill"),
+        isolated=config.getoption("isolated"),
+        seed=int(seed),
+        limits=Limits(seconds=config.getoption("limit")),
+    )
+    config.stash[KEY] = Grading(project, registry, settings)
+    config.stash[EXPECTED] = {}
+    _narrow(config)
+
+
+def _narrow(config: pytest.Config) -> None:
+    """``--exercise 4.3`` without paths collects chapter 4's tests only."""
+    wanted = [*config.getoption("chapter"), *config.getoption("exercise")]
+    if not wanted or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    grading = config.stash[KEY]
+    chapters = dict.fromkeys(int(name.partition(".")[0]) for name in wanted)
+    folders = [grading.registry.chapter(number).folder for number in chapters]
+    config.args = [str(grading.project.tests / folder) for folder in folders]
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    grading = config.stash[KEY]
+    settings = grading.settings
+    folder = grading.project.relative(settings.folder / "tinymlx")
+    mode = "isolated" if settings.isolated else "in this process"
+    fill = "starters filled" if settings.fill else "no fill"
+    return f"tinymlx: {folder}, {fill}, {mode}, seed {settings.seed}"
+
+
+def exercises_of(item: pytest.Item) -> list[str]:
+    mark = item.get_closest_marker("exercise")
+    return list(mark.args) if mark else []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note every expected test before anything deselects, then keep what was asked for."""
+    grading = config.stash[KEY]
+    expected = config.stash[EXPECTED]
+    for item in items:
+        for number in exercises_of(item):
+            if number not in grading.registry.by_id:
+                raise pytest.UsageError(f"{item.nodeid}: there is no exercise {number!r}.")
+            expected.setdefault(number, []).append(item.nodeid)
+    wanted = set(config.getoption("exercise"))
+    wanted |= {
+        e.id
+        for c in config.getoption("chapter")
+        for e in grading.registry.chapter(int(c)).exercises
+    }
+    if wanted or config.getoption("prove"):
+        chosen = [
+            i for i in items if exercises_of(i) and (wanted & {*exercises_of(i)} or not wanted)
+        ]
+        config.hook.pytest_deselected(items=[i for i in items if i not in chosen])
+        items[:] = chosen
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    mark = metafunc.definition.get_closest_marker("exercise")
+    kind = metafunc.config.getoption("prove")
+    if mark and kind:
+        cases = proofs.cases(metafunc.config.stash[KEY], kind, mark.args[0])
+        metafunc.fixturenames.append("_proof")
+        metafunc.parametrize("_proof", cases, ids=[case.name for case in cases], indirect=True)
+
+
+@pytest.fixture
+def _proof(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Answer what needs no run: the starter, a file that does not parse, a closed name."""
+    numbers = exercises_of(item)
+    if not numbers:
+        return
+    grading = item.config.stash[KEY]
+    exercise = grading.registry[numbers[0]]
+    case = _case(item)
+    choice = case.choice if case else grading.choice
+    bench = item.stash[BENCH] = Bench(grading, exercise, choice)
+    inspection = grading.inspection(exercise)
+    if inspection.state == "starter":
+        raise ToDo(f"{exercise.id} is still a starter")
+    if inspection.state == "broken":
+        raise bench.failure(inspection.problem, kind="static")
+    sentences = grading.policy(exercise)
+    if sentences:
+        raise bench.failure(sentences[0], *sentences[1:4], kind="policy")
+
+
+def _case(item: pytest.Item) -> proofs.Case | None:
+    spec = getattr(item, "callspec", None)
+    return spec.params.get("_proof") if spec else None
+
+
+@pytest.fixture
+def bench_(request: pytest.FixtureRequest) -> Bench:
+    if BENCH not in request.node.stash:
+        raise pytest.UsageError(f'{request.node.nodeid} needs a mark @exercise("4.3").')
+    return request.node.stash[BENCH]
+
+
+@pytest.fixture
+def check(bench_: Bench) -> Check:
+    """Run a probe and its reference on the same inputs and compare everything."""
+    return Check(bench_)
+
+
+@pytest.fixture
+def probe(bench_: Bench) -> Any:
+    """Run a probe and get its plain result."""
+    return bench_.probe
+
+
+@pytest.fixture
+def draw(request: pytest.FixtureRequest) -> Draw:
+    """Random inputs that follow from the run's seed and the test's name."""
+    name = request.node.nodeid
+    case = _case(request.node)
+    if case is not None:  # the same inputs as in a plain run
+        name = request.node.nodeid.replace(f"[{case.name}]", "").replace(f"-{case.name}]", "]")
+        name = name.replace(f"[{case.name}-", "[")
+    return Draw(request.config.stash[KEY].settings.seed, name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report: pytest.TestReport = yield  # type: ignore[misc]
+    numbers = exercises_of(item)
+    if not numbers:
+        return report  # type: ignore[return-value]
+    report.user_properties.append(("exercises", numbers))
+    bench = item.stash.get(BENCH, None)
+    if call.excinfo is not None and bench is not None:
+        _judge(item, report, call.excinfo.value, bench)
+    case = _case(item)
+    if case is not None and (call.when == "call" or report.outcome != "passed"):
+        proofs.judge(report, case, bench)
+    return report  # type: ignore[return-value]
+
+
+def _judge(
+    item: pytest.Item, report: pytest.TestReport, error: BaseException, bench: Bench
+) -> None:
+    explained = bench.explain(error)
+    if isinstance(explained, ToDo):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), 0, f"to do: {explained}")
+        report.user_properties.append(("todo", str(explained)))
+        return
+    if explained is None and isinstance(error, AssertionError):
+        explained = _assertion(item, error, bench)
+        bench.diagnose(explained)
+    if explained is not None:
+        report.outcome = "failed"
+        report.longrepr = str(explained)
+        report.user_properties.append(("failure", _plain_failure(explained)))
+
+
+def _assertion(item: pytest.Item, error: AssertionError, bench: Bench) -> Failure:
+    """A judge's own assertion: its message, or the test's one-line description."""
+    function = getattr(item, "function", None)
+    purpose = ((getattr(function, "__doc__", "") or "").strip().splitlines() or [item.name])[0]
+    first, *rest = str(error).strip().splitlines() or [""]
+    details = [line for line in (first, *rest) if line.strip()][:12]
+    return bench.failure(f"not so: {purpose}", *details, kind="wrong")
+
+
+def _plain_failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "headline": failure.headline,
+        "kind": failure.kind,
+        "likely": failure.likely,
+        "lines": failure.lines(),
+    }
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> Any:
+    if any(name == "todo" for name, _ in report.user_properties):
+        return "to do", "t", ("TO DO", {"cyan": True})
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:  # a worker of pytest-xdist tells the controller what it expected
+        output["expected"] = session.config.stash[EXPECTED]
+    elif session.config.getoption("prove"):
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None and proofs.unproved(reporter, session.config.stash[KEY]):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    expected = node.config.stash[EXPECTED]
+    for number, ids in (getattr(node, "workeroutput", None) or {}).get("expected", {}).items():
+        expected[number] = sorted({*expected.get(number, []), *ids})
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if KEY not in config.stash:
+        return
+    grading = config.stash[KEY]
+    if config.getoption("prove"):
+        proofs.summary(terminalreporter, grading)
+        return
+    verdicts = table.collect(terminalreporter, grading, config.stash[EXPECTED])
+    table.write(terminalreporter, grading, verdicts)
+    path = config.getoption("verdicts")
+    if path:
+        Path(path).write_text(json.dumps([verdict.plain() for verdict in verdicts]))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if KEY in config.stash:
+        config.stash[KEY].close()

@@ -1,0 +1,87 @@
+"""Running one probe: plain inputs in, plain result out, with whatever went wrong described.
+
+It runs in the student's process in the default mode and in a worker in isolated mode; both use
+exactly this code, so their verdicts agree.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from course.grading.values import Plain, as_mlx, plain
+
+
+def load_probes(path: Path) -> types.ModuleType:
+    """A fresh import of a chapter's ``probes.py`` under the active implementation."""
+    name = f"probes_{path.parent.name}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class ChangedInput(Exception):
+    """The probe's inputs were not the same afterwards."""
+
+
+def run_probe(probes: types.ModuleType, name: str, inputs: dict[str, Plain]) -> Plain:
+    """Convert the inputs, run the probe, convert its result, see that no input changed.
+
+    Raises:
+        ChangedInput: an input array holds other values than before.
+        course.grading.values.WrongValue: the result is not arrays and plain data.
+        BaseException: whatever the student's code raised.
+    """
+    function = getattr(probes, name)
+    convert: Callable[[Any], Any] = getattr(probes, "to_array", lambda array: array)
+    given: dict[str, Any] = {}
+    watched: list[tuple[str, Any, np.ndarray]] = []
+
+    def enter(key: str, value: Plain) -> Any:
+        if isinstance(value, np.ndarray):
+            array = convert(as_mlx(value))
+            watched.append((key, array, value))
+            return array
+        if isinstance(value, list):
+            return [enter(f"{key}[{i}]", item) for i, item in enumerate(value)]
+        if isinstance(value, dict):
+            return {k: enter(f"{key}[{k!r}]", item) for k, item in value.items()}
+        return value
+
+    for key, value in inputs.items():
+        given[key] = enter(key, value)
+    result = plain(function(**given), where=f"what {name} returned")
+    for key, array, before in watched:
+        after = plain(array)
+        if after.shape != before.shape or after.tobytes() != before.tobytes():
+            raise ChangedInput(key)
+    return result
+
+
+def describe(error: BaseException) -> dict[str, Plain]:
+    """An exception as plain data: its classes, its message, the frames inside ``tinymlx``."""
+    if isinstance(error, SyntaxError):
+        frames: list[Plain] = [[error.filename or "", error.lineno or 0, "", error.text or ""]]
+    else:
+        extracted = traceback.extract_tb(error.__traceback__, limit=-200)
+        frames = [[f.filename, f.lineno or 0, f.name, f.line or ""] for f in extracted]
+    classes = [kind.__name__ for kind in type(error).__mro__]
+    return {"classes": classes, "message": _message(error), "frames": frames[-60:]}
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+    except BaseException as broken:  # noqa: BLE001 - a student's __str__ may raise anything
+        text = f"(its message could not be read: {type(broken).__name__})"
+    return text[:4000]

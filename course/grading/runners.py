@@ -1,0 +1,270 @@
+"""The two ways to run a probe: in this process, or in a worker that holds no expected value."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from course.grading.probing import ChangedInput, load_probes, run_probe
+from course.grading.values import LIMIT, Plain, WrongValue, decode, encode
+from course.grading.worker import LENGTH, send
+from course.overlay import Bundle, Overlay
+from course.paths import Project
+
+KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one probe may use: seconds of wall time and of processor time, bytes."""
+
+    seconds: float = 20.0
+    cpu: int = 60
+    memory: int = 16 << 30
+    file: int = 64 << 20
+
+
+class ProbeFailed(Exception):
+    """A probe in a worker raised; ``description`` is that of `course.grading.probing.describe`."""
+
+    def __init__(self, description: dict[str, Plain]) -> None:
+        super().__init__(str(description.get("message", "")))
+        self.description = description
+
+
+class WorkerFailed(Exception):
+    """The worker gave no usable result; the text says why."""
+
+
+class Runner(Protocol):
+    def run(self, probes: Path, name: str, inputs: dict[str, Plain]) -> Plain:
+        """The plain result of probe ``name``; raises what went wrong."""
+
+    def close(self) -> None: ...
+
+
+class InProcess:
+    """Runs probes here, so that ``print`` and ``pdb`` work."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        self.overlay = overlay
+        self._probes: dict[Path, types.ModuleType] = {}
+
+    def run(self, probes: Path, name: str, inputs: dict[str, Plain]) -> Plain:
+        with self.overlay.activate():
+            if probes not in self._probes:
+                self._probes[probes] = load_probes(probes)
+            return run_probe(self._probes[probes], name, inputs)
+
+    def close(self) -> None:
+        self._probes.clear()
+
+
+class Isolated:
+    """Runs each probe in a fresh process that is given its inputs and nothing else."""
+
+    def __init__(self, project: Project, bundle: Bundle, limits: Limits | None = None) -> None:
+        self.project, self.bundle = project, bundle
+        self.limits = limits or Limits()
+        # A forked child of a process with Objective-C frameworks may abort: fork on Linux only.
+        self.fork = sys.platform.startswith("linux")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._scratch = ""
+
+    def run(self, probes: Path, name: str, inputs: dict[str, Plain]) -> Plain:
+        request = encode({"probes": str(probes), "name": name, "inputs": inputs})
+        mine, theirs = socket.socketpair()
+        with mine, theirs:
+            pid = self._launch(theirs)
+            theirs.close()
+            reply, problem = None, ""
+            try:
+                reply = self._exchange(mine, request)
+            except WorkerFailed as error:
+                problem = str(error)
+            except (EOFError, ConnectionError):
+                problem = ""  # it died: its exit status says how
+            finally:
+                _kill_group(pid)
+            status = self._finish()
+        if reply is None:
+            raise WorkerFailed(problem or _meaning(status))
+        return _unpack(reply)
+
+    def _launch(self, channel: socket.socket) -> int:
+        """Hand one end of a channel to a fresh child and return the child's process id."""
+        try:
+            control = self._start()
+            socket.send_fds(control, [b"x"], [channel.fileno()])
+            (pid,) = struct.unpack("<i", _wait_exactly(control, 4, _soon()))
+        except (OSError, EOFError) as error:
+            self.close()
+            raise WorkerFailed("the worker did not start; `tinymlx doctor` may say why.") from error
+        return int(pid)
+
+    def _finish(self) -> int | None:
+        """Wait until the child is gone; its exit status where the system tells."""
+        if not self.fork or self._control is None:
+            self.close()
+            return None
+        try:
+            (status,) = struct.unpack("<i", _wait_exactly(self._control, 4, _soon()))
+        except (OSError, EOFError):
+            self.close()
+            return None
+        return int(status)
+
+    def close(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch = ""
+
+    def _start(self) -> socket.socket:
+        if self._control is not None:
+            return self._control
+        self._scratch = tempfile.mkdtemp(prefix="tinymlx-worker-")
+        mine, theirs = socket.socketpair()
+        environment = {key: os.environ[key] for key in KEPT if key in os.environ}
+        environment |= {"HOME": self._scratch, "TMPDIR": self._scratch, "MLX_ENABLE_TF32": "0"}
+        paths = [str(self.project.root), *(p for p in sys.path if p and Path(p).is_dir())]
+        worker = Path(__file__).with_name("worker.py")
+        command = [sys.executable, "-I", str(worker), str(theirs.fileno()), json.dumps(paths)]
+        self._process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            cwd=self._scratch,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        theirs.close()
+        limits = {"cpu": self.limits.cpu, "memory": self.limits.memory, "file": self.limits.file}
+        setup = {"bundle": self.bundle.to_plain(), "fork": self.fork, "limits": limits}
+        send(mine, encode(_lists(setup)))
+        self._control = mine
+        return mine
+
+    def _exchange(self, channel: socket.socket, request: bytes) -> bytes:
+        deadline = time.monotonic() + self.limits.seconds
+        channel.settimeout(self.limits.seconds)
+        try:
+            send(channel, request)
+        except (TimeoutError, BrokenPipeError, ConnectionResetError):
+            pass  # a dead or stuck child shows in what it answers
+        try:
+            head = _wait_exactly(channel, LENGTH.size, deadline)
+            (size,) = LENGTH.unpack(head)
+            if size > LIMIT:
+                raise WorkerFailed(f"it sent a result of {size} bytes; the limit is {LIMIT}.")
+            return _wait_exactly(channel, size, deadline)
+        except TimeoutError:
+            raise WorkerFailed(
+                f"it did not finish within {self.limits.seconds:g} seconds; is there an endless loop?"
+            ) from None
+
+
+def _lists(value: Plain) -> Plain:
+    """Tuples as lists, for the wire."""
+    if isinstance(value, (list, tuple)):
+        return [_lists(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _lists(item) for key, item in value.items()}
+    return value
+
+
+def _soon() -> float:
+    return time.monotonic() + START_SECONDS
+
+
+def _wait_exactly(channel: socket.socket, size: int, deadline: float) -> bytes:
+    """``size`` bytes before ``deadline``, however small the pieces in which they come.
+
+    Raises:
+        TimeoutError, EOFError
+    """
+    parts = bytearray()
+    while len(parts) < size:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([channel], [], [], left)[0]:
+            raise TimeoutError
+        chunk = channel.recv(min(size - len(parts), 1 << 20))
+        if not chunk:
+            raise EOFError
+        parts += chunk
+    return bytes(parts)
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return
+
+
+def _meaning(status: int | None) -> str:
+    if status is None:
+        return "the process ended without a result."
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        name = signal.Signals(number).name
+        if number == signal.SIGKILL:
+            return "the process was killed (SIGKILL): out of memory, or a limit was passed."
+        if number == signal.SIGSEGV:
+            return "the process crashed (SIGSEGV): recursion without an end, perhaps."
+        return f"the process was ended by {name}."
+    code = os.WEXITSTATUS(status)
+    return f"the process left with exit code {code} before it gave a result (os._exit?)."
+
+
+def _unpack(reply: bytes) -> Plain:
+    try:
+        frame = decode(reply)
+    except WrongValue as error:
+        raise WorkerFailed(f"it sent {error} instead of a result.") from None
+    if isinstance(frame, dict) and set(frame) == {"result"}:
+        return frame["result"]
+    if isinstance(frame, dict) and set(frame) == {"changed"}:
+        raise ChangedInput(str(frame["changed"]))
+    if isinstance(frame, dict) and set(frame) == {"error"} and _is_description(frame["error"]):
+        raise ProbeFailed(frame["error"])
+    raise WorkerFailed("it sent something that is no result.")
+
+
+def _is_description(value: Plain) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == {"classes", "message", "frames"}
+        and isinstance(value["message"], str)
+        and isinstance(value["classes"], list)
+        and all(isinstance(name, str) for name in value["classes"])
+        and isinstance(value["frames"], list)
+        and all(
+            isinstance(f, list) and [type(part) for part in f] == [str, int, str, str]
+            for f in value["frames"]
+        )
+    )

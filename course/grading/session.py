@@ -1,0 +1,152 @@
+"""One grading run: which implementation, how it is completed, how probes run, what is expected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from course.errors import CourseError
+from course.grading.answers import Answers
+from course.grading.compare import Rules, first_mismatch
+from course.grading.inspection import Inspection, inspect_exercise
+from course.grading.report import Failure, fingerprint
+from course.grading.runners import InProcess, Isolated, Limits, Runner
+from course.grading.values import Plain
+from course.misconceptions import Misconception, load_misconceptions
+from course.overlay import Choice, Overlay, make_bundle
+from course.paths import Project
+from course.policy import violations
+from course.registry import Exercise, Registry
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the options of a run say."""
+
+    folder: Path
+    fill: bool = True
+    isolated: bool = False
+    seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass
+class Call:
+    """One probe that a test ran, with what came back."""
+
+    name: str
+    inputs: dict[str, Plain]
+    result: Plain = None
+    error: list[str] | None = None  # the exception's class and message, where it raised
+
+
+class Grading:
+    """Everything that the tests of a run share."""
+
+    def __init__(self, project: Project, registry: Registry, settings: Settings) -> None:
+        self.project, self.registry, self.settings = project, registry, settings
+        self.answers = Answers(project)
+        self._runners: dict[Choice, Runner] = {}
+        self._filled: dict[Choice, tuple[str, ...]] = {}
+
+    @cached_property
+    def misconceptions(self) -> dict[str, list[Misconception]]:
+        return load_misconceptions(self.project, self.registry)
+
+    @cached_property
+    def choice(self) -> Choice:
+        """The implementation under test, as the options describe it."""
+        return Choice(self.settings.folder, fill=self.settings.fill)
+
+    @cached_property
+    def perfect(self) -> Choice:
+        return Choice(self.project.solutions)
+
+    @property
+    def is_solutions(self) -> bool:
+        return self.settings.folder == self.project.solutions
+
+    @cached_property
+    def backend(self) -> str:
+        import mlx.core as mx
+
+        return "gpu" if mx.default_device() == mx.Device(mx.gpu) else "cpu"
+
+    def inspection(self, exercise: Exercise) -> Inspection:
+        if self.is_solutions:
+            return Inspection("written")
+        return inspect_exercise(self.project, exercise, self.settings.folder)
+
+    def policy(self, exercise: Exercise) -> list[str]:
+        if self.is_solutions:
+            return []
+        return [v.sentence for v in violations(self.project, exercise, self.settings.folder)]
+
+    def runner(self, choice: Choice, isolated: bool) -> Runner:
+        if choice not in self._runners:
+            bundle = make_bundle(self.project, self.registry, choice)
+            self._filled[choice] = bundle.filled
+            if isolated:
+                self._runners[choice] = Isolated(self.project, bundle, self.settings.limits)
+            else:
+                cache = self.project.state / "cache" / "code"
+                self._runners[choice] = InProcess(Overlay(bundle, cache))
+        return self._runners[choice]
+
+    def probes_path(self, exercise: Exercise) -> Path:
+        return self.project.tests / exercise.folder / "probes.py"
+
+    def run(self, exercise: Exercise, call: Call, choice: Choice, isolated: bool) -> Plain:
+        """Run one probe under ``choice``; raises whatever it raised."""
+        runner = self.runner(choice, isolated)
+        return runner.run(self.probes_path(exercise), call.name, call.inputs)
+
+    def expected(self, exercise: Exercise, name: str, inputs: dict[str, Plain]) -> Plain:
+        return self.answers.get(exercise.folder, name, inputs)
+
+    def graded(self, exercise: Exercise) -> str:
+        """The line that names the file and the hash of what was graded."""
+        owner = "solutions" if self.is_solutions else "yours"
+        parts = []
+        for file in dict.fromkeys(symbol.file for symbol in exercise.symbols):
+            path = self.settings.folder / "tinymlx" / file
+            parts.append(f"{self.project.relative(path)} {fingerprint(path)} ({owner})")
+        needed = {e.id for e in self.registry.closure(exercise)} - {exercise.id}
+        filled = len(needed & set(self._filled.get(self.choice, ())))
+        if filled:
+            parts.append(f"{filled} earlier exercise{'s' if filled > 1 else ''} filled")
+        return ", ".join(parts)
+
+    def diagnose(self, exercise: Exercise, calls: list[Call], rules: Rules) -> Misconception | None:
+        """The misconception that gives the student's results on all of the test's inputs."""
+        if not calls:
+            return None
+        for candidate in self.misconceptions.get(exercise.id, []):
+            choice = replace(self.perfect, replaced=(candidate.replacement,))
+            if all(self._same(exercise, call, choice, rules) for call in calls):
+                return candidate
+        return None
+
+    def _same(self, exercise: Exercise, call: Call, choice: Choice, rules: Rules) -> bool:
+        try:
+            result = self.run(exercise, call, choice, isolated=False)
+        except CourseError:
+            raise
+        except Exception as error:  # a misconception may raise; then the student must raise alike
+            return call.error == [type(error).__name__, str(error)]
+        if call.error is not None:
+            return False
+        # Their results come from the same arithmetic, so they agree to rounding or not at all.
+        return first_mismatch(call.result, result, rules) is None
+
+    def close(self) -> None:
+        for runner in self._runners.values():
+            runner.close()
+        self._runners.clear()
+
+
+def failure(
+    grading: Grading, exercise: Exercise, headline: str, *details: str, kind: str
+) -> Failure:
+    return Failure(exercise, headline, list(details), kind, graded=grading.graded(exercise))

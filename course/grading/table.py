@@ -1,0 +1,94 @@
+"""The summary: every exercise that the run touched, its outcome and its points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from course.grading.session import Grading
+from course.registry import Exercise
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One exercise's outcome.
+
+    ``outcome`` is ``"passed"``, ``"failed"``, ``"to do"`` or ``"incomplete"`` (not all of its
+    expected tests ran). ``failures`` hold the plain form of each failed check.
+    """
+
+    exercise: str
+    outcome: str
+    passed: int
+    expected: int
+    points: int
+    failures: list[dict[str, Any]]
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def collect(reporter: Any, grading: Grading, expected: Mapping[str, list[str]]) -> list[Verdict]:
+    """Verdicts of all exercises that had a report, from pytest's statistics."""
+    outcomes: dict[str, dict[str, str]] = {}
+    failures: dict[str, list[dict[str, Any]]] = {}
+    for reports in reporter.stats.values():
+        for report in reports:
+            properties = dict(getattr(report, "user_properties", []))
+            for number in properties.get("exercises", []):
+                mine = outcomes.setdefault(number, {})
+                said = "to do" if "todo" in properties else report.outcome
+                if report.when == "call" or said != "passed":
+                    mine[report.nodeid] = said
+                if "failure" in properties:
+                    failures.setdefault(number, []).append(
+                        {"test": report.nodeid, **properties["failure"]}
+                    )
+    return [
+        _verdict(exercise, outcomes[exercise.id], expected.get(exercise.id, []), failures)
+        for exercise in grading.registry.exercises
+        if exercise.id in outcomes
+    ]
+
+
+def _verdict(
+    exercise: Exercise,
+    outcomes: dict[str, str],
+    expected: list[str],
+    failures: dict[str, list[dict[str, Any]]],
+) -> Verdict:
+    passed = sum(outcomes.get(test) == "passed" for test in expected)
+    said = set(outcomes.values())
+    if "failed" in said:
+        outcome = "failed"
+    elif "to do" in said:
+        outcome = "to do"
+    else:
+        outcome = "passed" if expected and passed == len(expected) else "incomplete"
+    points = exercise.points if outcome == "passed" else 0
+    return Verdict(
+        exercise.id, outcome, passed, len(expected), points, failures.get(exercise.id, [])
+    )
+
+
+COLORS = {"passed": "green", "failed": "red", "to do": "cyan", "incomplete": "yellow"}
+
+
+def write(reporter: Any, grading: Grading, verdicts: list[Verdict]) -> None:
+    """Write the table through pytest's own terminal, plain where colour is off."""
+    if not verdicts:
+        return
+    reporter.section("exercises")
+    width = max(len(grading.registry[v.exercise].title) for v in verdicts)
+    for verdict in verdicts:
+        exercise = grading.registry[verdict.exercise]
+        line = f"{exercise.id:>6}  {exercise.title:<{width}}  "
+        reporter.write(line)
+        reporter.write(f"{verdict.outcome:<10}", **{COLORS[verdict.outcome]: True})
+        tests = f"{verdict.passed}/{verdict.expected}"
+        reporter.write_line(f"  tests {tests:>7}  points {verdict.points}/{exercise.points}")
+    total = sum(grading.registry[v.exercise].points for v in verdicts)
+    done = sum(v.outcome == "passed" for v in verdicts)
+    earned = sum(v.points for v in verdicts)
+    reporter.write_line(f"{done} of {len(verdicts)} exercises, {earned} of {total} points")

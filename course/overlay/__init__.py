@@ -1,0 +1,10 @@
+"""Which code ``tinymlx`` means: an implementation, with what is missing filled in.
+
+`Bundle` is the plain description (texts and patches, no code has run); `Overlay` serves it to
+Python's import system. Filling happens in the syntax tree, before a module is compiled.
+"""
+
+from course.overlay.bundle import Bundle, Choice, Patch, Unit, make_bundle
+from course.overlay.importer import Overlay
+
+__all__ = ["Bundle", "Choice", "Overlay", "Patch", "Unit", "make_bundle"]

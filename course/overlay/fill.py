@@ -1,0 +1,120 @@
+"""Compiling one module with its patches: the syntax trees are joined, then compiled once.
+
+A patched function keeps the line numbers of the file it comes from, and its code objects get that
+file's name, so a traceback points to the line that a person can open.
+"""
+
+from __future__ import annotations
+
+import ast
+import types
+from collections.abc import Mapping
+
+from course.overlay.bundle import Patch, Unit
+from course.overlay.sabotage import HELPER, sabotage
+from course.syntax import Found, FunctionNode, find, first_line
+
+Moved = dict[tuple[str, int], str]  # (qualified name, first line) of a code object to its file
+
+
+def compile_unit(unit: Unit, texts: Mapping[str, str]) -> types.CodeType:
+    """The code of a module with its patches applied.
+
+    Raises:
+        SyntaxError: the module's own text is not Python.
+    """
+    tree = ast.parse(texts[unit.file], unit.file)
+    if not unit.patches:
+        return compile(tree, unit.file, "exec", dont_inherit=True)
+    moved: Moved = {}
+    for patch in unit.patches:
+        _apply(tree, patch, texts, moved)
+    code = compile(tree, unit.file, "exec", dont_inherit=True)
+    return _rename(code, "", moved) if moved else code
+
+
+def needs_helper(unit: Unit) -> bool:
+    """Whether the module's globals must hold the sabotage helper."""
+    return any(patch.zeros for patch in unit.patches)
+
+
+__all__ = ["HELPER", "compile_unit", "needs_helper"]
+
+
+def _apply(tree: ast.Module, patch: Patch, texts: Mapping[str, str], moved: Moved) -> None:
+    targets = find(tree, patch.qualname)
+    if patch.zeros:
+        for target in targets:
+            sabotage(target)
+        return
+    node = _definition(texts[patch.source], patch.source, patch.line)
+    target = _matching(targets, node)
+    if target is None:
+        _insert(tree, patch.qualname, node)
+    elif isinstance(node, ast.ClassDef) or isinstance(target.node, ast.ClassDef):
+        target.siblings[target.siblings.index(target.node)] = node
+    else:
+        _replace_function(target, node)
+    moved[patch.qualname, first_line(node)] = patch.source
+
+
+def _definition(text: str, path: str, line: int) -> FunctionNode | ast.ClassDef:
+    for node in ast.walk(ast.parse(text, path)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if node.lineno == line:
+                return node
+    raise ValueError(f"{path}:{line} holds no definition.")
+
+
+def _matching(targets: list[Found], node: FunctionNode | ast.ClassDef) -> Found | None:
+    """The definition that ``node`` replaces: by decorators where a property has several."""
+    if len(targets) > 1:
+        wanted = [ast.dump(d) for d in node.decorator_list]
+        for target in targets:
+            if [ast.dump(d) for d in target.node.decorator_list] == wanted:
+                return target
+    return targets[0] if targets else None
+
+
+def _replace_function(target: Found, node: FunctionNode) -> None:
+    """Put ``node`` in the place of the target; a misconception keeps the target's decorators."""
+    old = target.node
+    if any(_is_misconception(decorator) for decorator in node.decorator_list):
+        node.decorator_list = old.decorator_list
+        # Python takes a code object's first line from its first decorator: keep it in one file.
+        for decorator in node.decorator_list:
+            for part in ast.walk(decorator):
+                if hasattr(part, "lineno"):
+                    part.lineno = part.end_lineno = node.lineno  # type: ignore[attr-defined]
+        if not isinstance(node, ast.ClassDef):
+            node.name = old.name
+    target.siblings[target.siblings.index(old)] = node
+
+
+def _is_misconception(decorator: ast.expr) -> bool:
+    return (
+        isinstance(decorator, ast.Call)
+        and isinstance(decorator.func, ast.Name)
+        and decorator.func.id == "misconception"
+    )
+
+
+def _insert(tree: ast.Module, qualname: str, node: FunctionNode | ast.ClassDef) -> None:
+    """Add a definition that the student deleted, at the end of its module or class."""
+    outer = qualname.rpartition(".")[0]
+    holders = [f.node.body for f in find(tree, outer)] if outer else [tree.body]
+    if holders:
+        holders[0].append(node)
+
+
+def _rename(code: types.CodeType, prefix: str, moved: Moved, file: str = "") -> types.CodeType:
+    """Give the code objects of moved definitions, and all inside them, their own file's name."""
+    constants = []
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            name = f"{prefix}{constant.co_name}"
+            inner = file or moved.get((name, constant.co_firstlineno), "")
+            constant = _rename(constant, f"{name}.", moved, inner)
+        constants.append(constant)
+    changed = code.replace(co_consts=tuple(constants))
+    return changed.replace(co_filename=file) if file else changed

@@ -1,0 +1,139 @@
+"""Serving a bundle to Python's import system."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import marshal
+import os
+import sys
+import types
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from course.overlay.bundle import Bundle, Unit
+from course.overlay.fill import HELPER, compile_unit, needs_helper
+from course.overlay.sabotage import zeros_of
+
+
+class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """An importable bundle. Several may live side by side; one at a time is active.
+
+    ``activate`` puts this overlay's modules into ``sys.modules``; leaving it puts back what was
+    there, and keeps its own for the next time.
+    """
+
+    def __init__(self, bundle: Bundle, cache: Path | None = None) -> None:
+        self.bundle = bundle
+        self.cache = cache
+        self._modules: dict[str, types.ModuleType] = {}
+
+    @contextmanager
+    def activate(self) -> Iterator[Overlay]:
+        before = _take_out()
+        sys.modules.update(self._modules)
+        sys.meta_path.insert(0, self)
+        try:
+            yield self
+        finally:
+            sys.meta_path.remove(self)
+            self._modules = _take_out()
+            sys.modules.update(before)
+
+    def install(self) -> None:
+        """Activate for the rest of the process."""
+        _take_out()
+        sys.meta_path.insert(0, self)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != "tinymlx" and not fullname.startswith("tinymlx."):
+            return None
+        unit = self.bundle.units.get(fullname)
+        if unit is None:
+            if fullname == "tinymlx":  # a package without __init__.py is still a package
+                spec = importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+                spec.submodule_search_locations = []
+                return spec
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        spec = importlib.machinery.ModuleSpec(
+            fullname, self, origin=unit.file, is_package=unit.package
+        )
+        spec.has_location = True
+        if unit.package:
+            spec.submodule_search_locations = [os.path.dirname(unit.file)]
+        return spec
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        unit = self.bundle.units.get(module.__name__)
+        if unit is None:
+            return
+        if needs_helper(unit):
+            setattr(module, HELPER, zeros_of)
+        exec(self._code(unit), module.__dict__)
+
+    def get_source(self, fullname: str) -> str | None:
+        unit = self.bundle.units.get(fullname)
+        return self.bundle.texts[unit.file] if unit else None
+
+    def compile_all(self) -> None:
+        """Compile every module now, without running any (a parent does it before it forks)."""
+        for unit in self.bundle.units.values():
+            try:
+                self._code(unit)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue  # the child that imports this module will say so
+
+    def _code(self, unit: Unit) -> types.CodeType:
+        key = _key(unit, self.bundle.texts)
+        if key not in _compiled:
+            code = self._read(key)
+            if code is None:
+                code = compile_unit(unit, self.bundle.texts)
+                self._write(key, code)
+            _compiled[key] = code
+        return _compiled[key]
+
+    def _read(self, key: str) -> types.CodeType | None:
+        if self.cache is None:
+            return None
+        try:
+            code = marshal.loads((self.cache / key).read_bytes())
+        except (OSError, EOFError, ValueError, TypeError):
+            return None  # absent or damaged: it is only a cache, and is made again
+        return code if isinstance(code, types.CodeType) else None
+
+    def _write(self, key: str, code: types.CodeType) -> None:
+        if self.cache is None:
+            return
+        draft = self.cache / f"{key}.{os.getpid()}"
+        try:
+            self.cache.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(marshal.dumps(code))
+            os.replace(draft, self.cache / key)
+        except OSError:
+            return  # a read-only folder only costs speed
+
+
+_compiled: dict[str, types.CodeType] = {}
+
+
+def _key(unit: Unit, texts: dict[str, str]) -> str:
+    """A hash of everything that the code of a module follows from."""
+    digest = hashlib.sha256(importlib.util.MAGIC_NUMBER)
+    for part in (unit.file, texts[unit.file]):
+        digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+    for patch in unit.patches:
+        source = texts.get(patch.source, "")
+        digest.update(repr(patch).encode() + source.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()
+
+
+def _take_out() -> dict[str, types.ModuleType]:
+    """Remove every module of ``tinymlx`` from ``sys.modules`` and return them."""
+    names = [n for n in sys.modules if n == "tinymlx" or n.startswith("tinymlx.")]
+    return {name: sys.modules.pop(name) for name in names}

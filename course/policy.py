@@ -1,0 +1,188 @@
+"""From scratch means from scratch: names that the student's code may not use.
+
+The check reads the syntax tree and runs nothing. It looks at what the student wrote: the bodies of
+exercises, helpers that the course did not give, statements that were added. What equals the
+course's own code is left alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from course.paths import Project
+from course.registry import Exercise
+from course.syntax import find
+
+TRANSFORMS = ("grad", "value_and_grad", "vjp", "jvp", "vmap", "checkpoint", "custom_function")
+CLOSED = frozenset({*(f"mlx.core.{name}" for name in TRANSFORMS), "mlx.core.fast", "mlx.nn"})
+DYNAMIC = frozenset({"__import__", "eval", "exec", "compile", "globals", "vars", "__builtins__"})
+CLOSED_MODULES = frozenset({"importlib", "ctypes", "inspect", "gc", "subprocess", "runpy", "imp"})
+
+
+@dataclass(frozen=True)
+class Violation:
+    line: int
+    sentence: str
+
+
+def violations(project: Project, exercise: Exercise, folder: Path) -> list[Violation]:
+    """What the exercise's code in ``folder`` uses although it is closed, in the order of lines."""
+    found: dict[tuple[str, int], Violation] = {}
+    for file in dict.fromkeys(symbol.file for symbol in exercise.symbols):
+        mine = _tree(folder / "tinymlx" / file)
+        given = _tree(project.solutions / "tinymlx" / file)
+        if mine is None:
+            continue
+        names = [s.qualname for s in exercise.symbols if s.file == file]
+        reader = _Reader(exercise, _aliases(mine), f"tinymlx/{file}")
+        for node in _written(mine, given, names):
+            for violation in reader.read(node):
+                found.setdefault((file, violation.line), violation)
+    return sorted(found.values(), key=lambda violation: violation.line)
+
+
+def _tree(path: Path) -> ast.Module | None:
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return None  # `inspection` says what is wrong with the file
+
+
+def _written(mine: ast.Module, given: ast.Module | None, names: list[str]) -> Iterator[ast.AST]:
+    """The exercise's own definitions, new helpers that they reach, statements that were added."""
+    known = {ast.dump(node) for node in (given.body if given else [])}
+    known_names = {n.name for n in (given.body if given else []) if isinstance(n, _DEFINITIONS)}
+    helpers: dict[str, ast.AST] = {}
+    for node in mine.body:
+        if isinstance(node, _DEFINITIONS):
+            if node.name not in known_names:
+                helpers[node.name] = node
+        elif ast.dump(node) not in known:
+            yield node
+    pending: list[ast.AST] = [item.node for name in names for item in find(mine, name)]
+    while pending:
+        node = pending.pop()
+        yield node
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and part.id in helpers:
+                pending.append(helpers.pop(part.id))
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _aliases(tree: ast.Module) -> dict[str, str]:
+    """Local name to dotted name, for everything that any import of the file binds."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                names[alias.asname or top] = alias.name if alias.asname else top
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            for alias in node.names:
+                names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    return names
+
+
+class _Reader:
+    """Reads one piece of code for one exercise."""
+
+    def __init__(self, exercise: Exercise, aliases: dict[str, str], file: str) -> None:
+        self.exercise, self.aliases, self.file = exercise, aliases, file
+        self.opened = {_full(name) for name in exercise.opened}
+        self.closed = {_full(name) for name in exercise.closed}
+        self.methods = {name.rpartition(".")[2] for name in self.closed}
+
+    def read(self, root: ast.AST) -> Iterator[Violation]:
+        for node in ast.walk(root):
+            sentence = self._sentence(node)
+            if sentence:
+                line = getattr(node, "lineno", 0)
+                yield Violation(line, f"{self.file}:{line} {sentence}")
+
+    def _sentence(self, node: ast.AST) -> str:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            return self._import(node)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            if node.id in DYNAMIC and node.id not in self.aliases:
+                return (
+                    f"uses {node.id}, which hides what the code does; call things by their names."
+                )
+            return self._dotted(self.aliases.get(node.id, ""))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            if node.func.id == "getattr" and self._is_module(node.args[:1]):
+                return "reaches into a module with getattr; write the name instead."
+        if isinstance(node, ast.Attribute):
+            dotted = self._resolve(node)
+            if dotted:
+                return self._dotted(dotted)
+            if node.attr in self.methods:
+                return f"calls .{node.attr}, which this exercise asks you to write yourself."
+        return ""
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> str:
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                return ""
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            names = [alias.name for alias in node.names]
+        for name in names:
+            top = name.partition(".")[0]
+            allowed = top == "tinymlx" or name.startswith("mlx.core") or name == "mlx"
+            if top in CLOSED_MODULES or not (allowed or top in sys.stdlib_module_names):
+                shown = name if top == "mlx" else top
+                return f"imports {shown}; the library stands on mlx.core and Python alone."
+            sentence = self._dotted(name)
+            if sentence:
+                return sentence
+        return ""
+
+    def _dotted(self, dotted: str) -> str:
+        if dotted in ("sys.modules", "builtins.eval", "builtins.exec") or "__dict__" in dotted:
+            return f"uses {dotted}, which hides what the code does; call things by their names."
+        prefixes = {dotted[:i] for i, c in enumerate(dotted) if c == "."} | {dotted}
+        mirrored = {"mlx.core" + p[len("tinymlx.core") :] for p in prefixes if _is_core(p)}
+        if (prefixes | mirrored) & self.opened:
+            return ""
+        if (prefixes | mirrored) & self.closed:
+            return f"uses {_short(dotted)}, which this exercise asks you to write yourself."
+        if prefixes & CLOSED:
+            return f"uses {_short(dotted)}; the course builds that itself, from mlx.core's arrays."
+        return ""
+
+    def _resolve(self, node: ast.Attribute) -> str:
+        parts: list[str] = []
+        inner: ast.expr = node
+        while isinstance(inner, ast.Attribute):
+            parts.append(inner.attr)
+            inner = inner.value
+        if isinstance(inner, ast.Name) and inner.id in self.aliases:
+            return ".".join([self.aliases[inner.id], *reversed(parts)])
+        return ""
+
+    def _is_module(self, arguments: list[ast.expr]) -> bool:
+        name = arguments[0] if arguments else None
+        if isinstance(name, ast.Attribute):
+            return self._resolve(name).startswith(("mlx", "tinymlx"))
+        return isinstance(name, ast.Name) and self.aliases.get(name.id, "").startswith(
+            ("mlx", "sys")
+        )
+
+
+def _is_core(dotted: str) -> bool:
+    return dotted == "tinymlx.core" or dotted.startswith("tinymlx.core.")
+
+
+def _full(name: str) -> str:
+    """``mx.softmax`` of a card is ``mlx.core.softmax`` in full."""
+    return "mlx.core." + name[3:] if name.startswith("mx.") else name
+
+
+def _short(dotted: str) -> str:
+    return "mx." + dotted[9:] if dotted.startswith("mlx.core.") else dotted

@@ -1,0 +1,29 @@
+"""A class with a method and a property to write."""
+
+import mlx.core as mx
+
+
+class Base:
+    """Holds the state."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sum = mx.array(0.0)
+
+    def add(self, x: mx.array) -> None:
+        """Count rows."""
+        self.count += x.shape[0]
+
+
+class Counter(Base):
+    """Counts rows and sums all elements."""
+
+    def add(self, x: mx.array) -> None:
+        """Add the rows of ``x``, shape ``(N, D)``."""
+        super().add(x)
+        self.sum = self.sum + mx.sum(x)
+
+    @property
+    def total(self) -> mx.array:
+        """The sum of all elements added so far."""
+        return self.sum
