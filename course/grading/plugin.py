@@ -28,6 +28,7 @@ from course.paths import find_project
 from course.registry import load_registry
 
 DEFAULT_SEED = 20260101
+REPORTS: pytest.StashKey[list[pytest.TestReport]] = pytest.StashKey()
 KEY: pytest.StashKey[Grading] = pytest.StashKey()
 BENCH: pytest.StashKey[Bench] = pytest.StashKey()
 EXPECTED: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
@@ -82,6 +83,8 @@ def _start(config: pytest.Config) -> None:
     )
     config.stash[KEY] = Grading(project, registry, settings)
     config.stash[EXPECTED] = {}
+    config.stash[REPORTS] = []
+    config.pluginmanager.register(Collector(config), "tinymlx-collector")
     _narrow(config)
 
 
@@ -94,6 +97,45 @@ def _narrow(config: pytest.Config) -> None:
     chapters = dict.fromkeys(int(name.partition(".")[0]) for name in wanted)
     folders = [grading.registry.chapter(number).folder for number in chapters]
     config.args = [str(grading.project.tests / folder) for folder in folders]
+
+
+class Collector:
+    """Keeps the reports of graded tests, wherever they ran, and tells the verdicts at the end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if any(name == "exercises" for name, _ in report.user_properties):
+            self.config.stash[REPORTS].append(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        config = self.config
+        output = getattr(config, "workeroutput", None)
+        if output is not None:  # a worker of pytest-xdist tells the controller what it expected
+            output["expected"] = config.stash[EXPECTED]
+        elif config.getoption("prove"):
+            if proofs.unproved(config.stash[REPORTS]):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        else:
+            config.hook.pytest_tinymlx_verdicts(verdicts=verdicts(config))
+
+
+def verdicts(config: pytest.Config) -> list[table.Verdict]:
+    return table.collect(config.stash[REPORTS], config.stash[KEY], config.stash[EXPECTED])
+
+
+class Hooks:
+    """The plugin's own hook."""
+
+    @staticmethod
+    def pytest_tinymlx_verdicts(verdicts: list[table.Verdict]) -> None:
+        """Called once, at the end, with the verdicts of all exercises that the run touched."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(Hooks)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -235,7 +277,7 @@ def _judge(
     if explained is not None:
         report.outcome = "failed"
         report.longrepr = str(explained)
-        report.user_properties.append(("failure", _plain_failure(explained)))
+        report.user_properties.append(("failure", _plain_failure(explained, report)))
 
 
 def _assertion(item: pytest.Item, error: AssertionError, bench: Bench) -> Failure:
@@ -247,8 +289,9 @@ def _assertion(item: pytest.Item, error: AssertionError, bench: Bench) -> Failur
     return bench.failure(f"not so: {purpose}", *details, kind="wrong")
 
 
-def _plain_failure(failure: Failure) -> dict[str, Any]:
+def _plain_failure(failure: Failure, report: pytest.TestReport) -> dict[str, Any]:
     return {
+        "output": report.capstdout[-4000:],
         "headline": failure.headline,
         "kind": failure.kind,
         "likely": failure.likely,
@@ -260,17 +303,6 @@ def pytest_report_teststatus(report: pytest.TestReport) -> Any:
     if any(name == "todo" for name, _ in report.user_properties):
         return "to do", "t", ("TO DO", {"cyan": True})
     return None
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    output = getattr(session.config, "workeroutput", None)
-    if output is not None:  # a worker of pytest-xdist tells the controller what it expected
-        output["expected"] = session.config.stash[EXPECTED]
-    elif session.config.getoption("prove"):
-        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None and proofs.unproved(reporter, session.config.stash[KEY]):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -285,13 +317,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     grading = config.stash[KEY]
     if config.getoption("prove"):
-        proofs.summary(terminalreporter, grading)
+        proofs.summary(terminalreporter, config.stash[REPORTS])
         return
-    verdicts = table.collect(terminalreporter, grading, config.stash[EXPECTED])
-    table.write(terminalreporter, grading, verdicts)
+    found = verdicts(config)
+    table.write(terminalreporter, grading, found)
     path = config.getoption("verdicts")
     if path:
-        Path(path).write_text(json.dumps([verdict.plain() for verdict in verdicts]))
+        Path(path).write_text(json.dumps([verdict.plain() for verdict in found]))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

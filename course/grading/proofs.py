@@ -67,15 +67,14 @@ def judge(report: pytest.TestReport, case: Case, bench: Bench | None) -> None:
         report.longrepr = f"{case.exercise}: this test should be {wanted}; it {said}.{detail}"
 
 
-def unproved(reporter: Any, grading: Grading) -> list[str]:
+def unproved(reports: list[pytest.TestReport]) -> list[str]:
     """Misconceptions that no test rejects, or that no failure names."""
     results: dict[tuple[str, str, str], set[str]] = {}
-    for reports in reporter.stats.values():
-        for report in reports:
-            for key, value in getattr(report, "user_properties", []):
-                if key == "proof":
-                    exercise, name, result, sentence = value
-                    results.setdefault((exercise, name, sentence), set()).add(result)
+    for report in reports:
+        for key, value in report.user_properties:
+            if key == "proof":
+                exercise, name, result, sentence = value
+                results.setdefault((exercise, name, sentence), set()).add(result)
     lines = []
     for (exercise, name, sentence), seen in sorted(results.items()):
         where = f"{exercise} misconceptions.py {name.replace('line', 'line ')}: {sentence}"
@@ -86,8 +85,8 @@ def unproved(reporter: Any, grading: Grading) -> list[str]:
     return lines
 
 
-def summary(reporter: Any, grading: Grading) -> None:
-    lines = unproved(reporter, grading)
+def summary(reporter: Any, reports: list[pytest.TestReport]) -> None:
+    lines = unproved(reports)
     if lines:
         reporter.section("misconceptions without proof", red=True)
         for line in lines:

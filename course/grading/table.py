@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pytest
+
 from course.grading.session import Grading
 from course.registry import Exercise
 
@@ -29,22 +31,22 @@ class Verdict:
         return asdict(self)
 
 
-def collect(reporter: Any, grading: Grading, expected: Mapping[str, list[str]]) -> list[Verdict]:
-    """Verdicts of all exercises that had a report, from pytest's statistics."""
+def collect(
+    reports: list[pytest.TestReport], grading: Grading, expected: Mapping[str, list[str]]
+) -> list[Verdict]:
+    """Verdicts of all exercises that had a report."""
     outcomes: dict[str, dict[str, str]] = {}
     failures: dict[str, list[dict[str, Any]]] = {}
-    for reports in reporter.stats.values():
-        for report in reports:
-            properties = dict(getattr(report, "user_properties", []))
-            for number in properties.get("exercises", []):
-                mine = outcomes.setdefault(number, {})
-                said = "to do" if "todo" in properties else report.outcome
-                if report.when == "call" or said != "passed":
-                    mine[report.nodeid] = said
-                if "failure" in properties:
-                    failures.setdefault(number, []).append(
-                        {"test": report.nodeid, **properties["failure"]}
-                    )
+    for report in reports:
+        properties: dict[str, Any] = dict(report.user_properties)
+        for number in properties["exercises"]:
+            mine = outcomes.setdefault(number, {})
+            said = "to do" if "todo" in properties else report.outcome
+            if report.when == "call" or said != "passed":
+                mine[report.nodeid] = said
+            if "failure" in properties:
+                failure = {"test": report.nodeid, **properties["failure"]}
+                failures.setdefault(number, []).append(failure)
     return [
         _verdict(exercise, outcomes[exercise.id], expected.get(exercise.id, []), failures)
         for exercise in grading.registry.exercises

@@ -19,7 +19,7 @@ def test_softmax_of_large_numbers(check, draw):
 @exercise("1.1")
 def test_softmax_of_a_scalar(check, draw):
     """A scalar has no axis."""
-    check.raises("softmax", "ValueError", match="axes", x=draw.normal(), axis=-1)
+    check.raises("softmax", "ValueError", match="axis", x=draw.normal(), axis=-1)
 
 
 @exercise("1.2")

@@ -1,0 +1,28 @@
+# The two commands of the README. Each sets up all it needs, in .venv/ in this folder, and notices
+# when nothing has changed since the last time.
+
+PYTHON ?= python3
+VENV   := $(CURDIR)/.venv
+STAMP  := $(VENV)/.ready
+BIN    := $(VENV)/bin
+
+.PHONY: learn test check-style clean help
+
+learn: $(STAMP)  ## set up, then show the map of the course and the next exercise
+	@$(BIN)/tinymlx
+
+test: $(STAMP)  ## set up, then run all tests of the project
+	@$(BIN)/python -m pytest --impl solutions -n auto
+
+check-style: $(STAMP)  ## ruff and mypy, as continuous integration runs them
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+$(STAMP): pyproject.toml constraints.txt setup.sh
+	@PYTHON="$(PYTHON)" ./setup.sh "$(VENV)"
+	@touch $@
+
+clean:  ## remove the virtual environment (your work and its backups stay)
+	rm -rf "$(VENV)"
+
+help:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'

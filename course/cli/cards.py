@@ -1,0 +1,164 @@
+"""``hint``, ``lesson``, ``diff`` and ``reset``."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import sys
+from pathlib import Path
+
+import typer
+from rich.markdown import Markdown
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.text import Text
+
+from course.backup import backup, write_atomic
+from course.cli.open import Course
+from course.cli.terminal import console
+from course.cutter import cut_package
+from course.definitions import definitions, replace_definition
+from course.errors import CourseError
+from course.overlay.bundle import read_source
+from course.paths import Project
+from course.registry import Exercise, slug
+from course.scan import Scan
+
+LEVELS = ("a question", "the idea", "nearly the code")
+
+
+def next_hint(project: Project, exercise: Exercise, level: int = 0) -> tuple[int, str]:
+    """The hint of ``level`` (0: one further than the last one shown), remembered as shown."""
+    path = project.state / "hints.json"
+    try:
+        shown = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        shown = {}
+    level = level or min(3, int(shown.get(exercise.id, 0)) + 1)
+    shown[exercise.id] = max(level, int(shown.get(exercise.id, 0)))
+    try:
+        write_atomic(path, json.dumps(shown))
+    except CourseError:
+        pass  # a read-only folder: hints then start from the first each time
+    return level, exercise.hints[level - 1]
+
+
+def hint(which: str | None, level: int) -> None:
+    course = Course()
+    exercise = course.exercise(which)
+    number, text = next_hint(course.project, exercise, level)
+    title = f"{exercise.id} {exercise.title}: hint {number} of 3, {LEVELS[number - 1]}"
+    out = console()
+    out.print(Panel(Text(text), title=title, title_align="left", width=min(out.width, 96)))
+    if number < 3:
+        out.print("Again for the next one. Try first.", style="bright_black")
+
+
+def lesson(which: str | None) -> None:
+    """The part of the lesson that leads to the exercise, or the whole lesson of a chapter."""
+    course = Course()
+    out = console()
+    if which is not None and re.fullmatch(r"\d+", which):
+        chapter = course.registry.chapter(int(which))
+        text = read_source(course.project.exercises / chapter.folder / "lesson.md")
+    else:
+        exercise = course.exercise(which)
+        text = section(read_source(course.project.root / exercise.lesson), exercise)
+    if out.is_terminal:
+        with out.pager(styles=True):
+            out.print(Markdown(text), width=min(out.width, 100))
+    else:
+        print(text)
+
+
+def section(text: str, exercise: Exercise) -> str:
+    """What stands between the previous exercise and the end of this one's own section."""
+    lines = text.splitlines()
+    headings = [i for i, line in enumerate(lines) if re.match(r"#{1,6} ", line)]
+    mine = [i for i in headings if slug(lines[i].lstrip("# ")) == exercise.anchor]
+    if not mine:
+        raise CourseError(f"{exercise.lesson} has no heading for exercise {exercise.id}.")
+    start = 0
+    for i in headings:
+        if i < mine[0] and re.match(r"#+ Exercise \d", lines[i]):
+            start = next((j for j in headings if j > i), mine[0])
+    end = next((j for j in headings if j > mine[0]), len(lines))
+    return "\n".join(lines[start:end])
+
+
+def diff(which: str | None, reveal: bool) -> None:
+    course = Course()
+    exercise = course.registry[which] if which else _last_passed(course)
+    status = course.scan.status(exercise)
+    if status.state != "passed" and not reveal:
+        raise CourseError(
+            f"{exercise.id} has not passed yet (`tinymlx check {exercise.id}`); "
+            "the solution shows itself then, or with --reveal."
+        )
+    out = console()
+    for symbol in exercise.symbols:
+        mine = _lines(course.project.tinymlx / symbol.file, symbol.qualname)
+        theirs = _lines(course.project.solutions / "tinymlx" / symbol.file, symbol.qualname)
+        text = "\n".join(difflib.unified_diff(mine, theirs, "yours", "solution", lineterm="", n=99))
+        if text:
+            out.print(Syntax(text, "diff", background_color="default", word_wrap=True))
+        else:
+            out.print(f"{symbol.qualname}: yours equals the solution to the letter.")
+
+
+def _last_passed(course: Course) -> Exercise:
+    passed = [s.exercise for s in course.scan.statuses() if s.state == "passed"]
+    if not passed:
+        raise CourseError("No exercise has passed yet; name one: `tinymlx diff 1.1 --reveal`.")
+    return passed[-1]
+
+
+def _lines(path: Path, qualname: str) -> list[str]:
+    try:
+        return [line for part in definitions(read_source(path), qualname) for line in part]
+    except SyntaxError as error:
+        raise CourseError(f"{path}:{error.lineno}: {error.msg}; mend it first.") from error
+
+
+def reset(which: str, yes: bool, whole_file: bool = False) -> None:
+    course = Course()
+    exercise = course.registry[which]
+    what = " and ".join(exercise.files) if whole_file else ", ".join(s.name for s in exercise.symbols)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise CourseError(f"This puts the starter of {what} back; add --yes to do it.")
+        typer.confirm(f"Put the starter of {what} back (your file is backed up first)?", abort=True)
+    folder = put_back(course.project, course.scan, exercise, whole_file)
+    out = console()
+    out.print(f"The starter of {exercise.id} is back: {', '.join(exercise.files)}.")
+    if folder is not None:
+        out.print(f"Your work is kept in {course.project.relative(folder)}.")
+
+
+def put_back(
+    project: Project, scan: Scan, exercise: Exercise, whole_file: bool = False
+) -> Path | None:
+    """Write the starter's definitions into the student's files; returns the backup's folder."""
+    starters = cut_package(project, scan.registry)
+    texts: dict[Path, str] = {}
+    for symbol in exercise.symbols:
+        path = project.tinymlx / symbol.file
+        if whole_file or not path.exists():
+            texts[path] = starters[symbol.file]
+            continue
+        text = texts.get(path) or read_source(path)
+        try:
+            texts[path] = replace_definition(text, symbol.qualname, starters[symbol.file])
+        except SyntaxError as error:
+            shown = project.relative(path)
+            raise CourseError(
+                f"{shown}:{error.lineno}: {error.msg}. The file does not parse, so {symbol.name} "
+                f"cannot be told from the rest; mend that line, or `tinymlx reset {exercise.id} "
+                "--file` puts the whole file back after a backup."
+            ) from error
+    present = [path for path in texts if path.exists()]
+    folder = backup(project, present, f"reset_{exercise.id}") if present else None
+    for path, text in texts.items():
+        write_atomic(path, text)
+    return folder

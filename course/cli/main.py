@@ -1,0 +1,206 @@
+"""The command ``tinymlx``: one small function for each subcommand; the work is done elsewhere.
+
+Imports inside the functions keep light commands light: the map must appear at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from course.errors import CourseError
+
+app = typer.Typer(
+    help="Rebuild MLX's Python stack, step by step. Without a command: where am I, what is next.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+dev = typer.Typer(help="For authors of the course.", no_args_is_help=True)
+app.add_typer(dev, name="dev")
+
+What = Annotated[Optional[str], typer.Argument(help="An exercise (4.3) or a chapter (4).")]
+Which = Annotated[Optional[str], typer.Argument(help="An exercise (4.3); the next one if left out.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+@app.callback(invoke_without_command=True)
+def overview(context: typer.Context, as_json: AsJson = False) -> None:
+    """The map of chapters, the next exercise, and what to type."""
+    if context.invoked_subcommand is None:
+        from course.cli import overview as page
+
+        page.show(as_json)
+
+
+@app.command()
+def check(
+    what: What = None,
+    as_json: AsJson = False,
+    isolated: Annotated[bool, typer.Option(help="Run each probe in its own process.")] = False,
+    fill: Annotated[bool, typer.Option(help="Complete starters with the solutions.")] = True,
+    impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
+    seed: Annotated[str, typer.Option(help="A number, or 'random'.")] = "",
+    limit: Annotated[float, typer.Option(help="Seconds that one test may take.")] = 20.0,
+) -> None:
+    """Grade one exercise, a chapter, or everything you have written."""
+    from course.checker.parent import Options
+    from course.cli import check as page
+
+    options = Options(impl, fill, isolated, seed, limit)
+    raise typer.Exit(page.run(what, options, as_json))
+
+
+@app.command()
+def watch(what: Which = None) -> None:
+    """Grade on every save; single keys do the rest."""
+    from course.watch.app import run
+
+    run(what)
+
+
+@app.command()
+def hint(
+    which: Which = None,
+    level: Annotated[int, typer.Option("--level", "-l", min=0, max=3)] = 0,
+) -> None:
+    """Show the next hint of an exercise: a question, the idea, nearly the code."""
+    from course.cli import cards
+
+    cards.hint(which, level)
+
+
+@app.command()
+def lesson(which: What = None) -> None:
+    """Read the lesson in the terminal, at the exercise."""
+    from course.cli import cards
+
+    cards.lesson(which)
+
+
+@app.command()
+def diff(
+    which: Which = None,
+    reveal: Annotated[bool, typer.Option(help="Show the solution before yours passes.")] = False,
+) -> None:
+    """Your code against the solution, once it passes."""
+    from course.cli import cards
+
+    cards.diff(which, reveal)
+
+
+@app.command()
+def reset(
+    which: Annotated[str, typer.Argument(help="The exercise (4.3).")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    file: Annotated[bool, typer.Option("--file", help="The whole file, not one function.")] = False,
+) -> None:
+    """Put the starter of an exercise back, after saving a backup of your file."""
+    from course.cli import cards
+
+    cards.reset(which, yes, file)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(
+    chapter: Annotated[int, typer.Argument(help="The chapter whose project to run.")],
+    quick: Annotated[bool, typer.Option(help="The short version.")] = False,
+    out: Annotated[Optional[Path], typer.Option(help="Where the pictures go.")] = None,
+    impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
+) -> None:
+    """Run the project of a chapter on your code, completed where you have not been yet."""
+    from course.cli.project import run_project
+
+    run_project(chapter, quick, out, impl)
+
+
+@app.command()
+def bench(
+    what: What = None,
+    as_json: AsJson = False,
+    chart: Annotated[Optional[Path], typer.Option(help="Draw the table to this PNG or SVG.")] = None,
+    quick: Annotated[bool, typer.Option(help="Fewer rounds.")] = False,
+) -> None:
+    """Measure: yours, the solution, MLX, PyTorch, and the machine's roofline."""
+    from course.bench.command import run_bench
+
+    raise typer.Exit(run_bench(what, as_json, chart, quick))
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Is this machine ready; what is slow or missing, and how to mend it."""
+    from course.doctor import run
+
+    raise typer.Exit(run(as_json))
+
+
+@app.command()
+def update(
+    source: Annotated[
+        str, typer.Argument(help="A newer course: a folder, or a git remote and branch.")
+    ] = "origin",
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+) -> None:
+    """Bring in a newer course; only functions that are still starters are replaced."""
+    from course.update import run
+
+    run(source, dry)
+
+
+@dev.command()
+def cut(
+    check: Annotated[bool, typer.Option("--check", help="Compare, and write nothing.")] = False,
+) -> None:
+    """Write the starters into tinymlx/, from solutions/tinymlx/."""
+    from course.cli import authors
+
+    raise typer.Exit(authors.cut(check))
+
+
+@dev.command()
+def figures(chapter: Annotated[Optional[int], typer.Argument()] = None) -> None:
+    """Draw the figures of the lessons again, with the solutions."""
+    from course.cli import authors
+
+    authors.figures(chapter)
+
+
+def main() -> None:
+    """Entry point: a `CourseError` is shown as its sentence, never as a traceback."""
+    try:
+        app(standalone_mode=False)
+    except CourseError as error:
+        _say(str(error))
+        sys.exit(2)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output (head, less) has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        if _is_usage(error):
+            error.show()  # type: ignore[attr-defined]
+            sys.exit(2)
+        raise
+
+
+def _is_usage(error: Exception) -> bool:
+    return any(kind.__name__ == "ClickException" for kind in type(error).__mro__)
+
+
+def _say(sentence: str) -> None:
+    from course.cli.terminal import console
+
+    console(stderr=True).print(sentence, markup=False, style="red")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""What most commands begin with: the working copy, its exercises, where the student stands."""
+
+from __future__ import annotations
+
+from course.errors import CourseError
+from course.paths import Project, find_project
+from course.registry import Exercise, Registry, load_registry
+from course.scan import Scan, Status
+
+
+class Course:
+    """The working copy with its cards and the state of the student's code."""
+
+    def __init__(self) -> None:
+        self.project: Project = find_project()
+        self.registry: Registry = load_registry(self.project)
+        self.scan = Scan(self.project, self.registry)
+
+    def next(self, statuses: list[Status] | None = None) -> Exercise | None:
+        """The first exercise that has not passed; ``None`` when all have."""
+        for status in statuses or self.scan.statuses():
+            if status.state != "passed":
+                return status.exercise
+        return None
+
+    def exercise(self, which: str | None) -> Exercise:
+        """The exercise named, or the next one."""
+        if which is not None:
+            found = self.registry.select(which)
+            return self.first_open(found)
+        following = self.next()
+        if following is None:
+            raise CourseError("Every exercise has passed. Name one: `tinymlx hint 3.1`.")
+        return following
+
+    def first_open(self, exercises: tuple[Exercise, ...]) -> Exercise:
+        for exercise in exercises:
+            if self.scan.status(exercise).state != "passed":
+                return exercise
+        return exercises[0]

@@ -1,0 +1,59 @@
+"""``tinymlx run``: the project of a chapter, on the student's code completed by the solutions."""
+
+from __future__ import annotations
+
+import importlib.util
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from course import blas
+from course.errors import CourseError
+from course.overlay import Choice, Overlay, make_bundle
+from course.paths import Project, find_project
+from course.registry import Registry, load_registry
+
+
+@contextmanager
+def implementation(project: Project, registry: Registry, impl: str = ".") -> Iterator[Overlay]:
+    """``tinymlx`` means ``impl`` inside: the student's code, filled, or the solutions."""
+    blas.load()
+    folder = {".": project.root, "solutions": project.solutions}.get(impl, Path(impl).resolve())
+    bundle = make_bundle(project, registry, Choice(folder))
+    with Overlay(bundle, project.state / "cache" / "code").activate() as overlay:
+        yield overlay
+
+
+def load_script(path: Path) -> types.ModuleType:
+    """Import a file by its path."""
+    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise CourseError(f"{path} does not exist.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_project(chapter: int, quick: bool, out: Path | None, impl: str) -> None:
+    from course.cli.terminal import console
+
+    project = find_project()
+    registry = load_registry(project)
+    folder = registry.chapter(chapter).folder
+    target = (out or project.state / "out" / folder).resolve()
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CourseError(
+            f"{target} cannot be written ({error.strerror}); choose another place with --out."
+        ) from error
+    with implementation(project, registry, impl) as overlay:
+        for note in overlay.bundle.notes:
+            console().print(note, style="yellow")
+        numbers = load_script(project.exercises / folder / "project.py").main(target, quick=quick)
+    out_console = console()
+    for name, value in numbers.items():
+        out_console.print(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
+    pictures = sorted(p for p in target.iterdir() if p.suffix in (".png", ".svg", ".gif"))
+    out_console.print(f"Pictures in {project.relative(target)}: {', '.join(p.name for p in pictures)}")

@@ -1,0 +1,16 @@
+"""The terminal: colours and wrapping where a person looks, plain long lines where a program reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich.console import Console
+
+
+def console(stderr: bool = False) -> Console:
+    """A console; without a terminal its lines are not wrapped at 80 columns."""
+    stream = sys.stderr if stderr else sys.stdout
+    if stream.isatty() or os.environ.get("COLUMNS"):
+        return Console(stderr=stderr, highlight=False)
+    return Console(stderr=stderr, highlight=False, width=240)

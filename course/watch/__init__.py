@@ -1,0 +1,1 @@
+"""``tinymlx watch``: grade on every save."""
