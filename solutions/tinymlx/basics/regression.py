@@ -109,6 +109,27 @@ def gradient_descent(
     return Coefficients(weights, bias), mx.stack(losses)
 
 
+def back_substitution(r: mx.array, c: mx.array) -> mx.array:
+    r"""The solution :math:`w` of :math:`R w = c` for an upper triangular :math:`R`.
+
+    The last equation has one unknown. When it is known, the equation above has one unknown too,
+    and so on upwards. What ``r`` holds below its diagonal is not looked at; no diagonal entry may
+    be zero.
+
+    (``mx.linalg.solve_triangular`` multiplies by the inverse of the triangle, which loses digits
+    as the condition number grows; the lesson measures it.)
+
+    Shape:
+        ``(M, M)`` and ``(M,)`` to ``(M,)``.
+    """
+    solution = []
+    for i in reversed(range(len(c))):
+        known = c[i] / r[i, i]
+        c = c - r[:, i] * known  # the unknown is known now: take its part from every equation
+        solution.append(known)
+    return mx.stack(solution[::-1])
+
+
 def least_squares(x: mx.array, y: mx.array) -> Coefficients:
     r"""The linear model with the smallest mean squared error, in one step, by QR.
 
@@ -118,8 +139,8 @@ def least_squares(x: mx.array, y: mx.array) -> Coefficients:
     that of :math:`A`, so the normal equations :math:`A^\top A \, [w; b] = A^\top y` would lose
     twice as many digits.
 
-    The work is done in float32 (float64 for float64 inputs) on the CPU, where MLX keeps its
-    factorisations; the results have the dtype of ``x``, float32 for integers.
+    The work is done in float32 (float64 for float64 inputs), the factorisation on the CPU, where
+    MLX keeps those; the results have the dtype of ``x``, float32 for integers.
 
     Shape:
         ``(N, D)`` and ``(N,)`` to ``Coefficients`` of ``(D,)`` and ``()``.
@@ -140,7 +161,7 @@ def least_squares(x: mx.array, y: mx.array) -> Coefficients:
     ones = mx.ones((x.shape[0], 1), x.dtype)
     q, r = mx.linalg.qr(mx.concatenate([x, ones], axis=1), stream=mx.cpu)
     check_independent("least_squares", r)
-    solution = mx.linalg.solve_triangular(r, q.T @ y, upper=True, stream=mx.cpu)  # (D + 1,)
+    solution = back_substitution(r, q.T @ y)  # (D + 1,)
     return Coefficients(solution[:-1].astype(dtype), solution[-1].astype(dtype))
 
 
@@ -164,7 +185,7 @@ def ridge(x: mx.array, y: mx.array, penalty: float) -> Coefficients:
     The best bias makes the residuals sum to zero, :math:`b = \bar y - \bar x \cdot w`; so we
     centre the columns of ``x`` and ``y``, and what remains is plain least squares with
     :math:`D` more rows, :math:`[X_c; \sqrt{\lambda} I] \, w \approx [y_c; 0]`: solved by QR.
-    Runs in float32 (float64 for float64 inputs) on the CPU, as ``least_squares``.
+    The dtypes are those of ``least_squares``.
 
     Args:
         x: the examples, one in each row. Columns should be standardized, since the penalty
@@ -189,6 +210,6 @@ def ridge(x: mx.array, y: mx.array, penalty: float) -> Coefficients:
     rows = mx.concatenate([x - x_mean, math.sqrt(penalty) * mx.eye(columns, dtype=x.dtype)])
     right = mx.concatenate([y - y_mean, mx.zeros((columns,), y.dtype)])
     q, r = mx.linalg.qr(rows, stream=mx.cpu)
-    weights = mx.linalg.solve_triangular(r, q.T @ right, upper=True, stream=mx.cpu)
+    weights = back_substitution(r, q.T @ right)
     bias = y_mean - mx.sum(x_mean * weights)
     return Coefficients(weights.astype(dtype), bias.astype(dtype))

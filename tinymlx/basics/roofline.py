@@ -1,0 +1,55 @@
+"""How fast could it be? The roofline model (Williams, Waterman and Patterson, 2009)."""
+
+from typing import NamedTuple
+
+from .costs import Cost
+
+
+class Machine(NamedTuple):
+    """The two numbers that the roofline needs."""
+
+    name: str
+    peak: float  # arithmetic, FLOP/s
+    bandwidth: float  # traffic with memory, bytes/s
+
+
+class Rate(NamedTuple):
+    """What a computation achieved."""
+
+    flops: float  # FLOP/s
+    bytes: float  # bytes/s
+
+
+def achieved(cost: Cost, seconds: float) -> Rate:
+    """The rates at which a computation of this cost ran, when it took so many seconds.
+
+    Raises:
+        ValueError: when ``seconds`` is not positive.
+    """
+    raise NotImplementedError("2.7 achieved - exercises/ch02_environment/lesson.md")
+
+
+def arithmetic_intensity(cost: Cost) -> float:
+    """Operations for each byte of traffic, in FLOP/byte."""
+    raise NotImplementedError("2.8 arithmetic_intensity - exercises/ch02_environment/lesson.md")
+
+
+def ridge_point(machine: Machine) -> float:
+    """The intensity, in FLOP/byte, at which arithmetic takes exactly as long as traffic."""
+    raise NotImplementedError("2.8 ridge_point - exercises/ch02_environment/lesson.md")
+
+
+def attainable(intensity: float, machine: Machine) -> float:
+    r"""The roofline: the most FLOP/s that a computation of this intensity can reach.
+
+    .. math:: \min(\text{peak}, \; \text{intensity} \cdot \text{bandwidth})
+    """
+    raise NotImplementedError("2.9 attainable - exercises/ch02_environment/lesson.md")
+
+
+def least_seconds(cost: Cost, machine: Machine) -> float:
+    """The shortest time in which the machine can do this, arithmetic and traffic overlapping.
+
+    Also right for a cost without arithmetic (a copy), whose intensity is 0.
+    """
+    raise NotImplementedError("2.9 least_seconds - exercises/ch02_environment/lesson.md")
