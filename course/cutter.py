@@ -94,7 +94,7 @@ def differences(project: Project, registry: Registry) -> list[str]:
 
 
 def write_starters(project: Project, registry: Registry) -> list[Path]:
-    """Write the cut into ``tinymlx/`` and return what changed; a changed file is backed up first."""
+    """Write the cut into ``tinymlx/``; return what changed, after a backup of it."""
     from course.backup import backup, write_atomic
 
     changed: list[Path] = []

@@ -74,9 +74,8 @@ def _declared(registry: Registry, path: Path, node: ast.stmt) -> list[Misconcept
         exercise = registry.by_id[number]
         symbol = _symbol(exercise, node.name, options.get("symbol"))
         if symbol is None:
-            raise CourseError(
-                f"{path}:{node.lineno}: {number} has no symbol {options.get('symbol', node.name)!r}."
-            )
+            wanted = options.get("symbol", node.name)
+            raise CourseError(f"{path}:{node.lineno}: {number} has no symbol {wanted!r}.")
         read = options.get("read", exercise.anchor)
         result.append(Misconception(number, sentence, symbol.dotted, str(path), node.lineno, read))
     return result

@@ -57,12 +57,12 @@ def _written(mine: ast.Module, given: ast.Module | None, names: list[str]) -> It
     known = {ast.dump(node) for node in (given.body if given else [])}
     known_names = {n.name for n in (given.body if given else []) if isinstance(n, _DEFINITIONS)}
     helpers: dict[str, ast.AST] = {}
-    for node in mine.body:
-        if isinstance(node, _DEFINITIONS):
-            if node.name not in known_names:
-                helpers[node.name] = node
-        elif ast.dump(node) not in known:
-            yield node
+    for statement in mine.body:
+        if isinstance(statement, _DEFINITIONS):
+            if statement.name not in known_names:
+                helpers[statement.name] = statement
+        elif ast.dump(statement) not in known:
+            yield statement
     pending: list[ast.AST] = [item.node for name in names for item in find(mine, name)]
     while pending:
         node = pending.pop()

@@ -28,7 +28,7 @@ FIELDS: dict[str, type] = {
     "closed": list,
     "opened": list,
 }
-OPTIONAL = {"requires": [], "closed": [], "opened": []}
+OPTIONAL: dict[str, list[str]] = {"requires": [], "closed": [], "opened": []}
 FOLDER = re.compile(r"ch(\d\d)_[a-z0-9_]+")
 
 
@@ -226,9 +226,20 @@ def _load_exercise(project: Project, folder: str, card: _Card) -> Exercise:
     if not table["symbols"]:
         raise card.complain("symbols", "an exercise names at least one symbol.")
     symbols = tuple(_resolve(project, card, dotted) for dotted in table["symbols"])
-    lists = {key: tuple(table[key]) for key in ("requires", "hints", "closed", "opened")}
-    plain = {key: table[key] for key in ("id", "title", "difficulty", "minutes", "points")}
-    return Exercise(**plain, **lists, symbols=symbols, folder=folder)
+    first, second, third = table["hints"]
+    return Exercise(
+        id=table["id"],
+        title=table["title"],
+        symbols=symbols,
+        requires=tuple(table["requires"]),
+        difficulty=table["difficulty"],
+        minutes=table["minutes"],
+        points=table["points"],
+        hints=(first, second, third),
+        closed=tuple(table["closed"]),
+        opened=tuple(table["opened"]),
+        folder=folder,
+    )
 
 
 def _resolve(project: Project, card: _Card, dotted: str) -> Symbol:

@@ -67,7 +67,7 @@ class Scan:
         return Status(exercise, "changed")
 
     def key(self, exercise: Exercise) -> str:
-        """A hash of all that the exercise's verdict follows from: its code, what it requires, tests."""
+        """A hash of all that the verdict follows from: the code, what it requires, the tests."""
         digest = hashlib.sha256(self._chapter_hash(exercise).encode())
         for member in self.registry.closure(exercise):
             for symbol in member.symbols:

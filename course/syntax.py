@@ -75,7 +75,7 @@ def is_starter(found: Found) -> bool:
 
 
 def first_line(node: FunctionNode | ast.ClassDef) -> int:
-    """The line of the first decorator, or of ``def``: where Python says that a code object starts."""
+    """The line of the first decorator, or of ``def``: where a code object starts for Python."""
     return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
 
 

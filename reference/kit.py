@@ -30,7 +30,7 @@ Function = TypeVar("Function", bound=Callable[..., dict[str, Any]])
 
 
 def in_numpy(function: Function) -> Function:
-    """Mark a reference that needs mathematics only: it gets NumPy arrays, floating ones in float64."""
+    """Mark a reference that needs no PyTorch: it gets NumPy arrays, floating ones in float64."""
     function.__dict__["in_numpy"] = True
     return function
 

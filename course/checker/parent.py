@@ -64,7 +64,7 @@ class Child:
     def __init__(self, project: Project) -> None:
         self.project = project
         read, write = os.pipe()
-        self.log = tempfile.TemporaryFile()
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         self.process = subprocess.Popen(
             [sys.executable, "-m", "course.checker.child", str(write)],
             pass_fds=[write],
@@ -220,7 +220,9 @@ class Checker:
                 child.kill()
                 text = f"{_test(current)} did not finish within {seconds:g} seconds"
                 number = current["exercises"][0]
-                return {number: self._failed(number, text, [f"It hung at {where}"] if where else [])}, number
+                return {
+                    number: self._failed(number, text, [f"It hung at {where}"] if where else [])
+                }, number
             try:
                 event = json.loads(line)
             except ValueError:
@@ -251,7 +253,13 @@ class Checker:
         exercise = self.registry[number]
         lines = [f"{number} {exercise.title}: {headline}", *(f"  {line}" for line in details)]
         lines.append(f"  Read: {exercise.lesson}#{exercise.anchor}")
-        failure = {"headline": headline, "kind": "process", "likely": "", "lines": lines, "test": ""}
+        failure = {
+            "headline": headline,
+            "kind": "process",
+            "likely": "",
+            "lines": lines,
+            "test": "",
+        }
         return {
             "exercise": number,
             "outcome": "failed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import re
@@ -37,10 +38,8 @@ def next_hint(project: Project, exercise: Exercise, level: int = 0) -> tuple[int
         shown = {}
     level = level or min(3, int(shown.get(exercise.id, 0)) + 1)
     shown[exercise.id] = max(level, int(shown.get(exercise.id, 0)))
-    try:
+    with contextlib.suppress(CourseError):  # a read-only folder: hints then start from the first
         write_atomic(path, json.dumps(shown))
-    except CourseError:
-        pass  # a read-only folder: hints then start from the first each time
     return level, exercise.hints[level - 1]
 
 
@@ -124,7 +123,9 @@ def _lines(path: Path, qualname: str) -> list[str]:
 def reset(which: str, yes: bool, whole_file: bool = False) -> None:
     course = Course()
     exercise = course.registry[which]
-    what = " and ".join(exercise.files) if whole_file else ", ".join(s.name for s in exercise.symbols)
+    what = (
+        " and ".join(exercise.files) if whole_file else ", ".join(s.name for s in exercise.symbols)
+    )
     if not yes:
         if not sys.stdin.isatty():
             raise CourseError(f"This puts the starter of {what} back; add --yes to do it.")

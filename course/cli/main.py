@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -22,8 +22,8 @@ app = typer.Typer(
 dev = typer.Typer(help="For authors of the course.", no_args_is_help=True)
 app.add_typer(dev, name="dev")
 
-What = Annotated[Optional[str], typer.Argument(help="An exercise (4.3) or a chapter (4).")]
-Which = Annotated[Optional[str], typer.Argument(help="An exercise (4.3); the next one if left out.")]
+What = Annotated[str | None, typer.Argument(help="An exercise (4.3) or a chapter (4).")]
+Which = Annotated[str | None, typer.Argument(help="An exercise (4.3); the next one if left out.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -108,7 +108,7 @@ def reset(
 def run(
     chapter: Annotated[int, typer.Argument(help="The chapter whose project to run.")],
     quick: Annotated[bool, typer.Option(help="The short version.")] = False,
-    out: Annotated[Optional[Path], typer.Option(help="Where the pictures go.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the pictures go.")] = None,
     impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
 ) -> None:
     """Run the project of a chapter on your code, completed where you have not been yet."""
@@ -121,7 +121,7 @@ def run(
 def bench(
     what: What = None,
     as_json: AsJson = False,
-    chart: Annotated[Optional[Path], typer.Option(help="Draw the table to this PNG or SVG.")] = None,
+    chart: Annotated[Path | None, typer.Option(help="Draw the table to this PNG or SVG.")] = None,
     quick: Annotated[bool, typer.Option(help="Fewer rounds.")] = False,
 ) -> None:
     """Measure: yours, the solution, MLX, PyTorch, and the machine's roofline."""
@@ -162,7 +162,7 @@ def cut(
 
 
 @dev.command()
-def figures(chapter: Annotated[Optional[int], typer.Argument()] = None) -> None:
+def figures(chapter: Annotated[int | None, typer.Argument()] = None) -> None:
     """Draw the figures of the lessons again, with the solutions."""
     from course.cli import authors
 

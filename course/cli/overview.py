@@ -77,7 +77,8 @@ def render(course: Course, statuses: list[Status], following: Exercise | None) -
     total = sum(s.exercise.points for s in statuses)
     parts: list[RenderableType] = [
         Text.assemble(
-            ("tinymlx", "bold"), f"  {done} of {len(statuses)} exercises, {points} of {total} points"
+            ("tinymlx", "bold"),
+            f"  {done} of {len(statuses)} exercises, {points} of {total} points",
         ),
         "",
         table,

@@ -54,6 +54,10 @@ def run_project(chapter: int, quick: bool, out: Path | None, impl: str) -> None:
         numbers = load_script(project.exercises / folder / "project.py").main(target, quick=quick)
     out_console = console()
     for name, value in numbers.items():
-        out_console.print(f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}")
+        out_console.print(
+            f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}"
+        )
     pictures = sorted(p for p in target.iterdir() if p.suffix in (".png", ".svg", ".gif"))
-    out_console.print(f"Pictures in {project.relative(target)}: {', '.join(p.name for p in pictures)}")
+    out_console.print(
+        f"Pictures in {project.relative(target)}: {', '.join(p.name for p in pictures)}"
+    )

@@ -1,4 +1,4 @@
-"""The terminal: colours and wrapping where a person looks, plain long lines where a program reads."""
+"""The terminal: colours and wrapping for a person, plain long lines for a program."""
 
 from __future__ import annotations
 

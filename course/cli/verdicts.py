@@ -31,13 +31,17 @@ def _line(line: str) -> Text:
     for label in LABELS:
         at = line.find(label)
         if at == 2:
-            text.stylize("bold yellow" if label == "Likely:" else "bright_black", at, at + len(label))
+            text.stylize(
+                "bold yellow" if label == "Likely:" else "bright_black", at, at + len(label)
+            )
             if label == "Graded:":
                 text.stylize("bright_black")
     return text
 
 
-def verdict(exercise: Exercise, plain: dict[str, Any], all_failures: bool = False) -> RenderableType:
+def verdict(
+    exercise: Exercise, plain: dict[str, Any], all_failures: bool = False
+) -> RenderableType:
     """The verdict on one exercise, with its first failure in full."""
     outcome = plain["outcome"]
     if outcome == "passed":

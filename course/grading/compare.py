@@ -19,7 +19,7 @@ EPSILON = {
     "complex128": 2.0**-52,
 }
 # Correctness runs switch TF32 off; what remains on a GPU is another order of summation and
-# approximate transcendental functions. Measured factors are recorded in tests/course/test_compare.py.
+# approximate transcendental functions.
 BACKEND_FACTOR = {"cpu": 1.0, "gpu": 4.0}
 
 

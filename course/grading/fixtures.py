@@ -54,12 +54,14 @@ class Bench:
         return Failure(self.exercise, headline, list(details), kind, graded=graded)
 
     def explain(self, error: BaseException) -> Failure | ToDo | None:
-        """What a test's exception means for the student; ``None`` for the judge's own assertions."""
+        """What a test's exception means for the student; ``None`` for a judge's assertion."""
         if isinstance(error, (Failure, ToDo)):
             found: Failure | ToDo | None = error
         elif isinstance(error, ProbeFailed):
             found = self._raised(error.description)
-        elif (self.calls and self.calls[-1].error is not None) or isinstance(error, (SystemExit, NotImplementedError, RecursionError)):
+        elif (self.calls and self.calls[-1].error is not None) or isinstance(
+            error, (SystemExit, NotImplementedError, RecursionError)
+        ):
             found = self._raised(describe(error))
         else:
             return None
@@ -138,7 +140,7 @@ class Check:
             description = failed.description
         except Failure:
             raise
-        except Exception as raised_here:  # any class: what is compared is its name
+        except Exception as raised_here:  # noqa: BLE001 - any class: what is compared is its name
             description = describe(raised_here)
         else:
             raise bench.failure(f"it should raise {error} here, and returned", kind="wrong")

@@ -94,7 +94,7 @@ def _changed(project: Project, exercise: Exercise, symbol: Symbol, node: ast.stm
 
 
 def accepts(mine: ast.arguments, original: ast.arguments) -> bool:
-    """Whether every call that fits ``original`` fits ``mine``: names kept, additions have defaults."""
+    """Whether every call for ``original`` fits ``mine``: names kept, additions have defaults."""
     positional = [a.arg for a in [*mine.posonlyargs, *mine.args]]
     wanted = [a.arg for a in [*original.posonlyargs, *original.args]]
     if mine.vararg is None and positional[: len(wanted)] != wanted:

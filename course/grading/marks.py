@@ -11,6 +11,6 @@ def exercise(*ids: str, weight: int = 1, visible: str = "shown") -> pytest.MarkD
     Args:
         ids: exercise ids such as ``"4.3"``.
         weight: the test's share of the exercise's points where partial credit is given.
-        visible: ``"shown"``, ``"name"`` (its name only) or ``"hidden"``, for an instructor's reports.
+        visible: ``"shown"``, ``"name"`` (name only) or ``"hidden"``, in an instructor's reports.
     """
     return pytest.mark.exercise(*ids, weight=weight, visible=visible)

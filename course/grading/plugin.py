@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from course.registry import load_registry
 
 DEFAULT_SEED = 20260101
 REPORTS: pytest.StashKey[list[pytest.TestReport]] = pytest.StashKey()
+Reporting = Generator[None, pytest.TestReport, pytest.TestReport]
 KEY: pytest.StashKey[Grading] = pytest.StashKey()
 BENCH: pytest.StashKey[Bench] = pytest.StashKey()
 EXPECTED: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
@@ -247,11 +248,11 @@ def draw(request: pytest.FixtureRequest) -> Draw:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    report: pytest.TestReport = yield  # type: ignore[misc]
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Reporting:
+    report = yield
     numbers = exercises_of(item)
     if not numbers:
-        return report  # type: ignore[return-value]
+        return report
     report.user_properties.append(("exercises", numbers))
     bench = item.stash.get(BENCH, None)
     if call.excinfo is not None and bench is not None:
@@ -259,7 +260,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     case = _case(item)
     if case is not None and (call.when == "call" or report.outcome != "passed"):
         proofs.judge(report, case, bench)
-    return report  # type: ignore[return-value]
+    return report
 
 
 def _judge(

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -47,7 +47,7 @@ def cases(grading: Grading, kind: str, exercise: str) -> list[Case]:
 
 def judge(report: pytest.TestReport, case: Case, bench: Bench | None) -> None:
     """Turn a test's outcome under ``case`` into the outcome of the proof."""
-    properties = dict(report.user_properties)
+    properties: dict[str, Any] = dict(report.user_properties)
     todo = "todo" in properties
     failed = report.outcome == "failed"
     if case.kind == "misconceptions":
@@ -73,7 +73,7 @@ def unproved(reports: list[pytest.TestReport]) -> list[str]:
     for report in reports:
         for key, value in report.user_properties:
             if key == "proof":
-                exercise, name, result, sentence = value
+                exercise, name, result, sentence = cast(list[str], value)
                 results.setdefault((exercise, name, sentence), set()).add(result)
     lines = []
     for (exercise, name, sentence), seen in sorted(results.items()):

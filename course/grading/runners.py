@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -169,10 +170,9 @@ class Isolated:
     def _exchange(self, channel: socket.socket, request: bytes) -> bytes:
         deadline = time.monotonic() + self.limits.seconds
         channel.settimeout(self.limits.seconds)
-        try:
+        # A dead or stuck child shows in what it answers.
+        with contextlib.suppress(TimeoutError, BrokenPipeError, ConnectionResetError):
             send(channel, request)
-        except (TimeoutError, BrokenPipeError, ConnectionResetError):
-            pass  # a dead or stuck child shows in what it answers
         try:
             head = _wait_exactly(channel, LENGTH.size, deadline)
             (size,) = LENGTH.unpack(head)
@@ -181,7 +181,7 @@ class Isolated:
             return _wait_exactly(channel, size, deadline)
         except TimeoutError:
             raise WorkerFailed(
-                f"it did not finish within {self.limits.seconds:g} seconds; is there an endless loop?"
+                f"it did not finish within {self.limits.seconds:g} seconds; an endless loop?"
             ) from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,7 +31,7 @@ class Verdict:
 
 
 def collect(
-    reports: list[pytest.TestReport], grading: Grading, expected: Mapping[str, list[str]]
+    reports: list[pytest.TestReport], grading: Grading, expected: dict[str, list[str]]
 ) -> list[Verdict]:
     """Verdicts of all exercises that had a report."""
     outcomes: dict[str, dict[str, str]] = {}

@@ -18,7 +18,22 @@ Plain = Any
 LIMIT = 256 * 1024 * 1024  # bytes of one frame
 DTYPES = {
     name: np.dtype(name)
-    for name in ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64", "complex64", "complex128"]
+    for name in [
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    ]
 }
 DTYPES["bfloat16"] = np.dtype(ml_dtypes.bfloat16)
 
@@ -28,7 +43,7 @@ class WrongValue(TypeError):
 
 
 def plain(value: Any, where: str = "the result") -> Plain:
-    """``value`` as plain data: arrays of `mlx` and of ``tinymlx`` become NumPy arrays, tuples lists.
+    """``value`` as plain data: arrays of MLX and ``tinymlx`` become NumPy arrays, tuples lists.
 
     Raises:
         WrongValue: something inside is of another type.

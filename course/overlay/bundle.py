@@ -111,7 +111,7 @@ class _Maker:
         return Bundle(units, self.texts, tuple(sorted(self.filled)), tuple(self.notes))
 
     def _files(self) -> dict[str, Path]:
-        """File name to path: given modules lowest, then solutions where filling, then the student's."""
+        """File name to path: given modules, then solutions where filling, then the student's."""
         files: dict[str, Path] = {}
         for path in sorted(self.project.tinymlx.rglob("*.py")):
             name = path.relative_to(self.project.tinymlx).as_posix()

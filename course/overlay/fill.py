@@ -44,8 +44,8 @@ __all__ = ["HELPER", "compile_unit", "needs_helper"]
 def _apply(tree: ast.Module, patch: Patch, texts: Mapping[str, str], moved: Moved) -> None:
     targets = find(tree, patch.qualname)
     if patch.zeros:
-        for target in targets:
-            sabotage(target)
+        for found in targets:
+            sabotage(found)
         return
     node = _definition(texts[patch.source], patch.source, patch.line)
     target = _matching(targets, node)

@@ -51,13 +51,16 @@ class _Loop:
     def run(self) -> None:
         self.check()
         size = self.console.size
-        with single_keys(), Live(
-            render(self.state, self.console),
-            console=self.console,
-            screen=True,
-            auto_refresh=False,
-            transient=True,
-        ) as live:
+        with (
+            single_keys(),
+            Live(
+                render(self.state, self.console),
+                console=self.console,
+                screen=True,
+                auto_refresh=False,
+                transient=True,
+            ) as live,
+        ):
             while not self.quit:
                 key = next_key(LOOK_SECONDS, self.grader.wake)
                 dirty = self.step(key)
@@ -187,13 +190,17 @@ class _Loop:
         state.difference = self.difference() or "Yours equals the solution to the letter."
 
     def difference(self) -> str:
-        project, lines = self.course.project, []
+        project = self.course.project
+        lines: list[str] = []
         for symbol in self.state.exercise.symbols:
             texts = [
                 read_source(base / symbol.file)
                 for base in (project.tinymlx, project.solutions / "tinymlx")
             ]
-            mine, theirs = (sum(definitions(text, symbol.qualname), []) for text in texts)
+            mine, theirs = (
+                [line for part in definitions(text, symbol.qualname) for line in part]
+                for text in texts
+            )
             lines += difflib.unified_diff(mine, theirs, "yours", "solution", lineterm="", n=99)
         return "\n".join(lines)
 

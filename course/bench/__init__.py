@@ -1,0 +1,1 @@
+"""Throughput: candidates raced against each other in one run on one device."""
