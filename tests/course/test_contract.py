@@ -1,0 +1,129 @@
+"""Cards, starters, lessons, tests and misconceptions agree with each other."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from course.cli.project import implementation, load_script
+from course.cutter import differences
+from course.lessons import anchors, headings, links
+from course.misconceptions import load_misconceptions
+from course.paths import Project, find_project
+from course.registry import Chapter, Registry, load_registry
+
+PROJECT = find_project()
+CHAPTERS = load_registry(PROJECT).chapters
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=[c.folder[:4] for c in CHAPTERS])
+
+
+def test_starters_equal_a_fresh_cut(project: Project, registry: Registry) -> None:
+    assert differences(project, registry) == []
+
+
+@each_chapter
+def test_a_chapter_has_all_its_files(project: Project, chapter: Chapter) -> None:
+    book, tests = project.exercises / chapter.folder, project.tests / chapter.folder
+    wanted = [book / name for name in ("lesson.md", "misconceptions.py", "project.py")]
+    wanted += [book / "figures" / "make.py", tests / "probes.py", tests / "test_project.py"]
+    wanted += [project.reference / f"{chapter.folder}.py"]
+    assert [project.relative(path) for path in wanted if not path.is_file()] == []
+    assert list(tests.glob("test_*.py"))
+
+
+@each_chapter
+def test_the_lesson_has_a_heading_for_each_card_in_order(
+    project: Project, chapter: Chapter
+) -> None:
+    text = (project.exercises / chapter.folder / "lesson.md").read_text()
+    found = [h for h in headings(text) if re.match(r"Exercise \d", h)]
+    assert found == [f"Exercise {e.id}: {e.title}" for e in chapter.exercises]
+
+
+@each_chapter
+def test_each_exercise_is_judged_and_each_judge_has_a_card(
+    project: Project, chapter: Chapter
+) -> None:
+    marked = set()
+    for path in (project.tests / chapter.folder).glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "exercise":
+                marked |= {a.value for a in node.args if isinstance(a, ast.Constant)}
+    assert marked == {e.id for e in chapter.exercises}
+
+
+@each_chapter
+def test_judges_import_neither_side(project: Project, chapter: Chapter) -> None:
+    for path in (project.tests / chapter.folder).glob("test_*.py"):
+        names = set(re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.M))
+        if path.name != "test_project.py":
+            assert not names & {"tinymlx", "torch", "mlx", "reference"}, path
+
+
+@each_chapter
+def test_misconceptions_point_to_headings(
+    project: Project, registry: Registry, chapter: Chapter
+) -> None:
+    known = anchors((project.exercises / chapter.folder / "lesson.md").read_text())
+    declared = load_misconceptions(project, registry)
+    for exercise in chapter.exercises:
+        for misconception in declared.get(exercise.id, []):
+            assert misconception.read in known, f"{misconception.file}:{misconception.line}"
+            assert misconception.sentence.endswith("."), misconception.sentence
+
+
+@each_chapter
+def test_the_lesson_shows_the_figures_that_its_script_draws(
+    project: Project, registry: Registry, chapter: Chapter, tmp_path: Path
+) -> None:
+    folder = project.exercises / chapter.folder
+    with implementation(project, registry, "solutions"):
+        load_script(folder / "figures" / "make.py").main(tmp_path)
+    drawn = {path.name for path in tmp_path.iterdir()}
+    kept = {p.name for p in (folder / "figures").iterdir() if p.suffix in (".svg", ".png")}
+    assert kept == drawn
+    shown = {Path(t).name for t in links((folder / "lesson.md").read_text()) if "figures/" in t}
+    assert kept == shown
+
+
+def test_relative_links_resolve(project: Project) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "*.md"], cwd=project.root, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    broken = []
+    for name in listed:
+        path = project.root / name
+        text = path.read_text()
+        for target in links(text):
+            if re.match(r"[a-z]+:", target):
+                continue
+            file, _, anchor = target.partition("#")
+            other = (path.parent / file).resolve() if file else path
+            if not other.exists():
+                broken.append(f"{name}: {target}")
+            elif anchor and anchor not in anchors(other.read_text()):
+                broken.append(f"{name}: {target} (no such heading)")
+    assert broken == []
+
+
+def test_no_registry_host_is_named(project: Project) -> None:
+    """Nothing in the repository may pin where packages are downloaded from."""
+    listed = subprocess.run(
+        ["git", "ls-files", "*.toml", "*.txt", "*.lock", "*.sh", "Makefile", ".ci/*"],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    named = [
+        n for n in listed if re.search(r"index-url|https?://\S*(pypi|simple)", _read(project, n))
+    ]
+    assert named == []
+
+
+def _read(project: Project, name: str) -> str:
+    return (project.root / name).read_text()
