@@ -48,7 +48,7 @@ def blocks(text: str) -> list[Block]:
 
 
 def run_blocks(path: Path, found: list[Block]) -> None:
-    """Run the ``python`` blocks in one namespace and compare what they print with ``output`` blocks.
+    """Run the ``python`` blocks in one namespace; what they print must equal the ``output`` blocks.
 
     Raises:
         LessonError: with the file, the line and what happened.
@@ -71,7 +71,8 @@ def run_blocks(path: Path, found: list[Block]) -> None:
             printed, line = stream.getvalue(), block.line
         elif block.language == "output" and not checker.check_output(block.text, printed, FLAGS):
             raise LessonError(
-                f"{path}:{block.line}: the block of line {line} printed\n{printed}\nnot\n{block.text}"
+                f"{path}:{block.line}: the block of line {line} printed\n{printed}"
+                f"\nnot\n{block.text}"
             )
 
 

@@ -35,12 +35,14 @@ class Plan:
     """What an update will do, before it does anything.
 
     Attributes:
-        writes: path to new text or bytes.
+        writes: path to new content.
+        modes: path to permissions, for files of the course.
         removes: files of the old course that the new one does not have.
         kept: files of the student left as they are, with the new text laid beside the backup.
     """
 
     writes: dict[Path, bytes] = field(default_factory=dict)
+    modes: dict[Path, int] = field(default_factory=dict)
     removes: list[Path] = field(default_factory=list)
     kept: dict[Path, str] = field(default_factory=dict)
 
@@ -134,6 +136,7 @@ def _plan_course(project: Project, newer: Project, plan: Plan) -> None:
         content = path.read_bytes()
         if not target.is_file() or target.read_bytes() != content:
             plan.writes[target] = content
+            plan.modes[target] = path.stat().st_mode & 0o777
     folders = ("course", "exercises", "reference", "solutions", "tests")
     for folder in folders:
         for path in _files(project.root / folder):
@@ -167,7 +170,7 @@ def merge(mine: str | None, old: str | None, new: str, names: list[str]) -> str 
         new: the newer starter.
         names: qualified names of the file's exercises in the newer course.
     """
-    if mine is None or mine == old or mine == new:
+    if mine is None or mine in (old, new):
         return new
     try:
         tree = ast.parse(mine)
@@ -208,6 +211,8 @@ def apply(project: Project, plan: Plan) -> Path:
         write_atomic(saved / "newer" / project.relative(path), text)
     for path, content in plan.writes.items():
         _write_bytes(path, content)
+        if path in plan.modes:
+            path.chmod(plan.modes[path])
     for path in plan.removes:
         path.unlink(missing_ok=True)
     return saved

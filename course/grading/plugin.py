@@ -301,7 +301,7 @@ def _plain_failure(failure: Failure, report: pytest.TestReport) -> dict[str, Any
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> Any:
-    if any(name == "todo" for name, _ in report.user_properties):
+    if any(name == "todo" for name, _ in getattr(report, "user_properties", ())):
         return "to do", "t", ("TO DO", {"cyan": True})
     return None
 
