@@ -200,7 +200,9 @@ def masked_assignment(x: array, mask: array, value: Any) -> array:
     if isinstance(value, (array, mx.array)) or getattr(value, "ndim", 0):
         value = as_array(value)
         if value.ndim > rest and value.shape[0] != 1:
-            number = mx.maximum(mx.cumsum(mx.array(_plain(mask).reshape(-1)).astype(mx.int32)) - 1, 0)
+            number = mx.maximum(
+                mx.cumsum(mx.array(_plain(mask).reshape(-1)).astype(mx.int32)) - 1, 0
+            )
             value = take(value, wrap(number), 0).reshape(x.shape)
         value = value if value.dtype == x.dtype else value.astype(x.dtype)
     return where(place, value, x).astype(x.dtype)
@@ -301,15 +303,13 @@ class ArrayAt:
         self.chosen = False
 
     def __getitem__(self, index: Any) -> ArrayAt:
-        if self.chosen:
-            raise ValueError("Cannot index into an already indexed array. Use x.at[index] once.")
         other = ArrayAt(self.x, index)
         other.chosen = True
         return other
 
     def _apply(self, update: Any, value: Any) -> array:
         if not self.chosen:
-            raise ValueError("Must provide indices to array.at first.")
+            raise ValueError("Must give indices to array.at (e.g. `x.at[0].add(4)`).")
         index, arrays = separate(self.index)
         return update(self.x, value, *arrays, index=index)
 

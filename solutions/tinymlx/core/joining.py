@@ -18,9 +18,7 @@ def concatenated(*arrays: mx.array, axis: int | None = 0) -> mx.array:
 
 
 @concatenated.defvjp
-def concatenated_vjp(
-    g: array, y: array, *arrays: array, axis: int | None = 0
-) -> list[array]:
+def concatenated_vjp(g: array, y: array, *arrays: array, axis: int | None = 0) -> list[array]:
     """The derivative of a concatenation: each array receives its part of the cotangent.
 
     Args:
@@ -41,9 +39,7 @@ def concatenated_vjp(
     return [part.reshape(x.shape) for part, x in zip(parts, arrays)]
 
 
-def concatenate(
-    arrays: Sequence[array], axis: int | None = 0, *, stream: Stream = None
-) -> array:
+def concatenate(arrays: Sequence[array], axis: int | None = 0, *, stream: Stream = None) -> array:
     """The arrays one behind the other along ``axis``.
 
     Args:

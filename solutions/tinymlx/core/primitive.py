@@ -133,7 +133,9 @@ class Primitive:
         extra = args[self.arity :]
         if len(extra) > len(self.names):
             expected = self.arity + len(self.names)
-            raise TypeError(f"{self.__name__}() takes {expected} arguments but {len(args)} were given")
+            raise TypeError(
+                f"{self.__name__}() takes {expected} arguments but {len(args)} were given"
+            )
         for name, value in zip(self.names, extra):
             if name in params:
                 raise TypeError(f"{self.__name__}() got multiple values for argument '{name}'")

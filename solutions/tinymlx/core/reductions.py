@@ -237,8 +237,9 @@ def variance_vjp(
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.
     """
-    slope = 2 / (reduced_size(x, axis) - ddof) if reduced_size(x, axis) != ddof else math.nan
-    return ((keep_axes(g, x, axis) * slope) * (x - mean(x, axis, True)),)
+    freedom = reduced_size(x, axis) - ddof
+    slope = keep_axes(g, x, axis) * (2 / freedom if freedom > 0 else math.nan)
+    return (slope * (x - mean(x, axis, True)),)
 
 
 def var(

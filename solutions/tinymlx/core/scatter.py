@@ -162,7 +162,9 @@ def slice_update_vjp(
 ) -> tuple[array, array | None, None]:
     """What was replaced receives 0; the update what arrives at the slice."""
     named = [a % x.ndim for a in axes]
-    size = [n if a in named else full for a, (n, full) in enumerate(zip(_sizes(update, x), x.shape))]
+    size = [
+        n if a in named else full for a, (n, full) in enumerate(zip(_sizes(update, x), x.shape))
+    ]
     gx = slice_update(g, wrap(mx.zeros(size, g.dtype)), start, axes)
     return gx, unbroadcast(dynamic_slice(g, start, axes, size), update), None
 

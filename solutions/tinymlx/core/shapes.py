@@ -12,7 +12,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import Axes, Dtype, Stream, array, as_array, holder, unwrap, wrap
+from .arrays import Axes, Dtype, Stream, array, as_array, wrap
 from .broadcasting import broadcast_shapes, normalized_axes, unbroadcast
 from .primitive import Primitive, primitive
 
@@ -46,9 +46,7 @@ def transpose(x: mx.array, /, axes: Sequence[int] | None = None) -> mx.array:
 
 
 @transpose.defvjp
-def transpose_vjp(
-    g: array, y: array, x: array, axes: Sequence[int] | None = None
-) -> tuple[array]:
+def transpose_vjp(g: array, y: array, x: array, axes: Sequence[int] | None = None) -> tuple[array]:
     """The derivative of a transposition: the inverse transposition.
 
     Args:
@@ -242,7 +240,7 @@ def pad(
         constant_values: the value of the border in the first mode, a number or an array.
 
     Raises:
-        ValueError: a width is negative, the mode is unknown, or a mirrored border is too wide.
+        ValueError: a width is negative, or the mode is unknown.
     """
     x = as_array(x)
     widths = pad_pairs(pad_width, x.ndim)
@@ -279,14 +277,12 @@ def pad_pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 
 def border_indices(n: int, low: int, high: int, mode: str) -> list[int]:
     """Which elements of an axis of size ``n`` stand along the padded axis."""
-    if mode == "edge":
-        return [min(max(i, 0), n - 1) for i in range(-low, n + high)]
-    beyond = 0 if mode == "reflect" else 1
-    if max(low, high) > n - 1 + beyond:
-        raise ValueError(f"[pad] Padding ({low}, {high}) is too wide for {mode} of size {n}.")
-    before = [i - beyond for i in range(low, 0, -1)]
-    after = [n - 2 + beyond - i for i in range(high)]
-    return [*before, *range(n), *after]
+    places = range(-low, n + high)
+    if mode == "edge" or n == 1:
+        return [min(max(i, 0), n - 1) for i in places]
+    if mode == "reflect":  # there and back again in 2 n - 2 steps: both ends occur once
+        return [n - 1 - abs(n - 1 - i % (2 * n - 2)) for i in places]
+    return [min(i % (2 * n), 2 * n - 1 - i % (2 * n)) for i in places]
 
 
 @primitive
@@ -477,11 +473,11 @@ def view(x: mx.array, /, dtype: Dtype) -> mx.array:
     return mx.view(x, dtype)
 
 
-def broadcast_arrays(*arrays: Any, stream: Stream = None) -> tuple[array, ...]:
+def broadcast_arrays(*arrays: Any, stream: Stream = None) -> list[array]:
     """All arrays, broadcast to their common shape."""
     xs = [as_array(x) for x in arrays]
     shape = broadcast_shapes(*(x.shape for x in xs))
-    return tuple(broadcast_to(x, shape, stream=stream) for x in xs)
+    return [broadcast_to(x, shape, stream=stream) for x in xs]
 
 
 def meshgrid(
@@ -502,7 +498,7 @@ def meshgrid(
         reshape(as_array(x), [-1 if a == place else 1 for a in range(n)], stream=stream)
         for x, place in zip(arrays, places)
     )
-    return grids if sparse else broadcast_arrays(*grids, stream=stream)
+    return grids if sparse else tuple(broadcast_arrays(*grids, stream=stream))
 
 
 def atleast_1d(*arys: Any, stream: Stream = None) -> Any:
@@ -525,32 +521,6 @@ def _at_least(arys: Sequence[Any], new_shape: Any, stream: Stream) -> Any:
     xs = [as_array(x) for x in arys]
     xs = [reshape(x, new_shape(x.shape), stream=stream) for x in xs]
     return xs[0] if len(xs) == 1 else xs
-
-
-def full(shape: Any, vals: Any, dtype: Dtype | None = None, *, stream: Stream = None) -> array:
-    """An array with ``vals`` everywhere; ``vals`` may be an array that broadcasts to the shape."""
-    if not isinstance(vals, array) or vals._trace is None:
-        vals = unwrap(vals)
-        return wrap(mx.full(shape, vals, stream=stream) if dtype is None else mx.full(shape, vals, dtype, stream=stream))
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-    return broadcast_to(vals if dtype is None else vals.astype(dtype), sizes, stream=stream)
-
-
-def full_like(x: Any, /, vals: Any, dtype: Dtype | None = None, *, stream: Stream = None) -> array:
-    """An array with the shape and dtype of ``x`` and ``vals`` everywhere."""
-    x = as_array(x)
-    return full(x.shape, vals, x.dtype if dtype is None else dtype, stream=stream)
-
-
-def asarray(a: Any, dtype: Dtype | None = None, *, copy: bool | None = None) -> array:
-    """``a`` as an array: itself if it is one already and no copy is asked for."""
-    if isinstance(a, array):
-        if dtype is not None and a.dtype != dtype:
-            if copy is False:
-                raise ValueError("[asarray] Cannot convert the dtype without copying.")
-            return astype(a, dtype)
-        return holder(a) if copy else a
-    return wrap(mx.asarray(a, dtype, copy=copy))
 
 
 from . import indexing, selection  # noqa: E402  (they are built on shapes)

@@ -20,6 +20,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from . import arithmetic
 from .arrays import array, as_array, holder, watched, wrap
 from .primitive import Primitive, Trace
 
@@ -63,7 +64,9 @@ class Node:
             name = self.primitive.__name__
             raise ValueError(f"[vjp] Not implemented for {name}: it has no derivative rule.")
         if isinstance(self.output, list):
-            g = [zeros_like(y) if gi is None else gi for gi, y in zip(g, self.output)]
+            g = [zeros_like(y) if gi is None else conjugate(gi) for gi, y in zip(g, self.output)]
+        else:
+            g = conjugate(g)
         if "stream" not in self.params:
             return rule(g, self.output, *self.args, **self.params)
         params = {name: value for name, value in self.params.items() if name != "stream"}
@@ -166,11 +169,21 @@ def add_cotangents(total: Any, g: Any) -> Any:
 
 
 def match_dtype(g: Any, x: Any) -> Any:
-    """The cotangent ``g`` of ``x`` in the dtype of ``x``."""
+    """The cotangent ``g`` of ``x`` that a rule returned, in the dtype of ``x``."""
     if isinstance(g, list):
         return g
     dtype = x.dtype
-    return g if g.dtype == dtype else g.astype(dtype)
+    return conjugate(g if g.dtype == dtype else g.astype(dtype))
+
+
+def conjugate(g: array) -> array:
+    """The complex conjugate of a complex cotangent, and a real one as it is.
+
+    Rules are written for real numbers, and multiply by a derivative. For complex numbers the
+    cotangent (dL/dx + i dL/dy for a real loss L) must be multiplied by its conjugate. That is the
+    same as to conjugate before and after the rule.
+    """
+    return arithmetic.conj(g) if g.dtype == mx.complex64 else g
 
 
 def topological_order(outputs: Iterable[Node]) -> list[Node]:

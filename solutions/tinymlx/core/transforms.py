@@ -237,8 +237,7 @@ class Selection:
                     raise ValueError(f"[{tag}] Duplicate {kind} {first} is not allowed.")
         if self.positions and self.positions[0] < 0:
             raise ValueError(
-                f"[{tag}] Can't compute the gradient of negative argument index "
-                f"{self.positions[0]}"
+                f"[{tag}] Can't compute the gradient of negative argument index {self.positions[0]}"
             )
 
     def trees(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
