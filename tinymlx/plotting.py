@@ -87,21 +87,26 @@ def figure(
     return fig, fig.subplots(rows, columns, **options)
 
 
-def save(fig: Figure, out: Path | str, name: str) -> list[Path]:
+def save(
+    fig: Figure, out: Path | str, name: str, formats: tuple[str, ...] = ("png", "svg")
+) -> list[Path]:
     """Write ``name.png`` and ``name.svg`` into the folder ``out``, which is made if need be.
 
     The files depend on the figure alone: they hold no date and no random identifiers.
 
     Returns:
-        The two paths.
+        The paths, one for each of ``formats``.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    paths = [out / f"{name}.png", out / f"{name}.svg"]
+    paths = [out / f"{name}.{format}" for format in formats]
     use_style()
-    fig.savefig(paths[0], metadata={"Software": None})
-    fig.savefig(paths[1], metadata={"Date": None, "Creator": None})
-    paths[1].write_text(_shorten(paths[1].read_text(encoding="utf-8")), encoding="utf-8")
+    for path in paths:
+        if path.suffix == ".svg":
+            fig.savefig(path, metadata={"Date": None, "Creator": None})
+            path.write_text(_shorten(path.read_text(encoding="utf-8")), encoding="utf-8")
+        else:
+            fig.savefig(path, metadata={"Software": None})
     return paths
 
 

@@ -127,12 +127,12 @@ def fit_the_year(
         f"degree {DEGREES[-1]} from {errors[DEGREES[-1]]:.2f} to "
         f"{numbers['test error of the highest degree with ridge, °C']:.2f} °C."
     )
-    curves = {
-        "degree 1": models[1],
-        f"degree {chosen}": models[chosen],
-        f"degree {DEGREES[-1]}": models[DEGREES[-1]],
-        f"degree {DEGREES[-1]}, ridge": ridged[penalty],
-    }
+    curves = [
+        ("degree 1", models[1], "--", plotting.SKY),
+        (f"degree {chosen}, chosen", models[chosen], "-", plotting.BLUE),
+        (f"degree {DEGREES[-1]}", models[DEGREES[-1]], "-", plotting.RED),
+        (f"degree {DEGREES[-1]}, ridge", ridged[penalty], "-.", plotting.GREEN),
+    ]
     _draw_curves(curves, (day, temperature), test, out, days.source)
     _draw_errors(rows, chosen, penalty_rows, penalty, baseline, out)
     return numbers
@@ -146,9 +146,12 @@ def _error_table(rows: list[tuple[int, float, float, float]], chosen: int) -> Ta
     return table
 
 
-def _draw_curves(curves: dict[str, Model], training, test, out: Path, source: str) -> None:
+def _draw_curves(curves: list[tuple], training, test, out: Path, source: str) -> None:
     fig, ax = plotting.figure(width=8, height=4.6)
-    to_day = lambda position: [183 * (p + 1) for p in position.tolist()]  # noqa: E731
+
+    def to_day(position: mx.array) -> list[float]:
+        return [183 * (p + 1) for p in position.tolist()]
+
     ax.plot(
         to_day(test[0]),
         test[1].tolist(),
@@ -159,9 +162,7 @@ def _draw_curves(curves: dict[str, Model], training, test, out: Path, source: st
     )
     ax.plot(to_day(training[0]), training[1].tolist(), "o", color="black", label="40 training days")
     position = mx.linspace(1 / 183 - 1, 1, 366)
-    styles = ("--", "-", "-", "-.")
-    colours = (plotting.SKY, plotting.BLUE, plotting.RED, plotting.GREEN)
-    for (name, model), line, colour in zip(curves.items(), styles, colours, strict=True):
+    for name, model, line, colour in curves:
         ax.plot(to_day(position), model(position).tolist(), line, color=colour, label=name)
     ax.set(xlabel="day of the year", ylabel="mean temperature of the day, °C", ylim=(-8, 38))
     ax.set_title(f"Seattle: {source}", fontsize=10, loc="left", color="#444444")
