@@ -135,12 +135,12 @@ class _Reader:
         for name in names:
             top = name.partition(".")[0]
             allowed = top == "tinymlx" or name.startswith("mlx.core") or name == "mlx"
-            if top in CLOSED_MODULES or not (allowed or top in sys.stdlib_module_names):
-                shown = name if top == "mlx" else top
-                return f"imports {shown}; the library stands on mlx.core and Python alone."
             sentence = self._dotted(name)
             if sentence:
                 return sentence
+            if top in CLOSED_MODULES or not (allowed or top in sys.stdlib_module_names):
+                shown = name if top == "mlx" else top
+                return f"imports {shown}; the library stands on mlx.core and Python alone."
         return ""
 
     def _dotted(self, dotted: str) -> str:

@@ -248,10 +248,10 @@ def _resolve(project: Project, card: _Card, dotted: str) -> Symbol:
     if parts[0] != "tinymlx" or len(parts) < 3:
         raise card.complain("symbols", f"{dotted!r} should read tinymlx.module.function.")
     base = project.solutions / "tinymlx"
-    for length in range(len(parts) - 1, 0, -1):
+    for length in range(len(parts) - 1, 1, -1):
         inner = Path(*parts[1:length])
-        for file in (inner.with_suffix(".py") if inner.name else None, inner / "__init__.py"):
-            if file is not None and (base / file).is_file():
+        for file in (inner.with_suffix(".py"), inner / "__init__.py"):
+            if (base / file).is_file():
                 module, qualname = ".".join(parts[:length]), ".".join(parts[length:])
                 return Symbol(dotted, module, qualname, file.as_posix())
     raise card.complain("symbols", f"solutions/ has no module for {dotted!r}.")

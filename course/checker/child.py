@@ -45,6 +45,9 @@ class Teller:
         if report.when == "call" or report.outcome != "passed":
             self.tell("report", test=report.nodeid, outcome=report.outcome)
 
+    def pytest_tinymlx_phase(self, phase: str) -> None:
+        self.tell("phase", phase=phase)
+
     def pytest_tinymlx_verdicts(self, verdicts: Any) -> None:
         self.tell("verdicts", verdicts=[verdict.plain() for verdict in verdicts])
 

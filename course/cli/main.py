@@ -172,12 +172,11 @@ def figures(chapter: Annotated[int | None, typer.Argument()] = None) -> None:
 def main() -> None:
     """Entry point: a `CourseError` is shown as its sentence, never as a traceback."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except CourseError as error:
         _say(str(error))
         sys.exit(2)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
     except typer.Abort:
         sys.exit(130)
     except KeyboardInterrupt:

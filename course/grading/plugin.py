@@ -20,7 +20,7 @@ from course import blas
 from course.errors import CourseError
 from course.grading import proofs, table
 from course.grading.draw import Draw
-from course.grading.fixtures import Bench, Check
+from course.grading.fixtures import Bench, Check, interrupts
 from course.grading.report import Failure, ToDo
 from course.grading.runners import Limits
 from course.grading.session import Grading, Settings
@@ -51,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "exercise(*ids): the exercises that a test judges")
     blas.load()
+    interrupts.install()
     try:
         _start(config)
     except CourseError as error:
@@ -70,6 +71,8 @@ def _start(config: pytest.Config) -> None:
         folder = project.root
     if config.getoption("prove"):
         folder = project.solutions
+    if not (folder / "tinymlx").is_dir():
+        raise CourseError(f"{folder} holds no folder tinymlx/ to grade.")
     seed = config.getoption("seed")
     if seed == "random":
         seed = str(int.from_bytes(os.urandom(4), "little"))
@@ -128,11 +131,15 @@ def verdicts(config: pytest.Config) -> list[table.Verdict]:
 
 
 class Hooks:
-    """The plugin's own hook."""
+    """The plugin's own hooks."""
 
     @staticmethod
     def pytest_tinymlx_verdicts(verdicts: list[table.Verdict]) -> None:
         """Called once, at the end, with the verdicts of all exercises that the run touched."""
+
+    @staticmethod
+    def pytest_tinymlx_phase(phase: str) -> None:
+        """Called with ``"reference"`` and ``"probe"`` when a test turns to either side."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -201,7 +208,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     exercise = grading.registry[numbers[0]]
     case = _case(item)
     choice = case.choice if case else grading.choice
-    bench = item.stash[BENCH] = Bench(grading, exercise, choice)
+    tell = item.config.hook.pytest_tinymlx_phase
+    bench = Bench(grading, exercise, choice, phase=lambda name: tell(phase=name))
+    item.stash[BENCH] = bench
     inspection = grading.inspection(exercise)
     if inspection.state == "starter":
         raise ToDo(f"{exercise.id} is still a starter")
