@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -29,7 +30,8 @@ def write_atomic(path: Path, text: str) -> None:
             shutil.copymode(path, draft)
         os.replace(draft, path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink()
         raise CourseError(
             f"{path} cannot be written ({error.strerror}); nothing was changed. "
             "Make the folder writable or free some space, then run the command again."

@@ -22,6 +22,7 @@ from course.registry import Exercise, Registry
 
 FRAME = re.compile(r'File "(.+)", line (\d+) in (\S+)')
 FILE_LIMIT = 64 << 20
+ISOLATION_SECONDS = 10.0  # for starting and ending a worker
 REFERENCE_SECONDS = 120.0  # importing PyTorch on a busy machine takes its time
 
 
@@ -44,7 +45,7 @@ class Options:
     def arguments(self) -> list[str]:
         arguments = [] if self.impl == "." else ["--impl", self.impl]
         arguments += [] if self.fill else ["--no-fill"]
-        arguments += ["--isolated"] if self.isolated else []
+        arguments += ["--isolated", "--limit", str(self.seconds)] if self.isolated else []
         return arguments + (["--seed", self.seed] if self.seed else [])
 
 
@@ -198,8 +199,10 @@ class Checker:
         self._spare, self._running = None, child
         arguments = [part for number in numbers for part in ("--exercise", number)]
         child.request([*arguments, *options.arguments()])
+        # In isolated mode the judge in the child keeps the time; its own verdict comes first.
+        patience = options.seconds + (ISOLATION_SECONDS if options.isolated else 0.0)
         try:
-            return self._follow(child, options.seconds, progress)
+            return self._follow(child, patience, progress)
         finally:
             self._running = None
             if child.process.poll() is None:

@@ -6,6 +6,7 @@ name and the inputs' bytes; so it can never be stale, and the folder can be dele
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -77,5 +78,6 @@ def _store(path: Path, frame: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_bytes(frame)
         os.replace(draft, path)
-    except OSError:
-        draft.unlink(missing_ok=True)  # a read-only folder only costs speed
+    except OSError:  # a read-only folder only costs speed
+        with contextlib.suppress(OSError):
+            draft.unlink()

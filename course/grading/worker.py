@@ -9,9 +9,11 @@ value, a seed or another probe's inputs.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
+import signal
 import socket
 import struct
 import sys
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 LENGTH = struct.Struct("<Q")
+PR_SET_PDEATHSIG = 1
 
 
 def receive(channel: socket.socket, limit: int) -> bytes | None:
@@ -46,7 +49,14 @@ def send(channel: socket.socket, message: bytes) -> None:
     channel.sendall(LENGTH.pack(len(message)) + message)
 
 
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when the one that started it ends, however it ends."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
+    die_with_parent()
     control = socket.socket(fileno=int(sys.argv[1]))
     sys.path[:0] = json.loads(sys.argv[2])
     from course import blas
@@ -86,6 +96,7 @@ def _serve(channel: socket.socket, overlay: Any, setup: dict[str, Any]) -> None:
     """Run one probe and leave: nothing after the result frame matters to the judge."""
     from course.grading.values import LIMIT, decode, encode
 
+    die_with_parent()
     os.setsid()
     _limit(setup["limits"])
     quiet = os.open(os.devnull, os.O_RDWR)

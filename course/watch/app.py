@@ -19,7 +19,7 @@ from course.registry import Exercise
 from course.scan import Scan
 from course.watch.files import Watched
 from course.watch.grader import Answer, Grader
-from course.watch.keys import next_key, single_keys
+from course.watch.keys import next_keys, single_keys
 from course.watch.screen import State, render
 
 LOOK_SECONDS = 0.02
@@ -62,16 +62,15 @@ class _Loop:
             ) as live,
         ):
             while not self.quit:
-                key = next_key(LOOK_SECONDS, self.grader.wake)
-                dirty = self.step(key)
+                dirty = self.step(next_keys(LOOK_SECONDS, self.grader.wake))
                 if dirty or self.console.size != size:
                     size = self.console.size
                     live.update(render(self.state, self.console), refresh=True)
 
-    def step(self, key: str | None) -> bool:
+    def step(self, keys: list[str]) -> bool:
         """One turn; returns whether the screen has to be drawn again."""
-        dirty = key is not None
-        if key is not None:
+        dirty = bool(keys)
+        for key in keys:
             self.press(key)
         if self.files.changed():
             self.course.scan = Scan(self.course.project, self.course.registry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import sys
 import termios
@@ -22,6 +23,7 @@ NAMES = {
     b"\x03": "q",
     b"\x04": "q",
 }
+KEY = re.compile(rb"\x1b\[[0-9;]*[A-Za-z~]|\x1bO.|[\s\S]")
 
 
 @contextmanager
@@ -36,17 +38,20 @@ def single_keys() -> Iterator[None]:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
-def next_key(seconds: float, wake: int) -> str | None:
-    """The next key, or ``None`` after ``seconds`` or a byte on ``wake``."""
+def split_keys(raw: bytes) -> list[str]:
+    """The keys of one read: fast typing and arrow keys arrive several bytes at a time."""
+    return [NAMES.get(key, key.decode("utf-8", "replace").lower()) for key in KEY.findall(raw)]
+
+
+def next_keys(seconds: float, wake: int) -> list[str]:
+    """The keys pressed, or none after ``seconds`` or a byte on ``wake``."""
     try:
         ready, _, _ = select.select([sys.stdin, wake], [], [], seconds)
     except InterruptedError:  # the terminal was resized
-        return None
+        return []
     if wake in ready:
         os.read(wake, 4096)
     if sys.stdin not in ready:
-        return None
-    raw = os.read(sys.stdin.fileno(), 16)
-    if not raw:
-        return "q"  # the terminal is gone
-    return NAMES.get(raw, raw.decode("utf-8", "replace")[:1].lower())
+        return []
+    raw = os.read(sys.stdin.fileno(), 1024)
+    return split_keys(raw) if raw else ["q"]  # no bytes: the terminal is gone

@@ -1,0 +1,158 @@
+"""The worker of isolated mode: what it is given, and what is left when things go wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small import Mini
+
+from course.grading.runners import Isolated, Limits, ProbeFailed, WorkerFailed
+from course.overlay import Choice, make_bundle
+
+X = np.array([[0.0, 0.0]], np.float32)
+
+
+def worker(mini: Mini, body: str | None = None, **limits: float) -> Isolated:
+    """A worker whose `pick` has ``body``."""
+    mini.solve()
+    if body is not None:
+        mini.replace("    return rows.softmax(x)[index]", body)
+    bundle = make_bundle(mini.project, mini.registry, Choice(mini.root))
+    return Isolated(mini.project, bundle, Limits(**{"seconds": 10.0, **limits}))  # type: ignore[arg-type]
+
+
+def pick(isolated: Isolated) -> object:
+    probes = isolated.project.tests / "ch01_rows" / "probes.py"
+    try:
+        return isolated.run(probes, "pick", {"x": X, "index": 0})
+    finally:
+        isolated.close()
+
+
+def test_a_result_comes_back(mini: Mini) -> None:
+    result = pick(worker(mini))
+    np.testing.assert_array_equal(result["y"], [0.5, 0.5])  # type: ignore[index]
+
+
+def test_each_probe_has_a_process_of_its_own(mini: Mini) -> None:
+    body = "    rows.count = getattr(rows, 'count', 0) + 1\n    return mx.array(rows.count)"
+    isolated = worker(mini, body)
+    probes = mini.project.tests / "ch01_rows" / "probes.py"
+    counts = [isolated.run(probes, "pick", {"x": X, "index": 0})["y"].item() for _ in range(3)]
+    isolated.close()
+    assert counts == [1, 1, 1]
+
+
+def test_the_environment_is_clean_and_the_folder_is_scratch(
+    mini: Mini, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_JUDGE", "42")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    body = "    import os\n    raise ValueError(repr((dict(os.environ), os.getcwd())))"
+    with pytest.raises(ProbeFailed) as failed:
+        pick(worker(mini, body))
+    message = str(failed.value)
+    assert "SECRET" not in message and "PYTHONPATH" not in message
+    assert "tinymlx-worker-" in message and "'MLX_ENABLE_TF32': '0'" in message
+
+
+def test_no_descriptor_of_the_judge_is_open(mini: Mini) -> None:
+    body = "    import os\n    raise ValueError(os.listdir('/proc/self/fd'))"
+    with pytest.raises(ProbeFailed) as failed:
+        pick(worker(mini, body))
+    numbers = set(eval(str(failed.value)))
+    assert numbers <= {str(n) for n in range(8)}, numbers
+
+
+def test_the_worker_holds_no_expected_value(mini: Mini) -> None:
+    body = (
+        "    import sys\n    names = {'pytest', 'reference', 'torch', 'course.grading.answers'}\n"
+        "    raise ValueError(sorted(names & set(sys.modules)))"
+    )
+    with pytest.raises(ProbeFailed, match=r"^\[\]$"):
+        pick(worker(mini, body))
+
+
+FRAME = """    import os, stat, struct
+    names = [int(n) for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')]
+    s = [n for n in names if n > 2 and stat.S_ISSOCK(os.fstat(n).st_mode)][-1]
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("os.write(s, b'\\xff' * 8)", "the limit is"),
+        ("os.write(s, struct.pack('<Q', 10) + b'123'); os._exit(0)", "exit code 0"),
+        ("os.write(s, struct.pack('<Q', 3) + b'123')", "a broken frame"),
+        ("os.write(s, struct.pack('<Q', 9) + struct.pack('<I', 2) + b'{}123')", "a broken frame"),
+        ("os.write(s, struct.pack('<Q', 6) + struct.pack('<I', 2) + b'[]')", "no result"),
+        ("[os.write(s, b'\\x00') and __import__('time').sleep(9) for _ in range(99)]", "within 2"),
+    ],
+)
+def test_forged_frames_are_refused(mini: Mini, action: str, words: str) -> None:
+    isolated = worker(mini, FRAME + f"    {action}\n    os._exit(0)", seconds=2.0)
+    with pytest.raises(WorkerFailed, match=words):
+        pick(isolated)
+
+
+def test_a_worker_serves_on_after_a_death(mini: Mini) -> None:
+    isolated = worker(mini, "    import os\n    if index: os._exit(3)\n    return x")
+    probes = mini.project.tests / "ch01_rows" / "probes.py"
+    with pytest.raises(WorkerFailed, match="exit code 3"):
+        isolated.run(probes, "pick", {"x": X, "index": 1})
+    assert isolated.run(probes, "pick", {"x": X, "index": 0})["y"].shape == (1, 2)
+    isolated.close()
+
+
+def test_scratch_folders_are_removed(mini: Mini) -> None:
+    isolated = worker(mini)
+    isolated._start()
+    scratch = Path(isolated._scratch)
+    assert scratch.is_dir()
+    isolated.close()
+    assert not scratch.exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux kills orphans by prctl")
+def test_no_process_is_left_when_the_judge_is_killed(mini: Mini) -> None:
+    mini.solve()
+    marker = mini.root / "running"
+    body = f"    open({str(marker)!r}, 'w').close()\n    while True:\n        pass"
+    mini.replace("    return rows.softmax(x)[index]", body)
+    judge = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "--isolated", "--exercise", "1.2"],
+        cwd=mini.root,
+        env=mini.environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    wait(marker.exists)
+    judge.send_signal(signal.SIGKILL)
+    judge.wait()
+    wait(lambda: not workers_of(mini))
+
+
+def workers_of(mini: Mini) -> list[str]:
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            command = Path(f"/proc/{entry}/cmdline").read_text()
+        except OSError:
+            continue
+        if "worker.py" in command and str(mini.root) in command:
+            found.append(entry)
+    return found
+
+
+def wait(condition: object, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
