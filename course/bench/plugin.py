@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from course.bench import machine
+from course.bench.timing import Timing
 from course.bench.timing import race as run_race
-from course.grading.plugin import KEY, exercises_of
+from course.grading.plugin import KEY, marked
 from course.overlay import Choice, Overlay, make_bundle
 
 ROWS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
@@ -62,20 +63,26 @@ class Race:
                     calls[label] = make(tinymlx)
                 around[label] = overlay.activate
         rounds = self.config.getoption("rounds")
-        results: dict[str, Any] = {}
+        results: dict[str, Timing] = {}
 
         def once() -> None:
             results.update(run_race(calls, rounds, around))
 
         self.benchmark.pedantic(once, rounds=1, iterations=1)
+        return self.record(results, flops, bytes)
+
+    def record(
+        self, timings: dict[str, Timing], flops: float = 0.0, bytes: float = 0.0
+    ) -> dict[str, Any]:
+        """Add a row to the table, also for what was timed outside (whole processes, say)."""
         row = {
             "name": self.request.node.name,
             "purpose": (self.request.function.__doc__ or "").strip().split("\n")[0],
-            "exercises": exercises_of(self.request.node),
+            "exercises": marked(self.request.node),
             "flops": flops,
             "bytes": bytes,
             "machine": machine.measure().plain(),
-            "candidates": {name: timing.plain() for name, timing in results.items()},
+            "candidates": {name: timing.plain() for name, timing in timings.items()},
         }
         self.benchmark.extra_info.update(row)
         self.config.stash[ROWS].append(row)
@@ -85,7 +92,7 @@ class Race:
         """``yours`` where something of the exercise has been written, and ``solution``."""
         grading = self.config.stash[KEY]
         wanted = {"solution": grading.perfect}
-        numbers = exercises_of(self.request.node)
+        numbers = marked(self.request.node)
         written = [grading.inspection(grading.registry[n]).state == "written" for n in numbers]
         if not grading.is_solutions and (not numbers or all(written)):
             wanted = {"yours": replace(grading.choice, fill=True), **wanted}

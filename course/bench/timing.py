@@ -75,7 +75,7 @@ def race(
         for name in names if turn % 2 == 0 else reversed(names):
             seconds = _sample(candidates[name], counts[name], around.get(name))
             samples[name].append(seconds / counts[name])
-    return {name: _summary(values) for name, values in samples.items()}
+    return {name: summary(values) for name, values in samples.items()}
 
 
 def _sample(call: Callable[[], Any], count: int, context: Callable[[], Any] | None) -> float:
@@ -100,7 +100,8 @@ def _calibrate(call: Callable[[], Any], context: Callable[[], Any] | None) -> in
         count *= 2
 
 
-def _summary(values: list[float]) -> Timing:
+def summary(values: list[float]) -> Timing:
+    """The median and the quartiles of ``values``."""
     if len(values) < 2:
         return Timing(values[0], values[0], values[0], len(values))
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")

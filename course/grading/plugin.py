@@ -155,9 +155,15 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"tinymlx: {folder}, {fill}, {mode}, seed {settings.seed}"
 
 
-def exercises_of(item: pytest.Item) -> list[str]:
+def marked(item: pytest.Item) -> list[str]:
+    """The ids of the mark ``@exercise(...)``."""
     mark = item.get_closest_marker("exercise")
     return list(mark.args) if mark else []
+
+
+def exercises_of(item: pytest.Item) -> list[str]:
+    """The exercises that a test judges; a benchmark judges none."""
+    return [] if "race" in getattr(item, "fixturenames", ()) else marked(item)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -177,9 +183,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for e in grading.registry.chapter(int(c)).exercises
     }
     if wanted or config.getoption("prove"):
-        chosen = [
-            i for i in items if exercises_of(i) and (wanted & {*exercises_of(i)} or not wanted)
-        ]
+        chosen = [i for i in items if marked(i) and (wanted & {*marked(i)} or not wanted)]
         config.hook.pytest_deselected(items=[i for i in items if i not in chosen])
         items[:] = chosen
 
