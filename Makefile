@@ -1,7 +1,7 @@
 # The two commands of the README. Each sets up all it needs, in .venv/ in this folder, and notices
 # when nothing has changed since the last time.
 
-PYTHON ?= python3
+PYTHON ?=
 VENV   := $(CURDIR)/.venv
 STAMP  := $(VENV)/.ready
 BIN    := $(VENV)/bin

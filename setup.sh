@@ -8,16 +8,16 @@ venv=${1:-.venv}
 
 fail() { printf 'setup: %s\n' "$1" >&2; exit 1; }
 
-candidates=${PYTHON:-python3}
+candidates=${PYTHON:-python3 python3.12 python3.13 python3.11 python3.10}
 python=""
-for name in $candidates python3.12 python3.13 python3.11 python3.10 python3; do
+for name in $candidates; do
   if command -v "$name" >/dev/null 2>&1 &&
     "$name" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null; then
     python=$name
     break
   fi
 done
-[ -n "$python" ] || fail "no Python 3.10 to 3.13 was found; install one, or name it: make learn PYTHON=python3.12"
+[ -n "$python" ] || fail "no Python 3.10 to 3.13 under the names: $candidates; install one, or name it: make learn PYTHON=/path/to/python3"
 
 extra=dev
 case "$(uname -s)-$(uname -m)" in
