@@ -9,7 +9,9 @@ import pytest
 from course.cli.project import implementation, load_script
 from course.paths import find_project
 from course.registry import load_registry
-from tinymlx.data.folder import find
+from tinymlx import plotting
+from tinymlx.data import weather
+from tinymlx.data.folder import data_folder, find
 
 PROJECT = find_project()
 FOLDER = PROJECT.exercises / "ch01_machine_learning"
@@ -71,3 +73,70 @@ def test_the_real_weather_tells_the_same_story(tmp_path):
     assert numbers["test error of the highest degree, °C"] > 4.3
     assert numbers["test error of the highest degree with ridge, °C"] < 4.1
     assert numbers["variation explained by the kinds of days"] > 0.7
+
+
+HEAD = "date,precipitation,temp_max,temp_min,wind,weather\n"
+DAY = "2012-01-01,0.0,12.8,5.0,4.7,drizzle\n"
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "line 1: missing column date, precipitation"),
+        ("date,wind\n2012-01-01,3\n", "line 1: missing column precipitation, temp_max, temp_min"),
+        (HEAD, "a header and no days"),
+        (HEAD + DAY + "2012-01-02,0.0,warm,5.0,4.7,sun\n", "line 3: expected a date and numbers"),
+        (HEAD + DAY + "2012-01-02,0.0,1\n", "line 3: expected a date and numbers"),
+        (HEAD + "2 January,0,1,2,3,sun\n", "line 2: expected a date and numbers"),
+        (HEAD + "2012-01-01,0,1,2,nan,sun\n", "line 2: a value is not a finite number"),
+        (HEAD + DAY + DAY, "line 3: 2012-01-01 does not come after"),
+        (HEAD + "2012-01-01,0,1,\xff,3,sun\n", "line 2: expected a date and numbers"),
+    ],
+)
+def test_a_malformed_weather_file_is_explained(tmp_path, text, message):
+    path = tmp_path / "weather.csv"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=message) as error:
+        weather.load(path)
+    assert str(error.value).startswith(str(path))
+
+
+def test_a_weather_file_is_read(tmp_path):
+    path = tmp_path / "weather.csv"
+    path.write_text(HEAD + DAY + "2012-02-29,1.5,10.6,2.8,4.5,rain\n")
+    days = weather.load(path)
+    assert len(days) == 2 and "weather.csv" in days.source
+    assert days.day_of_year.tolist() == [1, 60] and days.month.tolist() == [1, 2]
+    assert [round(t, 2) for t in days.temperature.tolist()] == [8.9, 6.7]
+
+
+def test_the_embedded_weather_resembles_seattle(monkeypatch):
+    """The real file: 1461 days, mean 12.3, deviation 6.0, rain on 43 %, wind 3.2."""
+    monkeypatch.delenv("TINYMLX_DATA", raising=False)
+    days = weather.load()
+    assert len(days) == 1461 and "embedded" in days.source
+    assert abs(days.temperature.mean().item() - 12.3) < 0.5
+    assert abs(days.temperature.var().item() ** 0.5 - 6.0) < 0.5
+    assert abs((days.precipitation > 0).mean().item() - 0.43) < 0.05
+    assert abs(days.wind.mean().item() - 3.2) < 0.3
+    assert (days.temp_max > days.temp_min).all().item()
+
+
+def test_a_data_folder_that_is_none(monkeypatch, tmp_path):
+    monkeypatch.setenv("TINYMLX_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(FileNotFoundError, match=r"TINYMLX_DATA names .*nowhere"):
+        data_folder()
+    monkeypatch.setenv("TINYMLX_DATA", str(tmp_path))
+    assert find("weather", "seattle-weather.csv") is None
+
+
+def test_pictures_depend_on_nothing_but_what_is_drawn(tmp_path):
+    for folder in ("first", "second"):
+        fig, ax = plotting.figure()
+        ax.plot([1, 2, 3], [3, 1, 2], label="a line")
+        ax.legend()
+        plotting.save(fig, tmp_path / folder, "picture")
+    for name in ("picture.png", "picture.svg"):
+        first, second = (tmp_path / folder / name for folder in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes()
+    assert (tmp_path / "first" / "picture.svg").read_text().startswith("<?xml")
