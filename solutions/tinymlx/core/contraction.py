@@ -81,8 +81,11 @@ def contract_pair(a: array, a_names: str, b: array, b_names: str, result: str) -
     With transposes and reshapes only, bring ``a`` to ``(batch, rows, summed)`` and ``b`` to
     ``(batch, summed, columns)``, each of the three one axis that merges all names of its kind:
     *batch* names are in both operands and in the result, *summed* names in both but not in the
-    result, *rows* only in ``a``, *columns* only in ``b``. Then multiply the matrices, give every name
-    its axis back, and order the axes as ``result`` says.
+    result, *rows* only in ``a``, *columns* only in ``b``. A kind without names is an axis of size 1.
+    Then multiply the matrices, give every name its axis back, and order the axes as ``result`` says.
+
+    Two helpers are below: :func:`ordered` transposes by names, and :func:`batched_product`
+    multiplies the matrices, also those of integers, which ``matmul`` refuses.
 
     Args:
         a, b: the operands.

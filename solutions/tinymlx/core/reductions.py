@@ -235,7 +235,7 @@ def variance_vjp(
         ddof: ``d``, the degrees of freedom that the mean took.
 
     Returns:
-        A tuple with the cotangent of ``x``, of the shape of ``x``.
+        A tuple with the cotangent of ``x``, of the shape of ``x``; nan everywhere if ``n <= d``.
     """
     freedom = reduced_size(x, axis) - ddof
     slope = keep_axes(g, x, axis) * (2 / freedom if freedom > 0 else math.nan)

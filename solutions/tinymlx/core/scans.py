@@ -51,7 +51,8 @@ def cumsum_vjp(
         g: the cotangent of ``y``.
         y: the cumulative sum; flat if ``axis`` is ``None``.
         x: the argument.
-        axis, reverse, inclusive, dtype: as ``cumsum`` was called with.
+        axis, reverse, inclusive, dtype: as ``cumsum`` was called with. (The tape brings the result
+            to the dtype of ``x``.)
 
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.

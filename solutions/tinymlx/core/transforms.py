@@ -39,6 +39,14 @@ def vjp(
     For :math:`y = f(x)` with Jacobian :math:`J = \partial y / \partial x` and a cotangent :math:`v`
     of the shape of :math:`y` this is :math:`v^\top J`, of the shape of :math:`x`.
 
+    The steps: start a :class:`Tape` (``with Tape() as tape:``); watch the primals, and remember the
+    node of each (``tape.node_of``) before ``fun`` runs, because it may change its inputs in place;
+    call ``fun`` on them; bring what it returned into a list (:func:`arrays_of`), and the cotangents
+    into its dtypes (:func:`matching_cotangents`); send the cotangents of those outputs that the
+    tape watches :func:`backward`. The outputs are returned one level down, each in an array of its
+    own, ``holder(tape.lower(y))``; the cotangent of each primal is what :func:`gradient_of` finds
+    for its node.
+
     Args:
         fun: a function of ``len(primals)`` arrays that returns an array, or a list or tuple of
             arrays.
