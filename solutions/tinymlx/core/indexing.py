@@ -33,11 +33,11 @@ HOLE = Hole()
 
 def separate(index: Any) -> tuple[Any, list[array]]:
     """An index with holes in the place of its arrays, and the arrays."""
-    if type(index) in (int, builtins.slice) or index is None or index is Ellipsis:
-        if type(index) is builtins.slice:
-            return _plain_slice(index), []
+    if type(index) is int or index is Ellipsis:
         return index, []
     arrays: list[array] = []
+    if index is None:  # alone it means something else to MLX when it assigns
+        return (None,), arrays
     if isinstance(index, tuple):
         return tuple(_with_hole(part, arrays) for part in index), arrays
     return _with_hole(index, arrays), arrays
@@ -96,6 +96,8 @@ def sliced(x: mx.array, /, index: Any) -> mx.array:
 @sliced.defvjp
 def sliced_vjp(g: array, y: array, x: array, index: Any) -> tuple[array]:
     """The derivative of a slice: zeros with the cotangent in its place.
+
+    :func:`updated` writes there, and can itself be differentiated.
 
     Args:
         g: the cotangent of ``y``.

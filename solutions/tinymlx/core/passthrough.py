@@ -13,10 +13,6 @@ from .tree import leaves, rebuild
 
 #: Names that arrive with later chapters.
 LATER = {
-    "jvp": 6,
-    "vmap": 6,
-    "custom_function": 6,
-    "checkpoint": 6,
     "convolve": 7,
     "conv1d": 7,
     "conv2d": 7,

@@ -21,6 +21,7 @@ Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 _mx_array = mx.array
 _levels = itertools.count(1)
+_STREAMS = (mx.Stream, mx.ThreadLocalStream, mx.Device, mx.DeviceType)
 
 
 def is_number(x: Any) -> bool:
@@ -83,6 +84,9 @@ class Primitive:
             ``vjp(g, y, *args, **params)`` with the cotangent ``g`` of the output ``y``, and returns
             a sequence with one cotangent for each argument; ``None`` means that nothing flows back.
             A primitive with several outputs gets lists for ``g`` and ``y``.
+        jvp: a rule of its own for forward mode, ``jvp(tangents, y, *args, **params)``, which returns
+            one tangent for each output; ``None`` means that it follows from ``vjp``.
+        batch: a batching rule of its own; ``None`` means that the table of rules is asked.
         constant: whether the output does not change when the arguments change a little (indices,
             comparisons). Then it is a constant to every transform that differentiates.
     """
@@ -93,8 +97,10 @@ class Primitive:
         functools.update_wrapper(self, forward)
         self.forward = forward
         self.vjp: Callable[..., Sequence[array | None]] | None = None
+        self.jvp: Callable[..., Sequence[array]] | None = None
+        self.batch: Callable[..., Any] | None = None
         self.constant = constant
-        self.arity, self.names = _array_arguments(forward) if arity is None else (arity, ())
+        self.arity, self.names, self.array_names = _arguments(forward, arity)
 
     def defvjp(self, rule: Rule) -> Rule:
         """Register ``rule`` as the derivative of this primitive."""
@@ -129,26 +135,36 @@ class Primitive:
     def _parameters(
         self, args: tuple[Any, ...], params: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Parameters given by position move to ``params``; a stream of ``None`` disappears."""
-        extra = args[self.arity :]
+        """Every argument in its place: arrays in ``args``, parameters in ``params``."""
+        if params and params.get("stream", self) is None:
+            del params["stream"]
+        if len(args) > self.arity:
+            return args[: self.arity], self._named(args[self.arity :], params)
+        if len(args) < self.arity:  # an array may be given by its name
+            for name in self.array_names[len(args) :]:
+                if name not in params:
+                    break
+                args = (*args, params.pop(name))
+        return args, params
+
+    def _named(self, extra: tuple[Any, ...], params: dict[str, Any]) -> dict[str, Any]:
+        """``params`` with the parameters that were given by position."""
         if len(extra) > len(self.names):
-            expected = self.arity + len(self.names)
-            raise TypeError(
-                f"{self.__name__}() takes {expected} arguments but {len(args)} were given"
-            )
-        for name, value in zip(self.names, extra):
+            if len(extra) > len(self.names) + 1 or not isinstance(extra[-1], _STREAMS):
+                expected = self.arity + len(self.names)
+                raise TypeError(f"{self.__name__}() takes at most {expected} positional arguments")
+            extra, params["stream"] = extra[:-1], extra[-1]
+        for name, value in zip(self.names, extra, strict=False):
             if name in params:
                 raise TypeError(f"{self.__name__}() got multiple values for argument '{name}'")
             params[name] = value
-        if params.get("stream", self) is None:
-            del params["stream"]
-        return args[: self.arity], params
+        return params
 
     def _highest_trace(self, args: Sequence[Any]) -> Trace:
         top: Trace | None = None
         for x in args:
             if type(x) is array and x._trace is not None:
-                if x._trace.finished:
+                if x._trace.finished and not self.constant:
                     raise RuntimeError(
                         f"[{self.__name__}] An array that was made inside {x._trace.name} is used "
                         f"after it has returned; return it from the function, or keep "
@@ -203,10 +219,14 @@ def constant(forward: Callable[..., Any]) -> Primitive:
     return Primitive(forward, constant=True)
 
 
-def _array_arguments(forward: Callable[..., Any]) -> tuple[int, tuple[str, ...]]:
-    """How many array arguments a forward function has, and the names of its parameters."""
+def _arguments(
+    forward: Callable[..., Any], arity: int | None
+) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    """How many array arguments a forward function has, and the names of parameters and arrays."""
+    if arity is not None:
+        return arity, (), ()
     code = forward.__code__
     if code.co_flags & 0x04:  # it takes *args: all of them are arrays
-        return sys.maxsize, ()
+        return sys.maxsize, (), ()
     arrays = code.co_posonlyargcount
-    return arrays, code.co_varnames[arrays : code.co_argcount]
+    return arrays, code.co_varnames[arrays : code.co_argcount], code.co_varnames[:arrays]

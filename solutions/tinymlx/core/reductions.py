@@ -31,10 +31,20 @@ def reduced_size(x: array, axis: Axes) -> int:
     return math.prod(x.shape[a] for a in normalized_axes(axis, x.ndim))
 
 
+def of_nothing(value: float, operation: Any, x: mx.array, axis: Axes, keepdims: bool) -> mx.array:
+    """The reduction of an array without elements: ``value``, in the dtype of ``operation``.
+
+    On the CPU ``mlx.core`` 0.32.4 sometimes does not return from it, or with a wrong value.
+    """
+    axes = normalized_axes(axis, x.ndim)
+    shape = [1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes]
+    return mx.full(shape, value, operation(mx.zeros((1,), x.dtype)).dtype)
+
+
 @primitive
 def sum(x: mx.array, /, axis: Axes = None, keepdims: bool = False) -> mx.array:
     """The sum over ``axis``."""
-    return mx.sum(x, axis, keepdims)
+    return mx.sum(x, axis, keepdims) if x.size else of_nothing(0, mx.sum, x, axis, keepdims)
 
 
 @sum.defvjp
@@ -59,7 +69,9 @@ def sum_vjp(
 @primitive
 def mean(x: mx.array, /, axis: Axes = None, keepdims: bool = False) -> mx.array:
     """The mean over ``axis``."""
-    return mx.mean(x, axis, keepdims)
+    return (
+        mx.mean(x, axis, keepdims) if x.size else of_nothing(math.nan, mx.mean, x, axis, keepdims)
+    )
 
 
 @mean.defvjp
@@ -124,7 +136,7 @@ def min_vjp(
 @primitive
 def prod(x: mx.array, /, axis: Axes = None, keepdims: bool = False) -> mx.array:
     """The product along ``axis``."""
-    return mx.prod(x, axis, keepdims)
+    return mx.prod(x, axis, keepdims) if x.size else of_nothing(1, mx.prod, x, axis, keepdims)
 
 
 @prod.defvjp
@@ -214,7 +226,11 @@ def softmax_vjp(
 @primitive
 def variance(x: mx.array, /, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> mx.array:
     """The mean squared deviation from the mean; see :func:`var`."""
-    return mx.var(x, axis, keepdims, ddof)
+    return (
+        mx.var(x, axis, keepdims, ddof)
+        if x.size
+        else of_nothing(math.nan, mx.var, x, axis, keepdims)
+    )
 
 
 @variance.defvjp

@@ -161,13 +161,6 @@ def slice_update_vjp(
     g: array, y: array, x: array, update: array, start: array, axes: Sequence[int]
 ) -> tuple[array, array | None, None]:
     """What was replaced receives 0; the update what arrives at the slice."""
-    named = [a % x.ndim for a in axes]
-    size = [
-        n if a in named else full for a, (n, full) in enumerate(zip(_sizes(update, x), x.shape))
-    ]
-    gx = slice_update(g, wrap(mx.zeros(size, g.dtype)), start, axes)
-    return gx, unbroadcast(dynamic_slice(g, start, axes, size), update), None
-
-
-def _sizes(update: array, x: array) -> tuple[int, ...]:
-    return (1,) * (x.ndim - update.ndim) + update.shape
+    gx = slice_update(g, wrap(mx.zeros(update.shape, g.dtype)), start, axes)
+    size = (1,) * (x.ndim - update.ndim) + update.shape
+    return gx, dynamic_slice(g, start, axes, size).reshape(update.shape), None

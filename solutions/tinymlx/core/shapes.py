@@ -179,13 +179,9 @@ def flip_vjp(g: array, y: array, x: array, axis: Axes = None) -> tuple[array]:
 
 
 @primitive
-def roll(x: mx.array, shift: Any, /, axis: Any = None) -> mx.array:
+def roll(x: mx.array, /, shift: Any, axis: Any = None) -> mx.array:
     """The elements moved on by ``shift`` places along ``axis``; the last ones come first."""
     return mx.roll(x, shift, axis)
-
-
-# ``shift`` stands before the slash in MLX, too; it is a parameter all the same.
-roll.arity, roll.names = 1, ("shift", "axis")
 
 
 @roll.defvjp
@@ -306,12 +302,9 @@ def repeat(array: Any, repeats: int, axis: int | None = None, *, stream: Stream 
 
 
 @primitive
-def tile(x: mx.array, reps: Any, /) -> mx.array:
+def tile(x: mx.array, /, reps: Any) -> mx.array:
     """The whole array ``reps`` times along each axis; new axes come first."""
     return mx.tile(x, reps)
-
-
-tile.arity, tile.names = 1, ("reps",)
 
 
 @tile.defvjp
