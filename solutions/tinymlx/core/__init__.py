@@ -7,6 +7,9 @@ Where to find what:
 ``primitive``      operations, and the one place through which they all pass
 ``tape``           reverse mode: recording, and walking back
 ``transforms``     ``vjp``, ``grad``, ``value_and_grad``, ``stop_gradient``
+``forward``        forward mode: ``jvp``
+``batching``       ``vmap``, with the rules in ``batch_rules``
+``custom``         ``custom_function``, ``checkpoint``
 ``compilation``    ``compile``
 ``broadcasting``   shapes that go together, and undoing it
 ``arithmetic``, ``exponential``, ``trigonometry``, ``selection``, ``logic``
@@ -61,6 +64,7 @@ from .arithmetic import (
     trunc,
 )
 from .arrays import array
+from .batching import vmap
 from .broadcasting import broadcast_shapes
 from .compilation import compile, disable_compile, enable_compile
 from .contraction import einsum, einsum_path
@@ -77,6 +81,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .custom import checkpoint, custom_function
 from .exponential import (
     erf,
     erfinv,
@@ -91,6 +96,7 @@ from .exponential import (
     sigmoid,
     sqrt,
 )
+from .forward import jvp
 from .indexing import ArrayAt
 from .joining import concatenate, split, stack, unstack
 from .logic import (

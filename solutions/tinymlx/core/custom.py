@@ -22,7 +22,7 @@ class custom_function:
     """A function whose derivative or batching rule is written by hand.
 
     Used as a decorator. The rules are optional; without one the function is differentiated or
-    vectorized like any other. Captured arrays are constants to the rules.
+    vectorized like any other. In either case captured arrays are constants.
 
     Args:
         fun: a function of arrays, or trees of arrays, that returns an array or a tree of them.
@@ -58,13 +58,9 @@ class custom_function:
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        flat = [x for x in leaves((args, kwargs)) if isinstance(x, (array, mx.array))]
-        traces = [x._trace for x in flat if isinstance(x, array) and x._trace is not None]
-        if not traces or type(max(traces, key=lambda t: t.level)) not in self._rules:
-            return self.fun(*args, **kwargs)
         call = Call(self, args, kwargs)
-        outputs = call.primitive(*(as_array(x) for x in flat))
-        return call.result(outputs)
+        flat = [x for x in leaves((args, kwargs)) if isinstance(x, (array, mx.array))]
+        return call.result(call.primitive(*(as_array(x) for x in flat)))
 
 
 class Call:

@@ -22,7 +22,7 @@ import mlx.core as mx
 
 from .arrays import array, as_array, holder, watched
 from .primitive import Primitive, Trace
-from .tape import Node, Tape, backward, zeros_like
+from .tape import Node, Tape, backward, match_dtype, zeros_like
 from .transforms import arrays_of, gradient_of
 
 
@@ -77,10 +77,10 @@ def push(node: Node, tangents: Sequence[array | None]) -> list[array]:
         leaves = [tape.node_of(g) for g in cotangents]
         pulled = node.pull(cotangents if isinstance(node.output, list) else cotangents[0])
         ends, directions = [], []
-        for g, tangent in zip(pulled, tangents):
+        for g, x, tangent in zip(pulled, node.args, tangents):
             if g is not None and tangent is not None and tape.watches(g):
-                ends.append(g._record)
-                directions.append(tangent if tangent.dtype == g.dtype else tangent.astype(g.dtype))
+                ends.append(match_dtype(g, x)._record)
+                directions.append(tangent)
         moved = backward(ends, directions)
     return [gradient_of(leaf, moved) for leaf in leaves]
 
