@@ -1,8 +1,8 @@
 """Batching rules: what a primitive does when its arguments carry a batch in front.
 
-Each rule is called as ``rule(batch, primitive, args, batched, params)``: the arguments one level down,
-for each whether it carries the batch as its first axis, and the parameters as the function for one
-example wrote them. It returns the output (a list for several) with the batch as its first axis.
+Each rule is called as ``rule(batch, primitive, args, batched, params)``: the arguments one level
+down, for each whether it carries the batch as its first axis, and the parameters as the function
+for one example wrote them. It returns the output (a list for several) with the batch as its first axis.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 ``vmap(f)`` runs ``f``, written for one example, on all examples at once. While it runs, the values
 carry one axis more than ``f`` sees: the batch, always in front. An operation on such values is
 carried out for the whole batch by the *batching rule* of its primitive (:mod:`.batch_rules`): a
-reduction along axis 1 becomes one along axis 2, and so on. A primitive without a rule is called once
-for each example, in a loop.
+reduction along axis 1 becomes one along axis 2, and so on. A primitive without a rule is called
+once for each example, in a loop.
 
 Source: J. Bradbury et al., JAX: composable transformations of Python+NumPy programs (2018).
 """
@@ -22,8 +22,8 @@ from .arrays import array, as_array, holder, watched
 from .primitive import Primitive, Trace
 from .tree import leaves, rebuild
 
-#: A rule gets the batch and the primitive's arguments and parameters, and returns the output (a list
-#: for several outputs) with the batch in front. ``batched[i]`` says whether argument ``i`` has it.
+#: A rule gets the batch and the primitive's arguments and parameters, and returns the output (a
+#: list for several outputs) with the batch in front. ``batched[i]``: whether argument ``i`` has it.
 Rule = Callable[..., Any]
 rules: dict[Primitive, Rule] = {}
 
@@ -86,7 +86,7 @@ def one_by_one(
     batched: Sequence[bool],
     params: dict[str, Any],
 ) -> Any:
-    """The rule of primitives that have none: a loop over the examples, and a stack of the results."""
+    """The rule of primitives that have none: a loop over the examples, and their results stacked."""
     results = [
         primitive(*(x[i] if has_batch else x for x, has_batch in zip(args, batched)), **params)
         for i in range(batch.size)

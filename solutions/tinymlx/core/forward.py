@@ -5,9 +5,9 @@ when the inputs move in one direction: beside each value :math:`x` it carries th
 :math:`\dot x`, and each operation :math:`y = f(x)` sends it on as :math:`\dot y = J \dot x`, where
 :math:`J = \partial y / \partial x`.
 
-No new derivative rules are needed. The rule of a primitive computes :math:`g \mapsto g^\top J`, which
-is linear in :math:`g`. Recording it on a tape and sending :math:`\dot x` backwards through *it* gives
-the derivative of a linear map with respect to :math:`g`, and that is :math:`J \dot x`.
+No new derivative rules are needed. The rule of a primitive computes :math:`g \mapsto g^\top J`,
+which is linear in :math:`g`. Recording it on a tape and sending :math:`\dot x` backwards through
+*it* gives the derivative of a linear map with respect to :math:`g`, and that is :math:`J \dot x`.
 
 Source: B. Pearlmutter and J. Siskind, Reverse-mode AD in a functional framework (2008); the double
 transposition is from J. Townsend, A new trick for calculating Jacobian vector products (2017).
@@ -90,8 +90,8 @@ def jvp(
 ) -> tuple[list[array], list[array]]:
     r"""The outputs of ``fun`` and the product of its Jacobian with ``tangents``.
 
-    For :math:`y = f(x)` with Jacobian :math:`J = \partial y / \partial x` and a tangent :math:`v` of the
-    shape of :math:`x` this is :math:`J v`, of the shape of :math:`y`.
+    For :math:`y = f(x)` with Jacobian :math:`J = \partial y / \partial x` and a tangent :math:`v` of
+    the shape of :math:`x` this is :math:`J v`, of the shape of :math:`y`.
 
     Args:
         fun: a function of ``len(primals)`` arrays that returns an array, or a list or tuple of
