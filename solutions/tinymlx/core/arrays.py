@@ -16,12 +16,13 @@ itself be watched by an outer one. At the bottom there is always a bare ``mx.arr
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import mlx.core as mx
+
+from . import foreign
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -104,8 +105,12 @@ class array:
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         return bare(self).__array__(dtype, copy)
 
-    def __dlpack__(self, **options: Any) -> Any:
-        return bare(self).__dlpack__(**options)
+    def __getattr__(self, name: str) -> Any:
+        # An attribute of the array, not of its class: a watched array must not have it, because
+        # bare mlx.core functions would come this way.
+        if name == "__dlpack__" and self._trace is None:
+            return self._value.__dlpack__
+        raise AttributeError(f"'array' object has no attribute {name!r}")
 
     def __dlpack_device__(self) -> Any:
         return bare(self).__dlpack_device__()
@@ -117,9 +122,13 @@ class array:
         return int(bare(self))
 
     def __float__(self) -> float:
+        if self._trace is not None:
+            foreign.check_number(sys._getframe(1))
         return float(bare(self))
 
     def __complex__(self) -> complex:
+        if self._trace is not None or self.dtype != mx.complex64:
+            foreign.check_complex(sys._getframe(1))
         return complex(bare(self))
 
     def __index__(self) -> int:
@@ -158,11 +167,12 @@ class array:
 
     # Meeting other libraries
 
-    def __mlx_array__(self) -> mx.array:
+    @property
+    def __mlx_array__(self) -> Callable[[], mx.array]:
         """Lets a bare ``mlx.core`` function read an array that nobody watches."""
         if self._trace is None:
-            return self._value
-        raise TypeError(_wrong_side(sys._getframe(1)))
+            return foreign.Bare(self._value)
+        return foreign.refusal(sys._getframe(1))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """NumPy's functions read the numbers, as they do those of ``mlx.core`` arrays."""
@@ -628,28 +638,6 @@ def _contains_array(val: Any) -> bool:
 
 def _comparable(x: Any) -> bool:
     return isinstance(x, (array, int, float, complex, mx.array)) or hasattr(x, "__array__")
-
-
-def _wrong_side(frame: Any) -> str:
-    """The message for a bare ``mlx.core`` function that was given a watched array."""
-    import linecache
-
-    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
-    names = [name for name in re.findall(r"\b(?:mx|core)\.([\w.]+)\(", line) if _is_function(name)]
-    name = names[0] if len(set(names)) == 1 else None
-    advice = f"tinymlx.core.{name} instead of mx.{name}" if name else "tinymlx.core's function"
-    return (
-        f"A bare mlx.core function was given an array that a transform is watching; its result "
-        f"would be a constant, and the gradient lost. Use {advice}, or take the numbers out on "
-        f"purpose with tinymlx.core.stop_gradient(x)."
-    )
-
-
-def _is_function(name: str) -> bool:
-    target: Any = mx
-    for part in name.split("."):
-        target = getattr(target, part, None)
-    return callable(target)
 
 
 # The functions behind the operators. They need the class above, so they come after it.

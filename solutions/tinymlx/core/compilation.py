@@ -16,7 +16,7 @@ from typing import Any
 import mlx.core as mx
 
 from .arrays import array, wrap
-from .tree import leaves, rebuild, replace
+from .tree import boxes, leaves, rebuild, replace
 
 
 def compile(
@@ -44,7 +44,7 @@ def compile(
     """
 
     def traced(args: Any, kwargs: Any, state: Any) -> Any:
-        with _lent(inputs, state):
+        with _lent(inputs, state), _kept_on_error([inputs, outputs]):
             result = fun(*rebuild(_wrapped, args), **rebuild(_wrapped, kwargs))
             changed = [_unwrapped(x) for x in _arrays(outputs)]
             return rebuild(_unwrapped, result), changed
@@ -60,13 +60,22 @@ def compile(
             _is_watched(x) for x in leaves([args, kwargs])
         ):
             return fun(*args, **kwargs)
-        result, changed = compiled(
-            rebuild(_unwrapped, args), rebuild(_unwrapped, kwargs), [_unwrapped(x) for x in state]
-        )
+        try:
+            result, changed = compiled(
+                rebuild(_unwrapped, args),
+                rebuild(_unwrapped, kwargs),
+                [_unwrapped(x) for x in state],
+            )
+        except WatchedOutside:
+            return fun(*args, **kwargs)
         _write(outputs, changed)
         return rebuild(_wrapped, result)
 
     return compiled_fun
+
+
+class WatchedOutside(Exception):
+    """While it was traced, the function used an array that a transform outside is watching."""
 
 
 def _is_watched(x: Any) -> bool:
@@ -80,14 +89,10 @@ def _wrapped(x: Any) -> Any:
 def _unwrapped(x: Any) -> Any:
     if type(x) is not array:
         return x
-    if x._trace is None or x._trace.finished:
-        while x._trace is not None and x._trace.finished:
-            x = x._value
-    if x._trace is not None:
-        raise ValueError(
-            "[compile] The function uses an array that a transform outside is watching; pass it as "
-            "an argument, or in `inputs`."
-        )
+    while x._trace is not None:
+        if not x._trace.finished:
+            raise WatchedOutside
+        x = x._value  # it has leaked from a transform inside, and is a constant by now
     return x._value
 
 
@@ -115,6 +120,19 @@ def _lent(tree: Any, values: list[mx.array]) -> Iterator[None]:
     finally:
         for x, value in zip(holders, kept):
             x._value, x._trace, x._record = value, None, None
+
+
+@contextmanager
+def _kept_on_error(tree: Any) -> Iterator[None]:
+    """If something is raised, lists and dicts of the tree become again what they were before."""
+    kept = [(box, list(box) if isinstance(box, list) else dict(box)) for box in boxes(tree)]
+    try:
+        yield
+    except BaseException:
+        for box, content in kept:
+            box.clear()
+            box.extend(content) if isinstance(box, list) else box.update(content)
+        raise
 
 
 def _write(tree: Any, values: list[mx.array]) -> None:

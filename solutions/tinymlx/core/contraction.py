@@ -14,8 +14,8 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import Stream, array, as_array
 from .arithmetic import multiply
+from .arrays import Stream, array, as_array
 from .products import matmul
 from .shapes import diagonal, transpose
 

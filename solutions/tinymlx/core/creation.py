@@ -7,9 +7,8 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import Dtype, Stream, array, as_array, bare, holder, unwrap, wrap
-from .joining import concatenate
-from .primitive import primitive
+from .arrays import Dtype, Stream, array, as_array, holder, unwrap, wrap
+from .primitive import behind, primitive
 from .shapes import astype, broadcast_to
 
 Shape = int | Sequence[int]
@@ -93,7 +92,7 @@ def hadamard_transform_vjp(
     return (g @ rows.T,)
 
 
-@primitive
+@behind("depends")
 def depending(*arrays: mx.array, count: int) -> Any:
     """The first ``count`` arrays, computed after all others; see :func:`depends`."""
     return mx.depends(list(arrays[:count]), list(arrays[count:]))

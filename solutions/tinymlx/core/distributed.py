@@ -6,7 +6,7 @@ import mlx.core as mx
 
 from .arrays import Stream, array, as_array
 from .passthrough import passed
-from .primitive import primitive
+from .primitive import behind
 
 Group = mx.distributed.Group
 init = mx.distributed.init
@@ -21,7 +21,7 @@ recv = passed(mx.distributed.recv)
 recv_like = passed(mx.distributed.recv_like)
 
 
-@primitive
+@behind("all_sum")
 def summed(x: mx.array, /, group: Group | None = None) -> mx.array:
     """The sum over all processes; see :func:`all_sum`."""
     return mx.distributed.all_sum(x, group=group)

@@ -16,7 +16,7 @@ import mlx.core as mx
 
 from .arrays import array, as_array, from_data, wrap
 from .broadcasting import unbroadcast
-from .primitive import primitive
+from .primitive import behind
 from .scatter import take
 from .selection import where
 
@@ -87,7 +87,7 @@ def setitem(x: array, index: Any, value: Any) -> array:
     return updated(x, value, *arrays, index=index)
 
 
-@primitive
+@behind("getitem")
 def sliced(x: mx.array, /, index: Any) -> mx.array:
     """``x[index]`` for an index of integers, slices, ``None`` and ``...``: no element twice."""
     return x[index]
@@ -111,7 +111,7 @@ def sliced_vjp(g: array, y: array, x: array, index: Any) -> tuple[array]:
     return (updated(wrap(mx.zeros(x.shape, g.dtype)), g, index=index),)
 
 
-@primitive
+@behind("getitem")
 def gathered(x: mx.array, *indices: mx.array, index: Any) -> mx.array:
     """``x[index]`` for an index with arrays of integers: elements may occur several times."""
     return x[joined(index, indices)]
@@ -138,7 +138,7 @@ def gathered_vjp(
     return gx, *(None for _ in indices)
 
 
-@primitive
+@behind("setitem")
 def updated(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x`` after ``x[index] = value``; see :func:`setitem`."""
     y = mx.array(x)
@@ -219,7 +219,7 @@ def _plain(mask: array) -> mx.array:
 # Updates that count every repeated index
 
 
-@primitive
+@behind("at.add")
 def added(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].add(value)``."""
     return x.at[joined(index, indices)].add(value)
@@ -233,7 +233,7 @@ def added_vjp(
     return g, unassigned(at_places(g, indices, index), value), *(None for _ in indices)
 
 
-@primitive
+@behind("at.multiply")
 def multiplied(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].multiply(value)``."""
     return x.at[joined(index, indices)].multiply(value)
@@ -253,7 +253,7 @@ def multiplied_vjp(
     return gx, unassigned(gv, value), *(None for _ in indices)
 
 
-@primitive
+@behind("at.divide")
 def divided(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].divide(value)``."""
     return x.at[joined(index, indices)].divide(value)
@@ -277,13 +277,13 @@ def _extremum_vjp(
     return where(x == y, g, 0), unassigned(gv, value), *(None for _ in indices)
 
 
-@primitive
+@behind("at.maximum")
 def raised(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].maximum(value)``."""
     return x.at[joined(index, indices)].maximum(value)
 
 
-@primitive
+@behind("at.minimum")
 def lowered(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].minimum(value)``."""
     return x.at[joined(index, indices)].minimum(value)

@@ -8,10 +8,10 @@ from typing import Any
 import mlx.core as mx
 
 from .arrays import Stream, array
-from .primitive import primitive
+from .primitive import behind, primitive
 
 
-@primitive
+@behind("concatenate")
 def concatenated(*arrays: mx.array, axis: int | None = 0) -> mx.array:
     """The arrays one behind the other along an axis; see :func:`concatenate`."""
     return mx.concatenate(list(arrays), axis)
@@ -49,7 +49,7 @@ def concatenate(arrays: Sequence[array], axis: int | None = 0, *, stream: Stream
     return concatenated(*arrays, axis=axis, stream=stream)
 
 
-@primitive
+@behind("stack")
 def stacked(*arrays: mx.array, axis: int = 0) -> mx.array:
     """The arrays side by side along a new axis; see :func:`stack`."""
     return mx.stack(list(arrays), axis)
@@ -104,7 +104,7 @@ def split_vjp(
     return (concatenate(g, axis),)
 
 
-@primitive
+@behind("unstack")
 def unstacked(x: mx.array, /, axis: int = 0) -> Any:
     """The slices along an axis, without it; see :func:`unstack`."""
     return mx.unstack(x, axis=axis)

@@ -20,7 +20,7 @@ from .arrays import Stream, array, as_array, wrap
 from .broadcasting import normalized_axes, unbroadcast
 from .exponential import sqrt
 from .joining import stack
-from .primitive import primitive
+from .primitive import behind, primitive
 from .reductions import max, min, sum
 from .selection import where
 from .shapes import swapaxes, tril, triu
@@ -79,7 +79,7 @@ def cholesky_inv(a: array, upper: bool = False, *, stream: Stream = None) -> arr
     return inverse @ _t(inverse) if upper else _t(inverse) @ inverse
 
 
-@primitive
+@behind("solve")
 def solve_matrices(a: mx.array, b: mx.array, /) -> mx.array:
     """The ``X`` with ``A X = B``; see :func:`solve`."""
     return mx.linalg.solve(a, b)
@@ -104,7 +104,7 @@ def solve(a: Any, b: Any, *, stream: Stream = None) -> array:
     return _solved(solve_matrices, as_array(a), as_array(b), stream=stream)
 
 
-@primitive
+@behind("solve_triangular")
 def solve_triangular_matrices(a: mx.array, b: mx.array, /, upper: bool = False) -> mx.array:
     """The ``X`` with ``A X = B`` for triangular ``A``; see :func:`solve_triangular`."""
     return mx.linalg.solve_triangular(a, b, upper=upper)
@@ -138,7 +138,7 @@ def det_vjp(g: array, y: array, a: array) -> tuple[array]:
     return ((g * y)[..., None, None] * _t(inv(a)),)
 
 
-@primitive
+@behind("slogdet")
 def slogdet_pair(a: mx.array, /) -> Any:
     """Sign and logarithm of the absolute value of the determinant; see :func:`slogdet`."""
     return mx.linalg.slogdet(a)
@@ -156,7 +156,7 @@ def slogdet(a: Any, *, stream: Stream = None) -> tuple[array, array]:
     return sign, logarithm
 
 
-@primitive
+@behind("eigh")
 def eigh_pair(a: mx.array, /, UPLO: str = "L") -> Any:
     """Eigenvalues and eigenvectors of symmetric matrices; see :func:`eigh`."""
     return mx.linalg.eigh(a, UPLO)
@@ -196,7 +196,7 @@ def eigvalsh_vjp(g: array, y: array, a: array, UPLO: str = "L") -> tuple[array]:
     return ((vectors * g[..., None, :]) @ _t(vectors),)
 
 
-@primitive
+@behind("qr")
 def qr_pair(a: mx.array, /) -> Any:
     """Orthogonal and upper triangular factor; see :func:`qr`."""
     return mx.linalg.qr(a)
@@ -220,7 +220,7 @@ def qr(a: Any, *, stream: Stream = None) -> tuple[array, array]:
     return q, r
 
 
-@primitive
+@behind("svd")
 def singular_values(a: mx.array, /) -> mx.array:
     """The singular values, descending; see :func:`svd`."""
     return mx.linalg.svd(a, compute_uv=False)
@@ -234,7 +234,7 @@ def singular_values_vjp(g: array, y: array, a: array) -> tuple[array]:
     return ((u[..., :k] * g[..., None, :]) @ vt[..., :k, :],)
 
 
-@primitive
+@behind("svd")
 def svd_triple(a: mx.array, /) -> Any:
     """The full singular value decomposition. Its factors ``U`` and ``V^T`` have no derivative."""
     return mx.linalg.svd(a)
@@ -353,7 +353,7 @@ def _matrix_norm(a: array, ord: Any, axes: tuple[int, int], keepdims: bool) -> a
     return result.reshape([1 if i in axes else n for i, n in enumerate(a.shape)])
 
 
-@primitive
+@behind("eig")
 def eig_pair(a: mx.array, /) -> Any:
     """Eigenvalues and eigenvectors of square matrices. They have no derivative."""
     return mx.linalg.eig(a)
@@ -371,7 +371,7 @@ def eigvals(a: mx.array, /) -> mx.array:
     return mx.linalg.eigvals(a)
 
 
-@primitive
+@behind("lu")
 def lu_triple(a: mx.array, /) -> Any:
     """Permutation and triangular factors. They have no derivative."""
     return mx.linalg.lu(a)
@@ -382,7 +382,7 @@ def lu(a: Any, *, stream: Stream = None) -> tuple[array, ...]:
     return tuple(lu_triple(as_array(a), stream=stream))
 
 
-@primitive
+@behind("lu_factor")
 def lu_factor_pair(a: mx.array, /) -> Any:
     """Both factors in one matrix, and the pivots. They have no derivative."""
     return mx.linalg.lu_factor(a)

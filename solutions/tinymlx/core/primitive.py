@@ -21,7 +21,6 @@ Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 _mx_array = mx.array
 _levels = itertools.count(1)
-_STREAMS = (mx.Stream, mx.ThreadLocalStream, mx.Device, mx.DeviceType)
 
 
 def is_number(x: Any) -> bool:
@@ -150,10 +149,8 @@ class Primitive:
     def _named(self, extra: tuple[Any, ...], params: dict[str, Any]) -> dict[str, Any]:
         """``params`` with the parameters that were given by position."""
         if len(extra) > len(self.names):
-            if len(extra) > len(self.names) + 1 or not isinstance(extra[-1], _STREAMS):
-                expected = self.arity + len(self.names)
-                raise TypeError(f"{self.__name__}() takes at most {expected} positional arguments")
-            extra, params["stream"] = extra[:-1], extra[-1]
+            expected = self.arity + len(self.names)
+            raise TypeError(f"{self.__name__}() takes at most {expected} positional arguments")
         for name, value in zip(self.names, extra, strict=False):
             if name in params:
                 raise TypeError(f"{self.__name__}() got multiple values for argument '{name}'")
@@ -198,7 +195,7 @@ class Primitive:
         return f"<primitive {self.__name__}>"
 
 
-def primitive(forward: Callable[..., Any]) -> Primitive:
+def primitive(forward: Callable[..., Any], name: str | None = None) -> Primitive:
     """Make a primitive of a forward function on bare ``mx`` arrays.
 
     Arguments before the ``/`` of its signature are arrays or numbers, later ones are parameters::
@@ -211,7 +208,14 @@ def primitive(forward: Callable[..., Any]) -> Primitive:
         def tanh_vjp(g, y, x):
             return (g * (1 - y * y),)
     """
-    return Primitive(forward)
+    made = Primitive(forward)
+    made.__name__ = name or forward.__name__
+    return made
+
+
+def behind(name: str) -> Callable[[Callable[..., Any]], Primitive]:
+    """As :func:`primitive`, for the operation behind a function that users know by ``name``."""
+    return functools.partial(primitive, name=name)
 
 
 def constant(forward: Callable[..., Any]) -> Primitive:

@@ -11,7 +11,7 @@ import mlx.core as mx
 from .arithmetic import conj, multiply
 from .arrays import Stream, array, as_array, wrap
 from .broadcasting import normalized_axes, unbroadcast
-from .primitive import primitive
+from .primitive import behind, primitive
 from .shapes import repeat, swapaxes, transpose
 
 
@@ -47,18 +47,20 @@ def matmul_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, ar
     Returns:
         The cotangents of ``a`` and ``b``, of their shapes.
     """
-    a2 = a.reshape(1, -1) if a.ndim == 1 else a  # (..., n, k)
-    b2 = b.reshape(-1, 1) if b.ndim == 1 else b  # (..., k, m)
-    rows, columns = a2.shape[-2], b2.shape[-1]
-    batch = g.shape[: g.ndim - (a.ndim > 1) - (b.ndim > 1)]
-    g2 = g.reshape(*batch, rows, columns)
-    ga = unbroadcast(g2 @ swapaxes(b2, -1, -2), a2)
-    if b2.ndim == 2 and a2.ndim > 2:
-        a2 = a2.reshape(-1, b2.shape[0])
-        g2 = g2.reshape(-1, columns)
-    gb = unbroadcast(swapaxes(a2, -1, -2) @ g2, b2)
+    a_shape, b_shape = a.shape, b.shape
+    if b.ndim == 1:
+        b, g = b[:, None], g[..., None]
+    if a.ndim == 1:
+        a, g = a[None, :], g[..., None, :]
+    ga = unbroadcast(g @ swapaxes(b, -1, -2), a)
+    if b.ndim == 2 and a.ndim > 2:
+        a, g = a.reshape(-1, a.shape[-1]), g.reshape(-1, g.shape[-1])
+    gb = unbroadcast(swapaxes(a, -1, -2) @ g, b)
     assert ga is not None and gb is not None
-    return ga if a.ndim > 1 else ga.reshape(a.shape), gb if b.ndim > 1 else gb.reshape(b.shape)
+    return (
+        ga if len(a_shape) > 1 else ga.reshape(a_shape),
+        gb if len(b_shape) > 1 else gb.reshape(b_shape),
+    )
 
 
 @primitive
@@ -143,7 +145,7 @@ def kron(a: Any, b: Any, *, stream: Stream = None) -> array:
     return multiply(a, b, stream=stream).reshape([n * m for n, m in zip(a_shape, b_shape)])
 
 
-@primitive
+@behind("gather_mm")
 def gathered_matmul(
     a: mx.array,
     b: mx.array,

@@ -15,7 +15,7 @@ import mlx.core as mx
 from .arrays import Axes, Stream, array
 from .broadcasting import kept_shape, normalized_axes
 from .exponential import exp, sqrt
-from .primitive import primitive
+from .primitive import behind, primitive
 from .scans import cumprod
 from .shapes import broadcast_to, transpose
 from .sorting import sort
@@ -23,7 +23,8 @@ from .sorting import sort
 
 def keep_axes(g: array, x: array, axis: Axes) -> array:
     """The result ``g`` of a reduction of ``x`` with the reduced axes kept, whatever it was before."""
-    return g.reshape(kept_shape(x.shape, axis))
+    shape = kept_shape(x.shape, axis)
+    return g if g.shape == shape else g.reshape(shape)
 
 
 def reduced_size(x: array, axis: Axes) -> int:
@@ -223,7 +224,7 @@ def softmax_vjp(
     return (gy - y * gy.sum(axis, True),)
 
 
-@primitive
+@behind("var")
 def variance(x: mx.array, /, axis: Axes = None, keepdims: bool = False, ddof: int = 0) -> mx.array:
     """The mean squared deviation from the mean; see :func:`var`."""
     return (

@@ -11,7 +11,7 @@ from typing import Any
 import mlx.core as mx
 
 from .arrays import Dtype, array, wrap
-from .exponential import exp, logaddexp
+from .exponential import exp
 from .primitive import primitive
 from .scatter import scatter_add_along_axis
 from .shapes import flip, pad

@@ -31,12 +31,10 @@ def maximum_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, a
         a, b: arrays whose shapes broadcast, or numbers.
 
     Returns:
-        The cotangents of ``a`` and ``b``, each passed through ``unbroadcast``. An infinite or nan
-        entry of ``g`` must not spoil the argument it does not flow to: choose with :func:`where`,
-        do not multiply by 0.
+        The cotangents of ``a`` and ``b``, each passed through ``unbroadcast``. A comparison counts
+        as 0 or 1 when it is multiplied.
     """
-    first = a > b
-    return unbroadcast(where(first, g, 0), a), unbroadcast(where(first, 0, g), b)
+    return unbroadcast(g * (a > b), a), unbroadcast(g * (a <= b), b)
 
 
 @primitive
@@ -48,8 +46,7 @@ def minimum(a: mx.array, b: mx.array, /) -> mx.array:
 @minimum.defvjp
 def minimum_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, array | None]:
     """As for :func:`maximum`: to the smaller argument, to ``b`` where both are equal."""
-    first = a < b
-    return unbroadcast(where(first, g, 0), a), unbroadcast(where(first, 0, g), b)
+    return unbroadcast(g * (a < b), a), unbroadcast(g * (a >= b), b)
 
 
 @primitive
@@ -89,7 +86,7 @@ def clip(x: array, /, a_min: Any, a_max: Any, *, stream: Stream = None) -> array
     At a bound the derivative by ``x`` is 0, as in MLX.
     """
     if a_min is None and a_max is None:
-        raise ValueError("[clip] At most one of a_min and a_max may be None")
+        raise ValueError("At most one of a_min and a_max may be None")
     if a_min is not None:
         x = maximum(x, a_min, stream=stream)
     return x if a_max is None else minimum(x, a_max, stream=stream)

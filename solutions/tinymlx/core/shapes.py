@@ -14,7 +14,7 @@ import mlx.core as mx
 
 from .arrays import Axes, Dtype, Stream, array, as_array, wrap
 from .broadcasting import broadcast_shapes, normalized_axes, unbroadcast
-from .primitive import Primitive, primitive
+from .primitive import Primitive, behind, primitive
 
 
 @primitive
@@ -191,7 +191,7 @@ def roll_vjp(g: array, y: array, x: array, shift: Any, axis: Any = None) -> tupl
     return (roll(g, back, axis),)
 
 
-@primitive
+@behind("pad")
 def padded(x: mx.array, /, pad_width: Sequence[tuple[int, int]], value: Any = 0) -> mx.array:
     """``x`` inside a border of a constant value; see :func:`pad`."""
     return mx.pad(x, pad_width, constant_values=value)
@@ -281,7 +281,7 @@ def border_indices(n: int, low: int, high: int, mode: str) -> list[int]:
     return [min(i % (2 * n), 2 * n - 1 - i % (2 * n)) for i in places]
 
 
-@primitive
+@behind("repeat")
 def repeated(x: mx.array, /, repeats: int, axis: int) -> mx.array:
     """Each element ``repeats`` times in a row along ``axis``; see :func:`repeat`."""
     return mx.repeat(x, repeats, axis)

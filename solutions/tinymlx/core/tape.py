@@ -24,6 +24,8 @@ from . import arithmetic
 from .arrays import array, as_array, holder, watched, wrap
 from .primitive import Primitive, Trace
 
+COMPLEX = mx.complex64
+
 
 class Node:
     """One step of a recorded computation.
@@ -173,7 +175,9 @@ def match_dtype(g: Any, x: Any) -> Any:
     if isinstance(g, list):
         return g
     dtype = x.dtype
-    return conjugate(g if g.dtype == dtype else g.astype(dtype))
+    if g.dtype != dtype:
+        g = g.astype(dtype)
+    return arithmetic.conj(g) if dtype == COMPLEX else g
 
 
 def conjugate(g: array) -> array:
@@ -183,7 +187,7 @@ def conjugate(g: array) -> array:
     cotangent (dL/dx + i dL/dy for a real loss L) must be multiplied by its conjugate. That is the
     same as to conjugate before and after the rule.
     """
-    return arithmetic.conj(g) if g.dtype == mx.complex64 else g
+    return arithmetic.conj(g) if g.dtype == COMPLEX else g
 
 
 def topological_order(outputs: Iterable[Node]) -> list[Node]:

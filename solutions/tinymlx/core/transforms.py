@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
@@ -101,7 +101,8 @@ def matching_cotangents(outputs: Sequence[array], cotangents: Sequence[Any]) -> 
         g = holder(as_array(g))
         if g.shape != y.shape:
             raise ValueError(
-                f"[vjp] Output shape {y.shape} does not match cotangent shape {g.shape}."
+                f"[vjp] Output shape {_text(y.shape)} does not match cotangent shape "
+                f"{_text(g.shape)}."
             )
         matching.append(g if g.dtype == y.dtype else g.astype(y.dtype))
     return matching
@@ -176,43 +177,39 @@ def _differentiated(
 
 
 def value_and_gradient(
-    selection: Selection, fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    selection: Selection, fun: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
 ) -> tuple[Any, Any]:
     """Call ``fun`` on watched arguments, and walk back from its loss.
 
-    The steps: start a :class:`Tape`; watch every array that is to be differentiated, and remember
-    the node of each (``tape.node_of``); let the :class:`Selection` lend the watched arrays to the
-    arguments (``selection.lend(args, kwargs, originals, watched)``) and call ``fun`` with what it
-    returns; find the loss with ``selection.loss_of(value)``; if the tape watches the loss, send a
-    cotangent of one :func:`backward` from it. Whatever happens, ``selection.take_back`` the watched
-    arrays at the end, also when ``fun`` raises.
+    The steps, in a running :class:`~tinymlx.core.tape.Tape`: a :class:`Loan` puts watched arrays in
+    the place of those to differentiate; ``loan.lend(tape)`` returns the arguments with them, to call
+    ``fun`` with. ``selection.loss_of(value)`` finds the loss in what it returns. If the tape watches
+    the loss, :func:`~tinymlx.core.tape.backward` runs from its node (``tape.node_of``) with the
+    cotangent 1; otherwise nothing flows back. Whatever happens, also when ``fun`` raises,
+    ``loan.take_back(tape)`` ends the loan.
 
     Args:
-        selection: which arguments to differentiate. ``selection.arrays(args, kwargs)`` lists them.
+        selection: which arguments to differentiate.
         fun: the function.
         args: its positional arguments.
         kwargs: its keyword arguments.
 
     Returns:
         The value of ``fun`` as the outside sees it, ``settled(tape, value)``, and the gradients in
-        the structure of the arguments, ``selection.arrange(args, kwargs, gradients)``, where
-        ``gradients`` has for each array ``gradient_of(its node, what backward returned)``.
+        the structure of the arguments: ``loan.arrange`` of a list with ``gradient_of(leaf,
+        gradients)`` for each leaf in ``loan.leaves``.
     """
-    originals = selection.arrays(args, kwargs)
+    loan = Loan(selection, args, kwargs)
     with Tape() as tape:
-        tracers = [tape.watch(x) for x in originals]
-        sources = [tape.node_of(x) for x in tracers]
-        lent = selection.lend(args, kwargs, tracers)
         try:
-            value = fun(*lent[0], **lent[1])
-            loss = selection.loss_of(value)
-            gradients = {}
-            if tape.watches(loss):
-                gradients = backward([loss._record], [wrap(mx.ones((), loss.dtype))])
+            new_args, new_kwargs = loan.lend(tape)
+            value = fun(*new_args, **new_kwargs)
+            node = tape.node_of(loss := selection.loss_of(value))
+            one = wrap(mx.ones((), loss.dtype))
+            gradients = {} if node is None else backward([node], [one])
         finally:
-            selection.take_back(tape, lent, tracers, originals)
-    flat = [gradient_of(node, gradients) for node in sources]
-    return settled(tape, value), selection.arrange(args, kwargs, flat)
+            loan.take_back(tape)
+    return settled(tape, value), loan.arrange([gradient_of(x, gradients) for x in loan.leaves])
 
 
 def settled(tape: Tape, tree: Any) -> Any:
@@ -233,16 +230,15 @@ class Selection:
         self, tag: str, argnums: int | Sequence[int] | None, argnames: str | Sequence[str] | None
     ) -> None:
         self.tag = tag
-        self.names = [argnames] if isinstance(argnames, str) else sorted(argnames or ())
+        self.names = sorted({argnames} if isinstance(argnames, str) else set(argnames or ()))
         if argnums is None:
             argnums = () if self.names else (0,)
         self.positions = sorted(_positions(tag, argnums))
         if not self.positions and not self.names:
             raise ValueError(f"[{tag}] Gradient wrt no argument requested")
-        for kind, items in (("argument index", self.positions), ("argument name", self.names)):
-            for first, second in zip(items, items[1:]):
-                if first == second:
-                    raise ValueError(f"[{tag}] Duplicate {kind} {first} is not allowed.")
+        for first, second in zip(self.positions, self.positions[1:], strict=False):
+            if first == second:
+                raise ValueError(f"[{tag}] Duplicate argument index {first} is not allowed.")
         if self.positions and self.positions[0] < 0:
             raise ValueError(
                 f"[{tag}] Can't compute the gradient of negative argument index {self.positions[0]}"
@@ -264,42 +260,6 @@ class Selection:
                 )
         return [args[i] for i in self.positions] + [kwargs[name] for name in self.names]
 
-    def arrays(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
-        """All arrays to differentiate, from left to right."""
-        found = list(leaves(self.trees(args, kwargs)))
-        if not all(isinstance(x, (array, mx.array)) for x in found):
-            raise ValueError("[tree_flatten] The argument should contain only arrays")
-        return found
-
-    def lend(
-        self, args: Sequence[Any], kwargs: dict[str, Any], tracers: Sequence[array]
-    ) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments with ``tracers`` in the place of the arrays to differentiate.
-
-        Lists and dicts are lent, not copied: a module that the function also reaches by another
-        name shows the tracers there, too.
-        """
-        supply = iter(tracers)
-        new_args, new_kwargs = list(args), dict(kwargs)
-        for i in self.positions:
-            new_args[i] = replace(lambda _: next(supply), args[i])
-        for name in self.names:
-            new_kwargs[name] = replace(lambda _: next(supply), kwargs[name])
-        return new_args, new_kwargs
-
-    def take_back(
-        self,
-        tape: Tape,
-        lent: tuple[list[Any], dict[str, Any]],
-        tracers: Iterable[array],
-        originals: Iterable[Any],
-    ) -> None:
-        """Undo :meth:`lend`. What the function itself wrote into a list or dict stays, settled."""
-        owner = {id(tracer): original for tracer, original in zip(tracers, originals)}
-        for tree in (*lent[0], *lent[1].values()):
-            if isinstance(tree, (list, dict, tuple)):
-                settled(tape, replace(lambda x: owner.get(id(x), x), tree))
-
     def loss_of(self, value: Any) -> array:
         """The scalar to differentiate, in what the function returned."""
         loss = value
@@ -316,7 +276,7 @@ class Selection:
             raise ValueError(f"{self._expected()}; but {type(value).__name__} was returned.")
         if loss.ndim:
             raise ValueError(
-                f"[vjp] Output shape {loss.shape} does not match cotangent shape (). If you are "
+                f"[vjp] Output shape {_text(loss.shape)} does not match cotangent shape (). If you are "
                 f"using grad your function must return a scalar."
             )
         return as_array(loss)
@@ -333,15 +293,76 @@ class Selection:
             f"{should}"
         )
 
-    def arrange(self, args: Sequence[Any], kwargs: dict[str, Any], flat: Sequence[array]) -> Any:
+
+class Loan:
+    """Watched arrays in the place of those to differentiate, for one call of a function.
+
+    Lists and dicts are lent, not copied: a module that the function also reaches by another name
+    shows the watched arrays there, too.
+
+    Args:
+        selection: which arguments to differentiate.
+        args: the positional arguments of the call.
+        kwargs: its keyword arguments.
+
+    Attributes:
+        leaves: for each array to differentiate, from left to right, its node on the tape.
+
+    Raises:
+        ValueError: an argument is missing, or contains something else than arrays, or nothing.
+    """
+
+    def __init__(self, selection: Selection, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        self.selection = selection
+        self.args = list(args)
+        self.kwargs = dict(kwargs)
+        trees = selection.trees(args, kwargs)
+        self.structure = [rebuild(lambda x: x, tree) for tree in trees]  # fun may change the trees
+        self.originals = list(leaves(trees))
+        if not all(isinstance(x, (array, mx.array)) for x in self.originals):
+            raise ValueError("[tree_flatten] The argument should contain only arrays")
+        if not self.originals:
+            raise ValueError(f"[{selection.tag}] Must specify at least one argument.")
+        self.tracers: list[array] = []
+        self.leaves: list[Any] = []
+
+    def lend(self, tape: Tape) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments to call the function with."""
+        self.tracers = [tape.watch(x) for x in self.originals]
+        self.leaves = [tape.node_of(x) for x in self.tracers]
+        supply = iter(self.tracers)
+        for i in self.selection.positions:
+            self.args[i] = replace(lambda _: next(supply), self.args[i])
+        for name in self.selection.names:
+            self.kwargs[name] = replace(lambda _: next(supply), self.kwargs[name])
+        return self.args, self.kwargs
+
+    def take_back(self, tape: Tape) -> None:
+        """Put the arrays back. What the function itself wrote into lists and dicts stays, settled."""
+        owner = {id(t): x for t, x in zip(self.tracers, self.originals, strict=False)}
+
+        def given_back(x: Any) -> Any:
+            if id(x) in owner:
+                return owner[id(x)]
+            return holder(x._value) if tape.watches(x) else x
+
+        for tree in (*self.args, *self.kwargs.values()):
+            if isinstance(tree, (list, dict, tuple)):
+                replace(given_back, tree)
+
+    def arrange(self, gradients: Sequence[array]) -> Any:
         """The gradients in the structure of the arguments they belong to."""
-        supply = iter(flat)
-        trees = [rebuild(lambda _: next(supply), tree) for tree in self.trees(args, kwargs)]
-        count = len(self.positions)
+        supply = iter(gradients)
+        trees = [rebuild(lambda _: next(supply), tree) for tree in self.structure]
+        count = len(self.selection.positions)
         positional = tuple(trees[:count]) if count > 1 else trees[0] if count else None
-        if not self.names:
+        if not self.selection.names:
             return positional
-        return positional, dict(zip(self.names, trees[count:]))
+        return positional, dict(zip(self.selection.names, trees[count:], strict=True))
+
+
+def _text(shape: Sequence[int]) -> str:
+    return f"({','.join(map(str, shape))})"
 
 
 def _positions(tag: str, argnums: Any) -> list[int]:

@@ -22,6 +22,15 @@ def leaves(tree: Any) -> Iterator[Any]:
         yield tree
 
 
+def boxes(tree: Any) -> Iterator[Any]:
+    """Every list and dict in the tree."""
+    if isinstance(tree, (list, dict)):
+        yield tree
+    if isinstance(tree, (list, tuple, dict)):
+        for branch in list(tree.values() if isinstance(tree, dict) else tree):
+            yield from boxes(branch)
+
+
 def rebuild(fun: Callable[[Any], Any], tree: Any) -> Any:
     """A new tree of the same structure with ``fun(leaf)`` for each leaf.
 
