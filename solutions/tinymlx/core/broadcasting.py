@@ -16,8 +16,8 @@ from .arrays import Axes, array
 def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     """The shape of the result of an elementwise operation on arrays of these shapes.
 
-    Shapes are aligned at their last axes; a missing axis counts as 1. Along each axis all sizes must
-    be equal, except that 1 goes with every size, also with 0.
+    Shapes are aligned at their last axes; a missing axis counts as 1. Along each axis all sizes
+    must be equal, except that 1 goes with every size, also with 0.
 
     Args:
         shapes: any number of shapes; none at all give ``()``.
@@ -48,9 +48,9 @@ def unbroadcast(g: array, x: Any) -> array | None:
         x: the argument that was broadcast, or a number.
 
     Returns:
-        The cotangent of ``x``, of the shape of ``x``: summed over the axes that ``x`` lacks and over
-        those where it has size 1. It is ``g`` itself if the shapes agree, and ``None`` if ``x`` is a
-        number: nothing flows back to those.
+        The cotangent of ``x``, of the shape of ``x``: summed over the axes that ``x`` lacks and
+        over those where it has size 1. It is ``g`` itself if the shapes agree, and ``None`` if
+        ``x`` is a number: nothing flows back to those.
     """
     if not isinstance(x, array):
         return None

@@ -53,8 +53,8 @@ def check_grads(
 
     Args:
         fun: a function of arrays that returns one array.
-        primals: its arguments. With float64 arrays on the CPU, ``eps`` and the tolerances can be much
-            smaller.
+        primals: its arguments. With float64 arrays on the CPU, ``eps`` and the tolerances can be
+            much smaller.
         eps: the size of the step.
         rtol, atol: how much a derivative may differ, relative to its size and absolutely.
         seed: the seed of the cotangent.
@@ -74,7 +74,7 @@ def check_grads(
         error = mx.abs(bare(g) - expected)
         allowed = atol + rtol * mx.abs(expected)
         if x.size and not mx.all(error <= allowed).item():
-            worst = int(mx.argmax(error - allowed).item())
+            worst = int(mx.argmax(error - allowed))
             found, wanted = (v.reshape(-1)[worst].item() for v in (bare(g), expected))
             raise AssertionError(
                 f"The gradient by argument {k} differs: element {worst} of the flattened array is "

@@ -1,9 +1,9 @@
 """Compiling: ``mx.compile`` for functions of this library's arrays.
 
-``mx.compile`` calls a function once with placeholders, remembers the graph of ``mlx.core`` operations
-that it builds, and afterwards runs the graph alone. Our arrays hold bare ones, so it is enough to
-unwrap on the way in and to wrap on the way out; tapes come and go while the graph is built, and
-nothing of them is left in it.
+``mx.compile`` calls a function once with placeholders, remembers the graph of ``mlx.core``
+operations that it builds, and afterwards runs the graph alone. Our arrays hold bare ones, so it is
+enough to unwrap on the way in and to wrap on the way out; tapes come and go while the graph is
+built, and nothing of them is left in it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Einstein summation: products and sums over named axes.
 
-``"ij,jk->ik"`` names the axes of two operands and of the result. Axes of the same name have the same
-index; over names that the result lacks is summed. Everything comes down to one batched matrix
+``"ij,jk->ik"`` names the axes of two operands and of the result. Axes of the same name have the
+same index; over names that the result lacks is summed. Everything comes down to one batched matrix
 product for each pair of operands.
 """
 
@@ -81,8 +81,9 @@ def contract_pair(a: array, a_names: str, b: array, b_names: str, result: str) -
     With transposes and reshapes only, bring ``a`` to ``(batch, rows, summed)`` and ``b`` to
     ``(batch, summed, columns)``, each of the three one axis that merges all names of its kind:
     *batch* names are in both operands and in the result, *summed* names in both but not in the
-    result, *rows* only in ``a``, *columns* only in ``b``. A kind without names is an axis of size 1.
-    Then multiply the matrices, give every name its axis back, and order the axes as ``result`` says.
+    result, *rows* only in ``a``, *columns* only in ``b``. A kind without names is an axis of
+    size 1. Then multiply the matrices, give every name its axis back, and order the axes as
+    ``result`` says.
 
     Two helpers are below: :func:`ordered` transposes by names, and :func:`batched_product`
     multiplies the matrices, also those of integers, which ``matmul`` refuses.
@@ -126,8 +127,8 @@ def einsum(subscripts: str, *operands: Any, stream: Stream = None) -> array:
     """The sum of products that the subscripts describe.
 
     Args:
-        subscripts: the names of the axes, ``"ij,jk->ik"``; see :func:`parse_einsum`. A name twice in
-            one operand takes its diagonal.
+        subscripts: the names of the axes, ``"ij,jk->ik"``; see :func:`parse_einsum`. A name twice
+            in one operand takes its diagonal.
         operands: arrays. Axes of the same name have the same size, or size 1.
 
     Source: https://numpy.org/doc/stable/reference/generated/numpy.einsum.html

@@ -225,7 +225,10 @@ def stft(
     onesided: bool | None = None,
     stream: Stream = None,
 ) -> array:
-    """The transforms of overlapping windows of a signal ``(..., n)``: ``(..., frequency, frame)``."""
+    """The transforms of overlapping windows of a signal.
+
+    Shape: ``(..., n)`` to ``(..., n_freq, n_frames)``.
+    """
     if stream is not None:
         with mx.stream(stream):
             return stft(x, n_fft, hop_length, win_length, window, center, pad_mode, norm, onesided)

@@ -2,7 +2,8 @@
 
 Such a function would compute with the numbers, and the gradient would be lost without a word. So a
 watched array refuses. That takes some care, because ``mlx.core`` tries one way after the other to
-make an array of an object (DLPack, ``complex``, ``float``, ``__mlx_array__``), and swallows most refusals.
+make an array of an object (DLPack, ``complex``, ``float``, ``__mlx_array__``), and swallows most
+refusals.
 """
 
 from __future__ import annotations

@@ -196,10 +196,10 @@ def masked_assignment(x: array, mask: array, value: Any) -> array:
     rest = x.ndim - mask.ndim
     if mask.shape != x.shape[: mask.ndim]:
         raise ValueError(
-            f"[setitem] The shape {mask.shape} of the mask does not match that of the array, {x.shape}."
+            f"[setitem] A mask of shape {mask.shape} does not fit an array of shape {x.shape}."
         )
     place = mask.reshape(mask.shape + (1,) * rest)
-    if isinstance(value, (array, mx.array)) or getattr(value, "ndim", 0):
+    if isinstance(value, (array, mx.array)) or getattr(value, "ndim", None):
         value = as_array(value)
         if value.ndim > rest and value.shape[0] != 1:
             number = mx.maximum(

@@ -1,7 +1,7 @@
 """Linear algebra: ``tinymlx.core.linalg``.
 
-``mlx.core`` computes these on the CPU: pass ``stream=mx.cpu`` where the default device is a GPU. Many
-have derivatives here that MLX itself does not offer.
+``mlx.core`` computes these on the CPU: pass ``stream=mx.cpu`` where the default device is a GPU.
+Many have derivatives here that MLX itself does not offer.
 
 Source of the rules: M. Giles, Collected matrix derivative results for forward and reverse mode
 algorithmic differentiation (2008).
@@ -221,7 +221,7 @@ def qr(a: Any, *, stream: Stream = None) -> tuple[array, array]:
 
 
 @behind("svd")
-def singular_values(a: mx.array, /) -> mx.array:
+def singular_values(a: mx.array, /) -> Any:
     """The singular values, descending; see :func:`svd`."""
     return mx.linalg.svd(a, compute_uv=False)
 
@@ -262,7 +262,7 @@ def pinv_vjp(g: array, y: array, a: array) -> tuple[array]:
     gt, yt = _t(g), _t(y)
     ga = -(yt @ g @ yt)
     ga = ga + (gt - a @ (y @ gt)) @ (y @ yt)
-    return (ga + (yt @ y) @ (gt - (gt @ a) @ y),)
+    return (ga + (yt @ y) @ (gt - (gt @ y) @ a),)
 
 
 def cross(a: Any, b: Any, axis: int = -1, *, stream: Stream = None) -> array:

@@ -141,8 +141,8 @@ def export_function(
 def import_function(file: str, return_metadata: bool = False) -> Any:
     """A function that was written by :func:`export_function`."""
     if return_metadata:
-        fun, metadata = mx.import_function(file, True)
-        return _imported(fun), metadata
+        imported: Any = mx.import_function(file, True)
+        return _imported(imported[0]), imported[1]
     return _imported(mx.import_function(file))
 
 
@@ -179,5 +179,5 @@ def exporter(
     file: str, fun: Callable[..., Any], *, shapeless: bool = False, metadata: str | None = None
 ) -> FunctionExporter:
     """A context in which graphs of ``fun`` are added to a file."""
-    options = {"shapeless": shapeless, "metadata": metadata}
-    return FunctionExporter(mx.exporter(file, _on_bare_arrays(fun), **options))
+    inner = mx.exporter(file, _on_bare_arrays(fun), shapeless=shapeless, metadata=metadata)
+    return FunctionExporter(inner)

@@ -83,12 +83,14 @@ class Primitive:
             ``vjp(g, y, *args, **params)`` with the cotangent ``g`` of the output ``y``, and returns
             a sequence with one cotangent for each argument; ``None`` means that nothing flows back.
             A primitive with several outputs gets lists for ``g`` and ``y``.
-        jvp: a rule of its own for forward mode, ``jvp(tangents, y, *args, **params)``, which returns
-            one tangent for each output; ``None`` means that it follows from ``vjp``.
+        jvp: a rule of its own for forward mode, ``jvp(tangents, y, *args, **params)``, which
+            returns one tangent for each output; ``None`` means that it follows from ``vjp``.
         batch: a batching rule of its own; ``None`` means that the table of rules is asked.
         constant: whether the output does not change when the arguments change a little (indices,
             comparisons). Then it is a constant to every transform that differentiates.
     """
+
+    __name__: str
 
     def __init__(
         self, forward: Callable[..., Any], arity: int | None = None, constant: bool = False

@@ -35,8 +35,8 @@ def matmul_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, ar
     - A vector is a matrix with one row (``a``) or one column (``b``). Give ``a``, ``b`` and ``g``
       the axes that were dropped, and the results the shapes of ``a`` and ``b`` at the end.
     - Batch axes broadcast, so the results pass through ``unbroadcast``.
-    - When ``b`` is one matrix for a whole batch, fold the batch into the rows of ``a`` and ``g``: one
-      large product in the place of many small ones and a sum.
+    - When ``b`` is one matrix for a whole batch, fold the batch into the rows of ``a`` and ``g``:
+      one large product in the place of many small ones and a sum.
 
     Args:
         g: the cotangent of ``y``.
@@ -207,7 +207,7 @@ def block_masked_mm(
     *,
     stream: Stream = None,
 ) -> array:
-    """The matrix product with masks that scale, or leave out, blocks of ``a``, ``b`` and the result."""
+    """The matrix product with masks that scale, or leave out, blocks of factors and result."""
 
     def masked(x: array, mask: Any) -> array:
         if mask is None:

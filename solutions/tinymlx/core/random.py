@@ -170,7 +170,7 @@ def categorical(
     key: array | None = None,
     stream: Stream = None,
 ) -> array:
-    """Indices along ``axis`` with the probabilities ``softmax(logits)``; constants to every gradient."""
+    """Indices along ``axis`` with the probabilities ``softmax(logits)``; constants to gradients."""
     x = mx.random.categorical(unwrap(logits), axis, shape, num_samples, unwrap(key), stream)
     return wrap(x)
 

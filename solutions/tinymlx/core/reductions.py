@@ -1,8 +1,8 @@
 """Reductions: many numbers become one, along the axes that are asked for.
 
-Every function takes ``axis`` (``None`` for all axes, one axis, or several) and ``keepdims`` (whether
-the reduced axes stay, with size 1). The rules are the same: bring the cotangent to the shape with
-the reduced axes kept, and let broadcasting do the rest.
+Every function takes ``axis`` (``None`` for all axes, one axis, or several) and ``keepdims``
+(whether the reduced axes stay, with size 1). The rules are the same: bring the cotangent to the
+shape with the reduced axes kept, and let broadcasting do the rest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .sorting import sort
 
 
 def keep_axes(g: array, x: array, axis: Axes) -> array:
-    """The result ``g`` of a reduction of ``x`` with the reduced axes kept, whatever it was before."""
+    """The result ``g`` of a reduction of ``x`` with the reduced axes kept, as it was or not."""
     shape = kept_shape(x.shape, axis)
     return g if g.shape == shape else g.reshape(shape)
 
@@ -147,8 +147,8 @@ def prod_vjp(
     r"""The derivative of a product: for each factor the product of all the others.
 
     It must be right where factors are 0, so it cannot be :math:`y / x_i`. Instead, with the factors
-    in a row, :math:`\partial y/\partial x_i = \prod_{j<i} x_j \cdot \prod_{j>i} x_j`: two cumulative
-    products that leave out the element itself (``inclusive=False``), one in reverse.
+    in a row, :math:`\partial y/\partial x_i = \prod_{j<i} x_j \cdot \prod_{j>i} x_j`: two
+    cumulative products that leave out the element itself (``inclusive=False``), one in reverse.
 
     Args:
         g: the cotangent of ``y``, of its shape.
@@ -194,8 +194,8 @@ def logsumexp_vjp(
 ) -> tuple[array]:
     r"""The derivative of the log-sum-exp.
 
-    It is the softmax, :math:`\partial y/\partial x_i = e^{x_i} / \sum_j e^{x_j} = e^{x_i - y}`. In the
-    last form nothing overflows.
+    It is the softmax, :math:`\partial y/\partial x_i = e^{x_i} / \sum_j e^{x_j} = e^{x_i - y}`. In
+    the last form nothing overflows.
 
     Args:
         g: the cotangent of ``y``, of its shape.
@@ -241,8 +241,8 @@ def variance_vjp(
     r"""The derivative of the variance.
 
     For :math:`y = \frac{1}{n - d} \sum_i (x_i - \bar x)^2` it is
-    :math:`\partial y/\partial x_i = \frac{2 (x_i - \bar x)}{n - d}`: what :math:`x_i` changes through
-    the mean :math:`\bar x` cancels, because the deviations sum to 0.
+    :math:`\partial y/\partial x_i = \frac{2 (x_i - \bar x)}{n - d}`: what :math:`x_i` changes
+    through the mean :math:`\bar x` cancels, because the deviations sum to 0.
 
     Args:
         g: the cotangent of ``y``, of its shape.

@@ -1,7 +1,7 @@
 """Taking elements by index arrays, and putting them back.
 
-To take is linear, and its derivative is to put: zeros, to which every cotangent is *added* where its
-element was taken. An element that was taken twice has two cotangents, so they must add up.
+To take is linear, and its derivative is to put: zeros, to which every cotangent is *added* where
+its element was taken. An element that was taken twice has two cotangents, so they must add up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Changing shapes: the numbers stay, their arrangement changes.
 
-All these operations are linear, and the derivative of each is the arrangement undone: a reshape back,
-the inverse permutation, a sum over what was repeated.
+All these operations are linear, and the derivative of each is the arrangement undone: a reshape
+back, the inverse permutation, a sum over what was repeated.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def roll_vjp(g: array, y: array, x: array, shift: Any, axis: Any = None) -> tupl
 @behind("pad")
 def padded(x: mx.array, /, pad_width: Sequence[tuple[int, int]], value: Any = 0) -> mx.array:
     """``x`` inside a border of a constant value; see :func:`pad`."""
-    return mx.pad(x, pad_width, constant_values=value)
+    return mx.pad(x, list(pad_width), constant_values=value)
 
 
 @padded.defvjp
@@ -232,7 +232,8 @@ def pad(
         pad_width: how many elements to add before and after each axis: a number, a pair ``(before,
             after)`` for all axes, or a list of pairs, one for each axis.
         mode: what the border holds: ``"constant"``, ``"edge"`` (the outermost element),
-            ``"reflect"`` (mirrored at the outermost element) or ``"symmetric"`` (mirrored outside it).
+            ``"reflect"`` (mirrored at the outermost element) or ``"symmetric"`` (mirrored outside
+            it).
         constant_values: the value of the border in the first mode, a number or an array.
 
     Raises:
@@ -413,9 +414,9 @@ def sliding_windows(x: array, size: int, stride: int = 1) -> array:
     """All windows of a given size along the last axis, without copying an element.
 
     Window ``i`` begins at element ``i * stride``; the last window is the last one that fits. In
-    row-major order, one step along an axis moves on by that axis' *stride*, the product of the sizes
-    of the axes behind it. A window's step along the last axis is 1 element, and from window to
-    window it is ``stride`` elements: say so to :func:`as_strided`.
+    row-major order, one step along an axis moves on by that axis' *stride*, the product of the
+    sizes of the axes behind it. A window's step along the last axis is 1 element, and from window
+    to window it is ``stride`` elements: say so to :func:`as_strided`.
 
     Args:
         x: an array with at least one axis, of shape ``(..., n)``.
@@ -456,7 +457,10 @@ def astype(x: mx.array, /, dtype: Dtype) -> mx.array:
 
 @astype.defvjp
 def astype_vjp(g: array, y: array, x: array, dtype: Dtype) -> tuple[array]:
-    """The cotangent as it is; the tape brings it to the dtype of ``x``. (For integers, too: MLX.)"""
+    """The cotangent as it is; the tape brings it to the dtype of ``x``. (From integers, too: MLX.)
+
+    So a cast to integers and back passes its gradient straight through.
+    """
     return (g,)
 
 

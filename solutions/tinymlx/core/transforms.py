@@ -129,9 +129,9 @@ def value_and_grad(
         argnames: the keyword argument, or arguments, to differentiate.
 
     Returns:
-        A function with the arguments of ``fun`` that returns ``(value, gradient)``. The gradient has
-        the structure of the argument; with several ``argnums`` it is a tuple. With ``argnames`` it
-        is ``(positional, named)``: the gradient of the positional arguments (or ``None``), and a
+        A function with the arguments of ``fun`` that returns ``(value, gradient)``. The gradient
+        has the structure of the argument; with several ``argnums`` it is a tuple. With ``argnames``
+        it is ``(positional, named)``: the gradient of the positional arguments (or ``None``), and a
         dict for the named ones.
 
     Raises:
@@ -182,10 +182,10 @@ def value_and_gradient(
     """Call ``fun`` on watched arguments, and walk back from its loss.
 
     The steps, in a running :class:`~tinymlx.core.tape.Tape`: a :class:`Loan` puts watched arrays in
-    the place of those to differentiate; ``loan.lend(tape)`` returns the arguments with them, to call
-    ``fun`` with. ``selection.loss_of(value)`` finds the loss in what it returns. If the tape watches
-    the loss, :func:`~tinymlx.core.tape.backward` runs from its node (``tape.node_of``) with the
-    cotangent 1; otherwise nothing flows back. Whatever happens, also when ``fun`` raises,
+    the place of those to differentiate; ``loan.lend(tape)`` returns the arguments with them, to
+    call ``fun`` with. ``selection.loss_of(value)`` finds the loss in what it returns. If the tape
+    watches the loss, :func:`~tinymlx.core.tape.backward` runs from its node (``tape.node_of``) with
+    the cotangent 1; otherwise nothing flows back. Whatever happens, also when ``fun`` raises,
     ``loan.take_back(tape)`` ends the loan.
 
     Args:
@@ -276,8 +276,8 @@ class Selection:
             raise ValueError(f"{self._expected()}; but {type(value).__name__} was returned.")
         if loss.ndim:
             raise ValueError(
-                f"[vjp] Output shape {_text(loss.shape)} does not match cotangent shape (). If you are "
-                f"using grad your function must return a scalar."
+                f"[vjp] Output shape {_text(loss.shape)} does not match cotangent shape (). If you "
+                f"are using grad your function must return a scalar."
             )
         return as_array(loss)
 
@@ -338,7 +338,7 @@ class Loan:
         return self.args, self.kwargs
 
     def take_back(self, tape: Tape) -> None:
-        """Put the arrays back. What the function itself wrote into lists and dicts stays, settled."""
+        """Put the arrays back. What the function wrote into lists and dicts stays, settled."""
         owner = {id(t): x for t, x in zip(self.tracers, self.originals, strict=False)}
 
         def given_back(x: Any) -> Any:
