@@ -43,7 +43,8 @@ class Options:
     seconds: float = 20.0
 
     def arguments(self) -> list[str]:
-        arguments = [] if self.impl == "." else ["--impl", self.impl]
+        # With "=", or pytest would take the folder for a place to look for its configuration.
+        arguments = [] if self.impl == "." else [f"--impl={self.impl}"]
         arguments += [] if self.fill else ["--no-fill"]
         arguments += ["--isolated", "--limit", str(self.seconds)] if self.isolated else []
         return arguments + (["--seed", self.seed] if self.seed else [])
@@ -275,6 +276,7 @@ class Checker:
             "expected": 0,
             "points": 0,
             "failures": [failure],
+            "tests": [],
         }
 
 

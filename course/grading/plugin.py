@@ -39,9 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tinymlx", "the course's exercises")
     group.addoption("--exercise", action="append", default=[], help="grade only this id (4.3)")
     group.addoption("--chapter", action="append", default=[], help="grade only this chapter (4)")
-    group.addoption("--impl", default=".", help="folder with a tinymlx package, or 'solutions'")
+    group.addoption("--impl", default=".", help="solutions, or --impl=FOLDER")
     group.addoption("--no-fill", action="store_true", help="do not fill starters with solutions")
     group.addoption("--isolated", action="store_true", help="run every probe in its own process")
+    group.addoption("--alone", action="store_true", help="replace all other exercises' code")
+    group.addoption("--fence", action="store_true", help="fence workers in (needs --isolated)")
     group.addoption("--seed", default=str(DEFAULT_SEED), help="a number, or 'random'")
     group.addoption("--prove", choices=proofs.KINDS, help="prove the graders (for authors)")
     group.addoption("--limit", type=float, default=20.0, help="seconds for one isolated probe")
@@ -84,6 +86,8 @@ def _start(config: pytest.Config) -> None:
         isolated=config.getoption("isolated"),
         seed=int(seed),
         limits=Limits(seconds=config.getoption("limit")),
+        alone=config.getoption("alone"),
+        fence=config.getoption("fence"),
     )
     config.stash[KEY] = Grading(project, registry, settings)
     config.stash[EXPECTED] = {}
@@ -211,7 +215,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     grading = item.config.stash[KEY]
     exercise = grading.registry[numbers[0]]
     case = _case(item)
-    choice = case.choice if case else grading.choice
+    choice = case.choice if case else grading.choice_for(exercise)
     tell = item.config.hook.pytest_tinymlx_phase
     bench = Bench(grading, exercise, choice, phase=lambda name: tell(phase=name))
     item.stash[BENCH] = bench
@@ -267,6 +271,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if not numbers:
         return report
     report.user_properties.append(("exercises", numbers))
+    mark = item.get_closest_marker("exercise")
+    report.user_properties.append(("mark", dict(mark.kwargs) if mark else {}))
     bench = item.stash.get(BENCH, None)
     if call.excinfo is not None and bench is not None:
         _judge(item, report, call.excinfo.value, bench)

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import types
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +28,8 @@ from course.paths import Project
 
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 START_SECONDS = 60.0
+POLL_SECONDS = 0.25
+SCRATCH_BYTES = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,14 @@ class InProcess:
 class Isolated:
     """Runs each probe in a fresh process that is given its inputs and nothing else."""
 
-    def __init__(self, project: Project, bundle: Bundle, limits: Limits | None = None) -> None:
-        self.project, self.bundle = project, bundle
+    def __init__(
+        self,
+        project: Project,
+        bundle: Bundle,
+        limits: Limits | None = None,
+        fence: bool = False,
+    ) -> None:
+        self.project, self.bundle, self.fence = project, bundle, fence
         self.limits = limits or Limits()
         # A forked child of a process with Objective-C frameworks may abort: fork on Linux only.
         self.fork = sys.platform.startswith("linux")
@@ -106,6 +115,16 @@ class Isolated:
         if reply is None:
             raise WorkerFailed(problem or _meaning(status))
         return _unpack(reply)
+
+    def _poll(self) -> None:
+        """While a probe runs: what it may not do although each single limit allows it.
+
+        Raises:
+            WorkerFailed: many files together fill the disk.
+        """
+        used = sum(entry.stat(follow_symlinks=False).st_size for entry in _files(self._scratch))
+        if used > SCRATCH_BYTES:
+            raise WorkerFailed(f"it wrote {used} bytes; the limit is {SCRATCH_BYTES}.")
 
     def _launch(self, channel: socket.socket) -> int:
         """Hand one end of a channel to a fresh child and return the child's process id."""
@@ -162,7 +181,13 @@ class Isolated:
         )
         theirs.close()
         limits = {"cpu": self.limits.cpu, "memory": self.limits.memory, "file": self.limits.file}
-        setup = {"bundle": self.bundle.to_plain(), "fork": self.fork, "limits": limits}
+        setup = {
+            "bundle": self.bundle.to_plain(),
+            "fork": self.fork,
+            "limits": limits,
+            "fence": self.fence,
+            "scratch": self._scratch,
+        }
         send(mine, encode(_lists(setup)))
         self._control = mine
         return mine
@@ -174,11 +199,11 @@ class Isolated:
         with contextlib.suppress(TimeoutError, BrokenPipeError, ConnectionResetError):
             send(channel, request)
         try:
-            head = _wait_exactly(channel, LENGTH.size, deadline)
+            head = _wait_exactly(channel, LENGTH.size, deadline, self._poll)
             (size,) = LENGTH.unpack(head)
             if size > LIMIT:
                 raise WorkerFailed(f"it sent a result of {size} bytes; the limit is {LIMIT}.")
-            return _wait_exactly(channel, size, deadline)
+            return _wait_exactly(channel, size, deadline, self._poll)
         except TimeoutError:
             raise WorkerFailed(
                 f"it did not finish within {self.limits.seconds:g} seconds; an endless loop?"
@@ -198,8 +223,29 @@ def _soon() -> float:
     return time.monotonic() + START_SECONDS
 
 
-def _wait_exactly(channel: socket.socket, size: int, deadline: float) -> bytes:
+def _files(folder: str) -> Iterator[os.DirEntry[str]]:
+    """All files below ``folder``; what disappears meanwhile is passed over."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        with contextlib.suppress(OSError):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path)
+            else:
+                yield entry
+
+
+def _wait_exactly(
+    channel: socket.socket,
+    size: int,
+    deadline: float,
+    poll: Callable[[], None] | None = None,
+) -> bytes:
     """``size`` bytes before ``deadline``, however small the pieces in which they come.
+
+    ``poll`` is called now and then while nothing comes.
 
     Raises:
         TimeoutError, EOFError
@@ -207,8 +253,12 @@ def _wait_exactly(channel: socket.socket, size: int, deadline: float) -> bytes:
     parts = bytearray()
     while len(parts) < size:
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([channel], [], [], left)[0]:
+        if left <= 0:
             raise TimeoutError
+        if not select.select([channel], [], [], min(left, POLL_SECONDS))[0]:
+            if poll is not None:
+                poll()
+            continue
         chunk = channel.recv(min(size - len(parts), 1 << 20))
         if not chunk:
             raise EOFError

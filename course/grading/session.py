@@ -19,6 +19,8 @@ from course.paths import Project
 from course.policy import violations
 from course.registry import Exercise, Registry
 
+MOST_WORKERS = 3  # processes that wait for probes, each with one way to complete the code
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -28,6 +30,8 @@ class Settings:
     fill: bool = True
     isolated: bool = False
     seed: int = 0
+    alone: bool = False
+    fence: bool = False
     limits: Limits = field(default_factory=Limits)
 
 
@@ -73,6 +77,12 @@ class Grading:
 
         return "gpu" if mx.default_device() == mx.Device(mx.gpu) else "cpu"
 
+    def choice_for(self, exercise: Exercise) -> Choice:
+        """The implementation under test for one exercise's checks."""
+        if self.settings.alone:
+            return replace(self.choice, keep=frozenset({exercise.id}))
+        return self.choice
+
     def inspection(self, exercise: Exercise) -> Inspection:
         if self.is_solutions:
             return Inspection("written")
@@ -85,10 +95,14 @@ class Grading:
 
     def runner(self, choice: Choice, isolated: bool) -> Runner:
         if choice not in self._runners:
+            if isolated and len(self._runners) >= MOST_WORKERS:
+                self._runners.pop(next(iter(self._runners))).close()
             bundle = make_bundle(self.project, self.registry, choice)
             self._filled[choice] = bundle.filled
             if isolated:
-                self._runners[choice] = Isolated(self.project, bundle, self.settings.limits)
+                self._runners[choice] = Isolated(
+                    self.project, bundle, self.settings.limits, self.settings.fence
+                )
             else:
                 cache = self.project.state / "cache" / "code"
                 self._runners[choice] = InProcess(Overlay(bundle, cache))

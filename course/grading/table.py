@@ -16,7 +16,8 @@ class Verdict:
     """One exercise's outcome.
 
     ``outcome`` is ``"passed"``, ``"failed"``, ``"to do"`` or ``"incomplete"`` (not all of its
-    expected tests ran). ``failures`` hold the plain form of each failed check.
+    expected tests ran). ``failures`` hold the plain form of each failed check, ``tests`` every
+    expected test.
     """
 
     exercise: str
@@ -25,6 +26,7 @@ class Verdict:
     expected: int
     points: int
     failures: list[dict[str, Any]]
+    tests: list[dict[str, Any]]  # id, outcome, weight, visible
 
     def plain(self) -> dict[str, Any]:
         return asdict(self)
@@ -36,8 +38,10 @@ def collect(
     """Verdicts of all exercises that had a report."""
     outcomes: dict[str, dict[str, str]] = {}
     failures: dict[str, list[dict[str, Any]]] = {}
+    marks: dict[str, dict[str, Any]] = {}
     for report in reports:
         properties: dict[str, Any] = dict(report.user_properties)
+        marks[report.nodeid] = properties.get("mark", {})
         for number in properties["exercises"]:
             mine = outcomes.setdefault(number, {})
             said = "to do" if "todo" in properties else report.outcome
@@ -47,7 +51,7 @@ def collect(
                 failure = {"test": report.nodeid, **properties["failure"]}
                 failures.setdefault(number, []).append(failure)
     return [
-        _verdict(exercise, outcomes[exercise.id], expected.get(exercise.id, []), failures)
+        _verdict(exercise, outcomes[exercise.id], expected.get(exercise.id, []), failures, marks)
         for exercise in grading.registry.exercises
         if exercise.id in outcomes
     ]
@@ -58,6 +62,7 @@ def _verdict(
     outcomes: dict[str, str],
     expected: list[str],
     failures: dict[str, list[dict[str, Any]]],
+    marks: dict[str, dict[str, Any]],
 ) -> Verdict:
     passed = sum(outcomes.get(test) == "passed" for test in expected)
     said = set(outcomes.values())
@@ -68,9 +73,12 @@ def _verdict(
     else:
         outcome = "passed" if expected and passed == len(expected) else "incomplete"
     points = exercise.points if outcome == "passed" else 0
-    return Verdict(
-        exercise.id, outcome, passed, len(expected), points, failures.get(exercise.id, [])
-    )
+    tests = [
+        {"id": test, "outcome": outcomes.get(test, "did not run"), **marks.get(test, {})}
+        for test in expected
+    ]
+    failed = failures.get(exercise.id, [])
+    return Verdict(exercise.id, outcome, passed, len(expected), points, failed, tests)
 
 
 COLORS = {"passed": "green", "failed": "red", "to do": "cyan", "incomplete": "yellow"}

@@ -69,8 +69,11 @@ def main() -> None:
     from course.overlay import Bundle, Overlay
 
     setup = decode(receive(control, LIMIT) or b"")
-    overlay = Overlay(Bundle.from_plain(setup["bundle"]))
+    overlay = Overlay(Bundle.from_plain(setup.pop("bundle")))
     overlay.compile_all()
+    if setup["fence"]:
+        overlay.forget_texts()  # a submission could look for them in memory
+        _close_doors()
     gc.collect()
     gc.freeze()
     while True:
@@ -103,9 +106,38 @@ def _serve(channel: socket.socket, overlay: Any, setup: dict[str, Any]) -> None:
     for standard in (0, 1, 2):
         os.dup2(quiet, standard)
     request = decode(receive(channel, LIMIT) or b"")
+    if setup["fence"]:
+        _fence(setup, request)
     send(channel, encode(_answer(overlay, request)))
     channel.close()
     os._exit(0)
+
+
+def _fence(setup: dict[str, Any], request: dict[str, Any]) -> None:
+    """Go behind the fence: from here on only Python, MLX and the probes can be read."""
+    import course.grading.probing  # noqa: F401 - imported while its file can still be read
+    from course.sandbox import Fence, enter
+
+    readable = [sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", "/etc/ld.so.cache"]
+    readable += ["/dev/urandom", request["probes"]]
+    limits = setup["limits"]
+    enter(Fence(tuple(readable), setup["scratch"], limits["memory"], limits["cpu"], limits["file"]))
+
+
+def _close_doors() -> None:
+    """Take away what the course has its students build, and other libraries that have it.
+
+    The policy check has read the submission's text already; this catches spellings it cannot see.
+    """
+    import mlx.core as mx
+
+    # No new process can be started behind the fence, so there is no compiler to call.
+    mx.disable_compile()
+    mx.set_default_device(mx.cpu)
+    for name in ("grad", "value_and_grad", "vjp", "jvp", "vmap", "checkpoint", "custom_function"):
+        delattr(mx, name)
+    for name in ("mlx.nn", "mlx.optimizers", "torch", "jax", "tensorflow", "sklearn", "scipy"):
+        sys.modules[name] = None  # type: ignore[assignment]
 
 
 def _answer(overlay: Any, request: dict[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,8 @@ class Choice:
     Attributes:
         folder: the folder that holds a ``tinymlx`` package.
         fill: whether starters get the solution's body.
+        keep: if given, only these exercises keep the implementation's own code; all others are
+            replaced by the solution, right or wrong (one early mistake then costs one exercise).
         unfilled: ids that stay starters all the same, to see them fail.
         cut: ids whose work is ignored and replaced by the starter (continuous integration's proof).
         replaced: (qualified symbol, file, line): a misconception put in a function's place.
@@ -77,6 +79,7 @@ class Choice:
 
     folder: Path
     fill: bool = True
+    keep: frozenset[str] | None = None
     unfilled: frozenset[str] = field(default_factory=frozenset)
     cut: frozenset[str] = field(default_factory=frozenset)
     replaced: tuple[tuple[str, str, int], ...] = ()
@@ -150,7 +153,7 @@ class _Maker:
         starter = not found or any(is_starter(item) for item in found)
         if exercise.id in self.choice.cut:
             patches += self._from(self.project.tinymlx / name, symbol.qualname)
-        elif starter and self.choice.fill and exercise.id not in self.choice.unfilled:
+        elif (starter or self._is_replaced(exercise)) and self._may_fill(exercise):
             patches += self._from(self.complete / name, symbol.qualname)
             self.filled.add(exercise.id)
         for dotted, source, line in self.choice.replaced:
@@ -160,6 +163,12 @@ class _Maker:
         if exercise.id in self.choice.zeros:
             patches.append(Patch(symbol.qualname, zeros=True))
         return patches
+
+    def _is_replaced(self, exercise: Exercise) -> bool:
+        return self.choice.keep is not None and exercise.id not in self.choice.keep
+
+    def _may_fill(self, exercise: Exercise) -> bool:
+        return self.choice.fill and exercise.id not in self.choice.unfilled
 
     def _from(self, path: Path, qualname: str) -> list[Patch]:
         text = self._text(path)

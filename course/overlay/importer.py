@@ -30,6 +30,8 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.bundle = bundle
         self.cache = cache
         self._modules: dict[str, types.ModuleType] = {}
+        self._ready: dict[str, types.CodeType] = {}
+        self._broken: dict[str, Exception] = {}
 
     @contextmanager
     def activate(self) -> Iterator[Overlay]:
@@ -74,11 +76,14 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return
         if needs_helper(unit):
             setattr(module, HELPER, zeros_of)
-        exec(self._code(unit), module.__dict__)
+        if module.__name__ in self._broken:
+            raise self._broken[module.__name__]
+        code = self._ready.get(module.__name__) or self._code(unit)
+        exec(code, module.__dict__)
 
     def get_source(self, fullname: str) -> str | None:
         unit = self.bundle.units.get(fullname)
-        return self.bundle.texts[unit.file] if unit else None
+        return self.bundle.texts.get(unit.file) if unit else None
 
     def compile_all(self) -> None:
         """Compile every module now, without running any (a parent does it before it forks)."""
@@ -87,6 +92,16 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 self._code(unit)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue  # the child that imports this module will say so
+
+    def forget_texts(self) -> None:
+        """Keep the code objects alone, so that nobody finds the text of a solution in memory."""
+        for name, unit in self.bundle.units.items():
+            try:
+                self._ready[name] = self._code(unit)
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+                self._broken[name] = error
+        self.bundle = Bundle(self.bundle.units, {}, self.bundle.filled, self.bundle.notes)
+        _compiled.clear()
 
     def _code(self, unit: Unit) -> types.CodeType:
         key = _key(unit, self.bundle.texts)

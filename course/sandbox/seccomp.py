@@ -1,7 +1,7 @@
 """A seccomp filter: system calls that no probe needs get "operation not permitted".
 
-No sockets, no signals to others, no tracing, no new processes (threads are allowed). It complements Landlock, whose older
-versions know nothing of the network or of signals. Filters are inherited by threads and children.
+No sockets, no signals to others, no tracing, no new processes (threads are allowed). It complements
+Landlock, whose older versions know nothing of the network or of signals. Threads inherit it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
 
 
 def program(allow_programs: bool) -> bytes:
-    """The filter: the architecture must be right, then the list, then everything else is allowed."""
+    """The filter: the architecture must be right, then the list, then all else is allowed."""
     name, column = ARCHITECTURE[platform.machine()]
     denied = {**DENIED, **({} if allow_programs else {**PROGRAMS, **FORKS})}
     numbers = sorted(pair[column] for pair in denied.values() if pair[column] >= 0)
