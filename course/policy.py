@@ -8,7 +8,6 @@ course's own code is left alone.
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +18,25 @@ from course.syntax import find
 
 TRANSFORMS = ("grad", "value_and_grad", "vjp", "jvp", "vmap", "checkpoint", "custom_function")
 CLOSED = frozenset({*(f"mlx.core.{name}" for name in TRANSFORMS), "mlx.core.fast", "mlx.nn"})
-DYNAMIC = frozenset({"__import__", "eval", "exec", "compile", "globals", "vars", "__builtins__"})
-CLOSED_MODULES = frozenset({"importlib", "ctypes", "inspect", "gc", "subprocess", "runpy", "imp"})
+DYNAMIC = frozenset(
+    "__import__ eval exec compile globals locals vars open input setattr delattr "
+    "__builtins__ __loader__ __spec__".split()
+)
+HIDDEN = frozenset(
+    "__dict__ __getattribute__ __getattr__ __globals__ __builtins__ __subclasses__ __bases__ "
+    "__mro__ __base__ __code__ __closure__ __loader__ __spec__ __wrapped__ __reduce__ "
+    "f_back f_globals f_locals f_builtins tb_frame gi_frame cr_frame".split()
+)
+OF_SYS = frozenset(
+    "modules _getframe _current_frames settrace setprofile path meta_path path_hooks stdin".split()
+)
+# What an exercise may add to the imports that the course gives; more is not needed for arithmetic.
+PLAIN_PYTHON = frozenset(
+    "__future__ abc bisect breakpoint cmath collections contextlib copy dataclasses decimal enum "
+    "fractions functools heapq itertools logging math numbers operator pdb pprint random re "
+    "statistics string struct sys textwrap time traceback types typing typing_extensions "
+    "unicodedata warnings".split()
+)
 
 
 @dataclass(frozen=True)
@@ -97,8 +113,11 @@ class _Reader:
         self.opened = {_full(name) for name in exercise.opened}
         self.closed = {_full(name) for name in exercise.closed}
         self.methods = {name.rpartition(".")[2] for name in self.closed}
+        self.called: set[int] = set()
 
     def read(self, root: ast.AST) -> Iterator[Violation]:
+        calls = [node for node in ast.walk(root) if isinstance(node, ast.Call)]
+        self.called = {id(call.func) for call in calls}
         for node in ast.walk(root):
             sentence = self._sentence(node)
             if sentence:
@@ -109,14 +128,18 @@ class _Reader:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             return self._import(node)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            if node.id == "getattr" and id(node) not in self.called:
+                return "passes getattr on, which hides what the code does."
             if node.id in DYNAMIC and node.id not in self.aliases:
                 return (
                     f"uses {node.id}, which hides what the code does; call things by their names."
                 )
             return self._dotted(self.aliases.get(node.id, ""))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id == "getattr" and self._is_module(node.args[:1]):
-                return "reaches into a module with getattr; write the name instead."
+            if node.func.id == "getattr" and not self._is_plain_getattr(node):
+                return "reaches for a name with getattr; write the name instead."
+        if isinstance(node, ast.Attribute) and node.attr in HIDDEN:
+            return f"uses {node.attr}, which hides what the code does; call things by their names."
         if isinstance(node, ast.Attribute):
             dotted = self._resolve(node)
             if dotted:
@@ -138,13 +161,20 @@ class _Reader:
             sentence = self._dotted(name)
             if sentence:
                 return sentence
-            if top in CLOSED_MODULES or not (allowed or top in sys.stdlib_module_names):
+            if not (allowed or top in PLAIN_PYTHON):
                 shown = name if top == "mlx" else top
-                return f"imports {shown}; the library stands on mlx.core and Python alone."
+                return f"imports {shown}; the library stands on mlx.core and plain Python alone."
         return ""
 
     def _dotted(self, dotted: str) -> str:
-        if dotted in ("sys.modules", "builtins.eval", "builtins.exec") or "__dict__" in dotted:
+        top, _, rest = dotted.partition(".")
+        hides = top == "sys" and rest.partition(".")[0] in OF_SYS
+        hides = hides or dotted in (
+            "operator.attrgetter",
+            "operator.methodcaller",
+            "types.CodeType",
+        )
+        if hides:
             return f"uses {dotted}, which hides what the code does; call things by their names."
         prefixes = {dotted[:i] for i, c in enumerate(dotted) if c == "."} | {dotted}
         mirrored = {"mlx.core" + p[len("tinymlx.core") :] for p in prefixes if _is_core(p)}
@@ -166,13 +196,16 @@ class _Reader:
             return ".".join([self.aliases[inner.id], *reversed(parts)])
         return ""
 
-    def _is_module(self, arguments: list[ast.expr]) -> bool:
-        name = arguments[0] if arguments else None
-        if isinstance(name, ast.Attribute):
-            return self._resolve(name).startswith(("mlx", "tinymlx"))
-        return isinstance(name, ast.Name) and self.aliases.get(name.id, "").startswith(
-            ("mlx", "sys")
-        )
+    def _is_plain_getattr(self, call: ast.Call) -> bool:
+        """``getattr(x, "name", ...)`` with a written name that is harmless, of no module."""
+        if len(call.args) < 2 or not isinstance(call.args[1], ast.Constant):
+            return False
+        thing, name = call.args[0], call.args[1].value
+        if isinstance(thing, ast.Name) and thing.id in self.aliases:
+            return False
+        if isinstance(thing, ast.Attribute) and self._resolve(thing):
+            return False
+        return isinstance(name, str) and name not in HIDDEN | self.methods
 
 
 def _is_core(dotted: str) -> bool:

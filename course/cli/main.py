@@ -151,6 +151,41 @@ def update(
     run(source, dry)
 
 
+@app.command()
+def grade(
+    submissions: Annotated[
+        Path | None, typer.Argument(help="A folder of folders, archives and git repositories.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("report"),
+    what: Annotated[str | None, typer.Option(help="A chapter (4) or exercise (4.3).")] = None,
+    seed: Annotated[int | None, typer.Option(help="A seed of your own; else a fresh one.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many fresh seeds.")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Submissions at a time.")] = None,
+    partial: Annotated[bool, typer.Option(help="Points by the share of passed tests.")] = False,
+    due: Annotated[str, typer.Option(help="When it was due (ISO time).")] = "",
+    times: Annotated[Path | None, typer.Option(help="CSV: student, submitted.")] = None,
+    per_day: Annotated[float, typer.Option(help="Part of the points lost a day late.")] = 0.1,
+    adjustments: Annotated[Path | None, typer.Option(help="TOML of points set by hand.")] = None,
+    reproduce: Annotated[Path | None, typer.Option(help="A receipt to grade again.")] = None,
+) -> None:
+    """Instructor: grade a class in parallel, isolated, resumable."""
+    from course.cli import grade as page
+    from course.grading import points
+
+    if reproduce is not None:
+        raise typer.Exit(page.reproduce(reproduce, submissions))
+    if submissions is None:
+        raise CourseError("Name the folder of submissions: tinymlx grade submissions/.")
+    policy = points.Policy(
+        partial=partial,
+        due=points.read_time(due, "--due") if due else None,
+        per_day=per_day,
+        times=points.read_times(times) if times else {},
+        adjustments=points.read_adjustments(adjustments or out / "adjustments.toml"),
+    )
+    raise typer.Exit(page.run(submissions, out, what, seed, seeds, jobs, policy))
+
+
 @dev.command()
 def cut(
     check: Annotated[bool, typer.Option("--check", help="Compare, and write nothing.")] = False,

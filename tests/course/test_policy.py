@@ -34,11 +34,18 @@ def test_the_solution_is_clean(mini: Mini) -> None:
         ("    import torch\n", "imports torch; the library stands on mlx.core"),
         ("    import numpy as np\n", "imports numpy"),
         ("    import importlib\n", "imports importlib"),
+        ("    import os\n", "imports os"),
+        ("    f = getattr\n    return f(mx, 'exp')(x)\n", "passes getattr on"),
+        ("    import operator\n    operator.attrgetter('exp')(mx)\n", "operator.attrgetter"),
+        ("    return mx.__getattribute__('exp')(x)\n", "uses __getattribute__"),
+        ("    import sys\n    sys._getframe()\n", "uses sys._getframe"),
+        ("    return type(x).__subclasses__()\n", "uses __subclasses__"),
+        ("    return open('x').read()\n", "uses open"),
         ("    return __import__('torch')\n", "uses __import__, which hides"),
         ("    return eval('mx')\n", "uses eval"),
-        ("    return getattr(mx, 'soft' + 'max')(x)\n", "reaches into a module with getattr"),
+        ("    return getattr(mx, 'soft' + 'max')(x)\n", "reaches for a name with getattr"),
         ("    import sys\n    return sys.modules['mlx']\n", "uses sys.modules"),
-        ("    return mx.__dict__['softmax'](x)\n", "uses mlx.core.__dict__"),
+        ("    return mx.__dict__['softmax'](x)\n", "uses __dict__"),
     ],
 )
 def test_closed_names_are_found(mini: Mini, code: str, words: str) -> None:
@@ -47,6 +54,13 @@ def test_closed_names_are_found(mini: Mini, code: str, words: str) -> None:
     found = sentences(mini)
     assert found and words in " ".join(found)
     assert found[0].startswith("tinymlx/rows/softmax.py:")
+
+
+def test_plain_python_is_welcome(mini: Mini) -> None:
+    mini.solve()
+    code = "    import math, itertools, pdb, time\n    d = getattr(x, 'ndim', 0)\n    breakpoint\n"
+    mini.replace(BODY, code + BODY)
+    assert sentences(mini) == []
 
 
 def test_a_helper_that_the_exercise_calls_is_read_too(mini: Mini) -> None:
