@@ -186,6 +186,21 @@ def grade(
     raise typer.Exit(page.run(submissions, out, what, seed, seeds, jobs, policy))
 
 
+@app.command()
+def compare(
+    exercise: Annotated[str, typer.Argument(help="The exercise (4.3).")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="'mine', 'solutions', submissions, or their folder.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Where the page goes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Instructor: solutions side by side: correctness, error, speed, code."""
+    from course.cli import compare as page
+
+    raise typer.Exit(page.run(exercise, paths or [], html, as_json))
+
+
 @dev.command()
 def cut(
     check: Annotated[bool, typer.Option("--check", help="Compare, and write nothing.")] = False,

@@ -205,12 +205,36 @@ def _largest(dtype: str) -> float:
     return {"float16": 65504.0, "bfloat16": 3.3e38, "float32": 3.4e38}.get(dtype, 1.7e308)
 
 
-def worst_error(yours: Any, expected: Any, rules: Rules) -> float:
-    """The largest error of all entries in units of the tolerance; infinite for a shape or dtype."""
-    found = first_mismatch(yours, expected, rules)
-    if found is None:
+def worst_errors(yours: Any, expected: Any, rules: Rules) -> dict[str, float]:
+    """For each entry of two dicts the largest error in units of the tolerance.
+
+    Infinite for another shape or dtype, or a value that is not finite where it should be.
+    """
+    if not isinstance(yours, dict) or not isinstance(expected, dict):
+        return {}
+    return {key: _worst_of(yours.get(key), wanted, rules, key) for key, wanted in expected.items()}
+
+
+def _worst_of(yours: Any, expected: Any, rules: Rules, entry: str) -> float:
+    if isinstance(expected, dict) and isinstance(yours, dict):
+        return max([_worst_of(yours.get(k), v, rules, k) for k, v in expected.items()], default=0)
+    if isinstance(expected, list) and isinstance(yours, list) and len(yours) == len(expected):
+        pairs = zip(yours, expected, strict=True)
+        return max([_worst_of(a, b, rules, entry) for a, b in pairs], default=0.0)
+    found = first_mismatch(yours, expected, rules, entry)
+    if found is not None:
+        return found.error
+    if not isinstance(expected, np.ndarray) or not _is_float(expected.dtype) or not expected.size:
         return 0.0
-    return found.error
+    precise = np.complex128 if expected.dtype.kind == "c" else np.float64
+    mine, wanted = yours.astype(precise), expected.astype(precise)
+    finite = np.isfinite(wanted) & np.isfinite(mine)
+    scale = rules.scale
+    if scale is None:
+        scale = max(1.0, float(np.max(abs(wanted[finite]), initial=0.0)))
+    allowed = tolerance(rules.dtype, rules.terms, scale, rules.backend)
+    gap = abs(np.where(finite, mine, 0) - np.where(finite, wanted, 0))
+    return float(gap.max() / allowed)
 
 
 def _worst(at: tuple[int, ...], yours: np.ndarray, expected: np.ndarray, tail: str) -> str:

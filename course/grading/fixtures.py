@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from course.grading.compare import Rules, first_mismatch
+from course.grading.compare import Rules, first_mismatch, worst_errors
 from course.grading.probing import ChangedInput, describe
 from course.grading.report import Failure, ToDo, raised
 from course.grading.runners import ProbeFailed, WorkerFailed
@@ -35,6 +35,7 @@ class Bench:
         self.grading, self.exercise, self.choice = grading, exercise, choice
         self.phase = phase
         self.calls: list[Call] = []
+        self.errors: dict[str, float] = {}
         self.rules = Rules(backend="cpu")
 
     def probe(self, name: str, /, **inputs: Any) -> Plain:
@@ -70,6 +71,11 @@ class Bench:
             return self.grading.expected(self.exercise, name, inputs)
         finally:
             self.phase("probe")
+
+    def note_errors(self, errors: dict[str, float]) -> None:
+        """Keep the largest error of each entry, in units of the tolerance."""
+        for entry, error in errors.items():
+            self.errors[entry] = max(error, self.errors.get(entry, 0.0))
 
     def failure(self, headline: str, *details: str, kind: str) -> Failure:
         graded = self.grading.graded(self.exercise)
@@ -169,6 +175,7 @@ class Check:
         result = bench.probe(name, **inputs)
         given = bench.calls[-1].inputs
         expected = bench.expected(reference or name, given)
+        bench.note_errors(worst_errors(result, expected, bench.rules))
         mismatch = first_mismatch(result, expected, bench.rules)
         if mismatch is not None:
             raise bench.failure(mismatch.headline, mismatch.detail, kind="wrong")

@@ -276,6 +276,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     bench = item.stash.get(BENCH, None)
     if call.excinfo is not None and bench is not None:
         _judge(item, report, call.excinfo.value, bench)
+    if call.when == "call" and bench is not None:
+        report.user_properties.append(("errors", bench.errors))
     case = _case(item)
     if case is not None and (call.when == "call" or report.outcome != "passed"):
         proofs.judge(report, case, bench)

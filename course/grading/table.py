@@ -41,7 +41,9 @@ def collect(
     marks: dict[str, dict[str, Any]] = {}
     for report in reports:
         properties: dict[str, Any] = dict(report.user_properties)
-        marks[report.nodeid] = properties.get("mark", {})
+        marks[report.nodeid] = {**marks.get(report.nodeid, {}), **properties.get("mark", {})}
+        if "errors" in properties:
+            marks[report.nodeid]["errors"] = properties["errors"]
         for number in properties["exercises"]:
             mine = outcomes.setdefault(number, {})
             said = "to do" if "todo" in properties else report.outcome

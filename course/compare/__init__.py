@@ -1,0 +1,1 @@
+"""Implementations of one exercise side by side: right, exact, fast, short, alike."""
