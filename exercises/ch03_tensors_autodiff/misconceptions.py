@@ -977,8 +977,9 @@ def erf_vjp(g, y, x):
 
 
 @misconception(
-    "3.16", "You put the output into the bell. The derivative of an integral is what stands in it, "
-    "at its upper end x."
+    "3.16",
+    "You put the output into the bell. The derivative of an integral is what stands in it, "
+    "at its upper end x.",
 )
 def erf_vjp(g, y, x):
     return (g * ((2 / math.sqrt(math.pi)) * exp(-y * y)),)
@@ -1180,6 +1181,7 @@ def variance_vjp(g, y, x, axis=None, keepdims=False, ddof=0):
 @misconception(
     "3.23",
     "You divide by n. The variance was divided by n - ddof, and so is its slope.",
+)
 def variance_vjp(g, y, x, axis=None, keepdims=False, ddof=0):
     slope = keep_axes(g, x, axis) * (2 / reduced_size(x, axis))
     return (slope * (x - mean(x, axis, True)),)
@@ -1244,8 +1246,9 @@ def broadcast_to_vjp(g, y, x, shape):
 
 
 @misconception(
-    "3.26", "You cut into equal parts. The arrays may differ in size along the axis: cut at the "
-    "running sums of their sizes."
+    "3.26",
+    "You cut into equal parts. The arrays may differ in size along the axis: cut at the "
+    "running sums of their sizes.",
 )
 def concatenated_vjp(g, y, *arrays, axis=0):
     parts = split(g, len(arrays), axis or 0)
@@ -1395,6 +1398,7 @@ def gathered_vjp(g, y, x, *indices, index):
 @misconception(
     "3.30",
     "You add the cotangents to x. They are a gradient of their own: add to zeros.",
+)
 def gathered_vjp(g, y, x, *indices, index):
     return added(x, g, *indices, index=index), *(None for _ in indices)
 

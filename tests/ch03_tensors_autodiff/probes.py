@@ -146,7 +146,7 @@ def einsum(subscripts, operands):
 
 
 def recorded(x, c, case):
-    """What a tape wrote down of one operation. ``c`` is watched by another, for this one constant."""
+    """What a tape wrote down of one operation. ``c`` is watched by the tape outside alone."""
     steps = {
         "one argument": lambda a: core.exp(a),
         "a constant on the right": lambda a: core.arctan2(a, constant),
