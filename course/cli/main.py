@@ -186,6 +186,30 @@ def grade(
     raise typer.Exit(page.run(submissions, out, what, seed, seeds, jobs, policy))
 
 
+@app.command(name="class")
+def classroom(
+    report: Annotated[Path, typer.Argument(help="A report of `tinymlx grade`.")],
+    as_json: AsJson = False,
+) -> None:
+    """Instructor: how the class does, exercise by exercise."""
+    from course.cli import classroom as page
+
+    raise typer.Exit(page.run(report, as_json))
+
+
+@app.command()
+def autograder(
+    out: Annotated[Path, typer.Argument(help="The zip to write.")] = Path("autograder.zip"),
+    what: Annotated[str | None, typer.Option(help="A chapter (4) or exercise (4.3).")] = None,
+) -> None:
+    """Instructor: an autograder zip for Gradescope, built from this repository."""
+    from course.grading.gradescope import build
+    from course.paths import find_project
+
+    build(find_project(), out, what)
+    typer.echo(f"wrote {out}")
+
+
 @app.command()
 def compare(
     exercise: Annotated[str, typer.Argument(help="The exercise (4.3).")],

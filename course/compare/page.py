@@ -17,8 +17,8 @@ def page(exercise: Exercise, rows: list[Row]) -> str:
     style = (folder / "page.css").read_text(encoding="utf-8")
     script = (folder / "page.js").read_text(encoding="utf-8")
     title = f"{exercise.id} {exercise.title}"
-    # "</" inside a script would end it; JSON may write the slash escaped.
-    payload = json.dumps(data).replace("</", "<\\/").replace("<!--", "<\\!--")
+    # "</script>" inside a script would end it; JSON may write the bracket as an escape.
+    payload = json.dumps(data).replace("<", "\\u003c")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

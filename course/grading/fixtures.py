@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from course.errors import CourseError
 from course.grading.compare import Rules, first_mismatch, worst_errors
 from course.grading.probing import ChangedInput, describe
 from course.grading.report import Failure, ToDo, raised
@@ -100,7 +101,11 @@ class Bench:
     def diagnose(self, failure: Failure) -> None:
         if failure.kind not in ("wrong", "raised") or failure.likely:
             return
-        match = self.grading.diagnose(self.exercise, self.calls, self.rules)
+        try:
+            match = self.grading.diagnose(self.exercise, self.calls, self.rules)
+        except CourseError as error:  # an author's mistake must not cost a student the verdict
+            failure.details.append(f"(No diagnosis: {error})")
+            return
         if match is not None:
             failure.likely = match.sentence
             failure.read = f"{self.exercise.lesson}#{match.read}"
@@ -115,7 +120,7 @@ class Bench:
                 "Write it first, or leave out --no-fill.",
                 kind="needs",
             )
-        failure = raised(self.exercise, self.grading.project, description)
+        failure = raised(self.exercise, self.grading.shown, description)
         failure.graded = self.grading.graded(self.exercise)
         return failure
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from course.grading.values import Plain
-from course.paths import Project
 from course.registry import Exercise
 
 
@@ -53,12 +53,14 @@ class Failure(AssertionError):
         return "\n".join(self.lines())
 
 
-def raised(exercise: Exercise, project: Project, description: dict[str, Plain]) -> Failure:
-    """A failure for an exception of the student's code."""
+def raised(
+    exercise: Exercise, shown: Callable[[Path], str], description: dict[str, Plain]
+) -> Failure:
+    """A failure for an exception of the student's code; ``shown`` makes paths readable."""
     kind, message = description["classes"][0], description["message"].strip()
     details = []
-    for file, line, name, text in _own_frames(project, description["frames"])[-4:]:
-        where = f"{project.relative(file)}:{line}" + (f" in {name}" if name else "")
+    for file, line, name, text in _own_frames(description["frames"])[-4:]:
+        where = f"{shown(Path(file))}:{line}" + (f" in {name}" if name else "")
         details.append(f"{where}: {text.strip()}" if text.strip() else where)
     first, *rest = message.splitlines() or [""]
     details += [f"  {line}" for line in rest[:8]]
@@ -71,7 +73,7 @@ def raised(exercise: Exercise, project: Project, description: dict[str, Plain]) 
     return Failure(exercise, headline, details, "raised")
 
 
-def _own_frames(project: Project, frames: list[Plain]) -> list[Plain]:
+def _own_frames(frames: list[Plain]) -> list[Plain]:
     """The frames a student should look at: those inside an implementation of ``tinymlx``."""
     inside = [f for f in frames if "/tinymlx/" in str(f[0]).replace("\\", "/") and f[1]]
     kept: list[Plain] = []

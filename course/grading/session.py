@@ -125,12 +125,21 @@ class Grading:
         parts = []
         for file in dict.fromkeys(symbol.file for symbol in exercise.symbols):
             path = self.settings.folder / "tinymlx" / file
-            parts.append(f"{self.project.relative(path)} {fingerprint(path)} ({owner})")
+            parts.append(f"{self.shown(path)} {fingerprint(path)} ({owner})")
         needed = {e.id for e in self.registry.closure(exercise)} - {exercise.id}
         filled = len(needed & set(self._filled.get(self.choice, ())))
         if filled:
             parts.append(f"{filled} earlier exercise{'s' if filled > 1 else ''} filled")
         return ", ".join(parts)
+
+    def shown(self, path: Path) -> str:
+        """A path as its owner knows it: from the project's root, or inside the submission."""
+        if path.is_relative_to(self.project.root):
+            return self.project.relative(path)
+        try:
+            return path.relative_to(self.settings.folder).as_posix()
+        except ValueError:
+            return str(path)
 
     def diagnose(self, exercise: Exercise, calls: list[Call], rules: Rules) -> Misconception | None:
         """The misconception that gives the student's results on all of the test's inputs."""
