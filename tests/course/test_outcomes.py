@@ -35,8 +35,9 @@ MISHAPS = {
         "    class Odd(Exception):\n        def __str__(self):\n            raise Odd\n    raise Odd",  # noqa: E501
         "your code raised Odd",
     ),
-    "os._exit": ("    import os\n    os._exit(0)", "exit code 0"),
-    "a crash": ("    import os\n    os.abort()", "SIGABRT"),
+    "os._exit": ("    from tinymlx.given import leave\n    leave(0)", "exit code 0"),
+    "a crash": ("    from tinymlx.given import crash\n    crash()", "SIGABRT"),
+    "a closed module": ("    import os\n    os._exit(0)", "imports os; the library stands on"),
     "endless loop": ("    while True:\n        pass", "did not finish within"),
     "endless printing": ("    while True:\n        print('x' * 10000)", ""),
     "memory": ("    y = [bytearray(1 << 30) for _ in range(64)]", ""),
