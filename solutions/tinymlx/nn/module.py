@@ -1,8 +1,8 @@
 """The module: a dict of arrays and modules, and so a tree.
 
-A layer keeps its weights as attributes, a model keeps its layers; both are :class:`Module`, which puts
-every array, dict, list or tuple that is assigned to it into itself, a dict. So a model *is* a tree of
-its parameters, and whatever works on trees works on models.
+A layer keeps its weights as attributes, a model keeps its layers; both are a :class:`Module`, which
+puts every array, dict, list or tuple that is assigned to it into itself, a dict. So a model *is* a
+tree of its parameters, and whatever works on trees works on models.
 """
 
 from __future__ import annotations

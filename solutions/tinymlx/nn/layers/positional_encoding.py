@@ -105,7 +105,8 @@ def check_rotation(x: array, dims: int) -> None:
         raise ValueError(f"[rope] dims must be even but got {dims}.")
     if dims > x.shape[-1]:
         raise ValueError(
-            f"[rope] dims must not exceed the input's last dimension ({x.shape[-1]}) but got {dims}."
+            f"[rope] dims must not exceed the input's last dimension ({x.shape[-1]}) but got "
+            f"{dims}."
         )
 
 
