@@ -6,62 +6,44 @@ with the solution's: what is cached, deferred or skipped shows as wrong or as sl
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-import pytest
-
-from course.checker.child import OPTIONS
+from course.errors import CourseError
 from course.grading.compare import Rules, first_mismatch
 from course.grading.fixtures import float_dtype
 from course.grading.probing import ChangedInput
 from course.grading.runners import Isolated, Limits, ProbeFailed, WorkerFailed
-from course.grading.values import Plain
+from course.grading.values import Plain, decode
 from course.overlay import Choice, make_bundle
 from course.paths import Project
 from course.registry import Exercise, Registry
 
-SEEDS = 8  # how many times each call is drawn afresh
-CALLS = 3  # how many different calls of an exercise's tests are timed
-
 Series = list[tuple[str, dict[str, Plain]]]
 
 
-class _Recorder:
-    """Collects the probes that the tests of an exercise run."""
+def series(project: Project, exercise: Exercise) -> Series:
+    """The largest calls of the exercise's tests, each with `SEEDS` different inputs.
 
-    def __init__(self) -> None:
-        self.tests: dict[str, Series] = {}
-
-    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        from course.grading.plugin import BENCH
-
-        bench = item.stash.get(BENCH, None)
-        if bench is not None:
-            good = [(call.name, call.inputs) for call in bench.calls if call.error is None]
-            self.tests[item.nodeid] = good
-
-
-def series(exercise: Exercise) -> Series:
-    """The largest calls of the exercise's tests, each with `SEEDS` different inputs."""
-    drawn: list[dict[str, Series]] = []
-    for seed in range(SEEDS):
-        recorder = _Recorder()
-        options = ["--impl=solutions", "--seed", str(1000 + seed), "--exercise", exercise.id]
-        pytest.main([*OPTIONS, *options, "-p", "no:terminalreporter"], plugins=[recorder])
-        drawn.append(recorder.tests)
-    sizes = {test: sum(_size(i) for _, i in calls) for test, calls in drawn[0].items() if calls}
-    chosen = sorted(sizes, key=lambda test: -sizes[test])[:CALLS]
-    return [tests[test][0] for test in chosen for tests in drawn if tests.get(test)]
-
-
-def _size(value: Any) -> int:
-    if isinstance(value, dict):
-        return sum(_size(item) for item in value.values())
-    if isinstance(value, list):
-        return sum(_size(item) for item in value)
-    return int(getattr(value, "nbytes", 0))
+    The tests run on the solutions, in a process of their own.
+    """
+    with tempfile.TemporaryDirectory(prefix="tinymlx-series-") as scratch:
+        out = Path(scratch) / "series"
+        result = subprocess.run(
+            [sys.executable, "-m", "course.compare.record", exercise.id, str(out)],
+            cwd=project.root,
+            env={**os.environ, "TINYMLX_ROOT": str(project.root)},
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode != 0 or not out.is_file():
+            raise CourseError(f"The tests of {exercise.id} could not be recorded: {result.stderr}")
+        return [(name, inputs) for name, inputs in decode(out.read_bytes())]
 
 
 @dataclass(frozen=True)
@@ -78,7 +60,7 @@ class Stopwatch:
 
     def __init__(self, project: Project, registry: Registry, exercise: Exercise) -> None:
         self.project, self.registry, self.exercise = project, registry, exercise
-        self.series = series(exercise)
+        self.series = series(project, exercise)
         self.probes = project.tests / exercise.folder / "probes.py"
         self.right, self.solution = self._run(Choice(project.solutions))
 
