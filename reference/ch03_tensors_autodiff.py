@@ -290,17 +290,6 @@ def sliding_windows(x, size, stride):
 
 
 @in_numpy
-def sliding_windows_gradient(x, size, stride, pool):
-    """One window after the other gives its cotangents back."""
-    count = (x.shape[-1] - size) // stride + 1
-    given = pool[: x[..., 0].size * count * size].reshape(*x.shape[:-1], count, size)
-    dx = np.zeros_like(x)
-    for i in range(count):
-        dx[..., i * stride : i * stride + size] += given[..., i, :]
-    return {"dx": dx}
-
-
-@in_numpy
 def contract_pair(a, a_names, b, b_names, result):
     return {"product": np.asarray(np.einsum(f"{a_names},{b_names}->{result}", a, b))}
 

@@ -102,15 +102,6 @@ def sliding_windows(x, size, stride):
     return {"windows": shapes.sliding_windows(x, size, stride)}
 
 
-def sliding_windows_gradient(x, size, stride, pool):
-    def function(x):
-        return shapes.sliding_windows(x, size, stride)
-
-    given, _ = cotangents(pool, [function(x)])
-    _, (dx,) = core.vjp(function, [x], given)
-    return {"dx": dx}
-
-
 def memory_of_windows(n, size):
     """How many bytes it takes to make all windows of a long row, and one of their elements."""
     x = core.arange(n, dtype=core.float32)

@@ -161,7 +161,7 @@ def test_slices(check, draw, case):
 @exercise("3.29")
 def test_slices_that_overlap_and_slices_of_nothing(check, draw):
     """Two slices of one array add up where they overlap; an empty one gives zeros."""
-    at(check, draw, "x[1:] * x[:-1] + x[0]", x=draw.normal(5, 2))
+    at(check, draw, "x[1:] * x[:-1]", x=draw.normal(5, 2))
     at(check, draw, "x[2:2]", x=draw.normal(4, 2), twice=False)
     at(check, draw, "x[...]", x=draw.normal(2))
     at(check, draw, "x[None, None]", x=draw.normal())

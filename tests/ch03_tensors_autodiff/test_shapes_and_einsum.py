@@ -77,13 +77,6 @@ def test_windows_cost_no_memory(probe):
     assert found["bytes"] < 1_000_000, f"{found['bytes']} bytes were taken: the windows were copied"
 
 
-@exercise("3.2")
-def test_gradient_of_overlapping_windows(check, draw):
-    """An element that stands in three windows receives three cotangents."""
-    pool = draw.normal(60)
-    check("sliding_windows_gradient", x=draw.normal(2, 7), size=3, stride=1, pool=pool, terms=3)
-
-
 EXPLICIT = [
     ("ij,jk->ik", [2, 2], ["ij", "jk"], "ik"),
     ("ij->ji", [2], ["ij"], "ji"),
