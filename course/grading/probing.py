@@ -11,6 +11,7 @@ import sys
 import traceback
 import types
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +59,32 @@ def run_probe(probes: types.ModuleType, name: str, inputs: dict[str, Plain]) -> 
             return {k: enter(f"{key}[{k!r}]", item) for k, item in value.items()}
         return value
 
-    for key, value in inputs.items():
-        given[key] = enter(key, value)
-    result = plain(function(**given), where=f"what {name} returned")
+    with _on_the_cpu_for_float64(inputs):
+        for key, value in inputs.items():
+            given[key] = enter(key, value)
+        result = plain(function(**given), where=f"what {name} returned")
     for key, array, before in watched:
         after = plain(array)
         if after.shape != before.shape or after.tobytes() != before.tobytes():
             raise ChangedInput(key)
     return result
+
+
+def _on_the_cpu_for_float64(inputs: Plain) -> AbstractContextManager[Any]:
+    """GPUs have no float64 in MLX; its checks compute on the CPU everywhere."""
+    import mlx.core as mx
+
+    if _holds_float64(inputs) and mx.default_device() != mx.Device(mx.cpu):
+        return mx.stream(mx.cpu)  # type: ignore[no-any-return]
+    return nullcontext()
+
+
+def _holds_float64(value: Plain) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype.name in ("float64", "complex128")
+    if isinstance(value, dict):
+        return any(_holds_float64(item) for item in value.values())
+    return isinstance(value, list) and any(_holds_float64(item) for item in value)
 
 
 def describe(error: BaseException) -> dict[str, Plain]:
