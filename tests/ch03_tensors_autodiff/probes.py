@@ -380,10 +380,12 @@ def nested(x, v, case):
 
 
 def forgotten(x):
-    """An array that leaks out of its transform is refused, in words."""
+    """An array that leaks out of its transform, and its use afterwards, in another one too."""
     leaked = []
-    core.vjp(lambda x: leaked.append(core.exp(x)) or core.sin(x), [x], [core.ones_like(x)])
-    return {"used": core.exp(leaked[0])}
+    function = lambda x: leaked.append(core.exp(x)) or core.sin(x)  # noqa: E731
+    _, (dx,) = core.vjp(function, [x], [core.ones_like(x)])
+    slope = core.grad(lambda x: core.sum(x * leaked[0]))(x)
+    return {"dx": dx, "used": core.exp(leaked[0]), "slope": slope}
 
 
 # 3.9: value_and_grad, grad

@@ -88,10 +88,9 @@ def test_gradients_inside_of_gradients(check, draw, case):
 
 
 @exercise("3.8")
-def test_arrays_that_leak_are_refused(check, draw):
-    """An array from inside, used after its transform has returned: an error, not a wrong result."""
-    check("vjp", function="one", primals=[draw.normal(3)], given=[draw.normal(3)])
-    check.raises("forgotten", "RuntimeError", match="after it has returned", x=draw.normal(3))
+def test_arrays_that_leak_are_constants(check, draw):
+    """An array from inside, used after its transform has returned: its values, no history."""
+    check("forgotten", x=draw.normal(3))
 
 
 OPTIONS = [

@@ -2,7 +2,7 @@
 
 Each rule is called as ``rule(batch, primitive, args, batched, params)``: the arguments one level
 down, for each whether it carries the batch as its first axis, and the parameters as the function
-for one example wrote them. It returns the output (a list for several) with the batch as its first axis.
+for one example wrote them. It returns the output (a list for several) with the batch in front.
 """
 
 from __future__ import annotations

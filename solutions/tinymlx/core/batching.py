@@ -47,6 +47,17 @@ class Batch(Trace):
         """The shape of one example."""
         return x._value.shape[1:]
 
+    def leaked(self, x: array) -> array:
+        """Refuses: outside there is no single example any more.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError(
+            "[vmap] An array that was made inside vmap is used after it has returned; return it "
+            "from the function."
+        )
+
     def read(self, x: array) -> array:
         """Refuses: there is a batch of numbers, where the function believes that there is one.
 
@@ -86,7 +97,7 @@ def one_by_one(
     batched: Sequence[bool],
     params: dict[str, Any],
 ) -> Any:
-    """The rule of primitives that have none: a loop over the examples, and their results stacked."""
+    """The rule of primitives that have none: a loop over the examples, then a stack."""
     results = [
         primitive(*(x[i] if has_batch else x for x, has_batch in zip(args, batched)), **params)
         for i in range(batch.size)

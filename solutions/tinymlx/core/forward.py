@@ -90,7 +90,7 @@ def jvp(
 ) -> tuple[list[array], list[array]]:
     r"""The outputs of ``fun`` and the product of its Jacobian with ``tangents``.
 
-    For :math:`y = f(x)` with Jacobian :math:`J = \partial y / \partial x` and a tangent :math:`v` of
+    For :math:`y = f(x)`, Jacobian :math:`J = \partial y / \partial x` and a tangent :math:`v` of
     the shape of :math:`x` this is :math:`J v`, of the shape of :math:`y`.
 
     Args:

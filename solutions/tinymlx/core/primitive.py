@@ -37,7 +37,8 @@ class Trace:
         level: an operation goes to the trace of the highest level among its arguments. A transform
             that starts later lies deeper inside, so levels simply count up; there is nothing to
             put back when an exception flies past.
-        finished: set when the transform returns. An array that is still watched then has leaked.
+        finished: set when the transform returns. An array that is still watched then has leaked;
+            from there on it is a constant.
     """
 
     name = "transform"
@@ -68,9 +69,20 @@ class Trace:
         """The dtype of an array that this trace watches."""
         return x._value.dtype
 
+    def leaked(self, x: array) -> array:
+        """What an array that this trace watched is after the transform has returned."""
+        return x._value
+
     def read(self, x: array) -> array:
         """The array one level down, for somebody who wants to see its numbers."""
         return x._value
+
+
+def released(x: Any) -> Any:
+    """``x`` without the traces of transforms that have returned."""
+    while type(x) is array and x._trace is not None and x._trace.finished:
+        x = x._trace.leaked(x)
+    return x
 
 
 class Primitive:
@@ -120,7 +132,7 @@ class Primitive:
         for x in args:
             if type(x) is array:
                 if x._trace is not None:
-                    return self._highest_trace(args).bind(self, args, params)
+                    return self._watched(args, params)
                 values.append(x._value)
             else:
                 values.append(x)
@@ -159,20 +171,24 @@ class Primitive:
             params[name] = value
         return params
 
-    def _highest_trace(self, args: Sequence[Any]) -> Trace:
+    def _watched(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Hand over to the trace of the highest level.
+
+        An array that leaked out of a transform (appended to a list outside, say) is a constant once
+        the transform has returned, as in MLX.
+        """
         top: Trace | None = None
+        leaked = False
         for x in args:
             if type(x) is array and x._trace is not None:
-                if x._trace.finished and not self.constant:
-                    raise RuntimeError(
-                        f"[{self.__name__}] An array that was made inside {x._trace.name} is used "
-                        f"after it has returned; return it from the function, or keep "
-                        f"tinymlx.core.stop_gradient(x) of it."
-                    )
-                if top is None or x._trace.level > top.level:
+                if x._trace.finished:
+                    leaked = True
+                elif top is None or x._trace.level > top.level:
                     top = x._trace
+        if leaked:
+            return self(*[released(x) for x in args], **params)
         assert top is not None
-        return top
+        return top.bind(self, args, params)
 
     def _forward_on_stream(self, values: list[Any], *, stream: Any, **params: Any) -> Any:
         with mx.stream(stream):

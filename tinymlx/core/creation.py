@@ -1,0 +1,151 @@
+"""Making arrays from nothing, and small compositions of what the other modules offer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import mlx.core as mx
+
+from .arrays import Dtype, Stream, array, as_array, holder, unwrap, wrap
+from .primitive import behind, primitive
+from .shapes import astype, broadcast_to
+
+Shape = int | Sequence[int]
+
+
+def full(shape: Shape, vals: Any, dtype: Dtype | None = None, *, stream: Stream = None) -> array:
+    """An array with ``vals`` everywhere; ``vals`` may be an array that broadcasts to the shape."""
+    if isinstance(vals, array) and vals._trace is not None:
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        return broadcast_to(vals if dtype is None else vals.astype(dtype), sizes, stream=stream)
+    return wrap(mx.full(shape, unwrap(vals), dtype, stream=stream))
+
+
+def full_like(x: Any, /, vals: Any, dtype: Dtype | None = None, *, stream: Stream = None) -> array:
+    """An array with the shape and dtype of ``x`` and ``vals`` everywhere."""
+    x = as_array(x)
+    return full(x.shape, vals, x.dtype if dtype is None else dtype, stream=stream)
+
+
+def zeros(shape: Shape, dtype: Dtype | None = mx.float32, *, stream: Stream = None) -> array:
+    """An array of zeros."""
+    return wrap(mx.zeros(shape, dtype, stream=stream))
+
+
+def ones(shape: Shape, dtype: Dtype | None = mx.float32, *, stream: Stream = None) -> array:
+    """An array of ones."""
+    return wrap(mx.ones(shape, dtype, stream=stream))
+
+
+def zeros_like(x: Any, /, dtype: Dtype | None = None, *, stream: Stream = None) -> array:
+    """Zeros with the shape and dtype of ``x``."""
+    return zeros(x.shape, x.dtype if dtype is None else dtype, stream=stream)
+
+
+def ones_like(x: Any, /, dtype: Dtype | None = None, *, stream: Stream = None) -> array:
+    """Ones with the shape and dtype of ``x``."""
+    return ones(x.shape, x.dtype if dtype is None else dtype, stream=stream)
+
+
+def asarray(a: Any, dtype: Dtype | None = None, *, copy: bool | None = None) -> array:
+    """``a`` as an array; in-place changes of the result do not reach ``a``."""
+    if not isinstance(a, array):
+        return wrap(mx.asarray(a, dtype, copy=copy))
+    if dtype is None or a.dtype == dtype:
+        return holder(a)
+    if copy is False:
+        raise ValueError("[asarray] Cannot convert the dtype without copying.")
+    return astype(a, dtype)
+
+
+def diff(x: Any, /, n: int = 1, axis: int = -1, *, stream: Stream = None) -> array:
+    """The differences of neighbours along ``axis``, ``n`` times."""
+    if n < 0:
+        raise ValueError(f"[diff] Order {n} must not be negative.")
+    x = as_array(x)
+    before = (slice(None),) * (axis % x.ndim)
+    for _ in range(n):
+        later, earlier = x[(*before, slice(1, None))], x[(*before, slice(0, -1))]
+        if x.dtype == mx.bool_:
+            x = later != earlier
+        else:
+            x = arithmetic.subtract(later, earlier, stream=stream)
+    return x
+
+
+@primitive
+def hadamard_transform(x: mx.array, /, scale: float | None = None) -> mx.array:
+    """The product of the last axis with a Hadamard matrix, times ``scale`` (``1 / sqrt(n)``)."""
+    return mx.hadamard_transform(x, scale)
+
+
+@hadamard_transform.defvjp
+def hadamard_transform_vjp(
+    g: array, y: array, x: array, scale: float | None = None
+) -> tuple[array]:
+    """The matrix is symmetric for a power of two; for the other sizes multiply by its transpose."""
+    n = x.shape[-1]
+    if n & (n - 1) == 0:
+        return (hadamard_transform(g, scale),)
+    rows = wrap(mx.hadamard_transform(mx.eye(n, dtype=x.dtype), scale))
+    return (g @ rows.T,)
+
+
+@behind("depends")
+def depending(*arrays: mx.array, count: int) -> Any:
+    """The first ``count`` arrays, computed after all others; see :func:`depends`."""
+    return mx.depends(list(arrays[:count]), list(arrays[count:]))
+
+
+@depending.defvjp
+def depending_vjp(g: list[array], y: list[array], *arrays: array, count: int) -> list[array | None]:
+    """The arrays receive their cotangents, what they waited for nothing."""
+    return [*g, *(None for _ in arrays[count:])]
+
+
+def depends(inputs: Any, dependencies: Any) -> Any:
+    """The inputs, which are computed only after the dependencies."""
+    many = isinstance(inputs, (list, tuple))
+    first = list(inputs) if many else [inputs]
+    later = list(dependencies) if isinstance(dependencies, (list, tuple)) else [dependencies]
+    outputs = depending(*first, *later, count=len(first))
+    return outputs if many else outputs[0]
+
+
+@primitive
+def quantized_matmul(
+    x: mx.array,
+    w: mx.array,
+    /,
+    scales: Any,
+    biases: Any = None,
+    transpose: bool = True,
+    group_size: int | None = None,
+    bits: int | None = None,
+    mode: str = "affine",
+) -> mx.array:
+    """The product of ``x`` with a quantized matrix."""
+    return mx.quantized_matmul(
+        x, w, unwrap(scales), unwrap(biases), transpose, group_size, bits, mode
+    )
+
+
+@quantized_matmul.defvjp
+def quantized_matmul_vjp(
+    g: array,
+    y: array,
+    x: array,
+    w: array,
+    scales: Any,
+    biases: Any = None,
+    transpose: bool = True,
+    group_size: int | None = None,
+    bits: int | None = None,
+    mode: str = "affine",
+) -> tuple[array, None]:
+    """The product of the cotangent with the transposed matrix; the matrix is a constant."""
+    return quantized_matmul(g, w, scales, biases, not transpose, group_size, bits, mode), None
+
+
+from . import arithmetic  # noqa: E402

@@ -1,0 +1,254 @@
+"""Primitives: a forward function on bare ``mx`` arrays, and its derivative rule beside it.
+
+Every operation of the library passes through one place, :meth:`Primitive.__call__`. There it is
+decided who is watching: nobody, and the forward function runs; or a transform, and its interpreter
+(a :class:`Trace`) takes over.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import mlx.core as mx
+
+from .arrays import array, as_array, holder, wrap
+
+Rule = TypeVar("Rule", bound=Callable[..., Any])
+
+_mx_array = mx.array
+_levels = itertools.count(1)
+
+
+def is_number(x: Any) -> bool:
+    """Whether ``x`` is a number of Python or NumPy; numbers take the dtype of the arrays around."""
+    return isinstance(x, (int, float, complex)) or (
+        hasattr(x, "__float__") and not hasattr(x, "__len__")
+    )
+
+
+class Trace:
+    """The interpreter of one running transform. :class:`~tinymlx.core.tape.Tape` is one.
+
+    Attributes:
+        level: an operation goes to the trace of the highest level among its arguments. A transform
+            that starts later lies deeper inside, so levels simply count up; there is nothing to
+            put back when an exception flies past.
+        finished: set when the transform returns. An array that is still watched then has leaked;
+            from there on it is a constant.
+    """
+
+    name = "transform"
+
+    def __init__(self) -> None:
+        self.level = next(_levels)
+        self.finished = False
+
+    def bind(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Carry out ``primitive`` on ``args``, of which this trace watches at least one."""
+        raise NotImplementedError
+
+    def watches(self, x: Any) -> bool:
+        """Whether ``x`` is an array that this trace watches."""
+        return type(x) is array and x._trace is self
+
+    def lower(self, x: Any) -> Any:
+        """An argument as the level below sees it, in a holder that no one else can change."""
+        if type(x) is array:
+            return x._value if x._trace is self else holder(x)
+        return x if x is None or is_number(x) else as_array(x)
+
+    def shape_of(self, x: array) -> tuple[int, ...]:
+        """The shape of an array that this trace watches."""
+        return x._value.shape
+
+    def dtype_of(self, x: array) -> mx.Dtype:
+        """The dtype of an array that this trace watches."""
+        return x._value.dtype
+
+    def leaked(self, x: array) -> array:
+        """What an array that this trace watched is after the transform has returned."""
+        return x._value
+
+    def read(self, x: array) -> array:
+        """The array one level down, for somebody who wants to see its numbers."""
+        return x._value
+
+
+def released(x: Any) -> Any:
+    """``x`` without the traces of transforms that have returned."""
+    while type(x) is array and x._trace is not None and x._trace.finished:
+        x = x._trace.leaked(x)
+    return x
+
+
+class Primitive:
+    """An operation that transforms know. Made with the decorator :func:`primitive`.
+
+    Attributes:
+        forward: the function on bare ``mx`` arrays. Its positional-only arguments (before the
+            ``/``, or ``*args``) are arrays or numbers; what follows are parameters.
+        vjp: the derivative rule, or ``None`` while there is none. It is called as
+            ``vjp(g, y, *args, **params)`` with the cotangent ``g`` of the output ``y``, and returns
+            a sequence with one cotangent for each argument; ``None`` means that nothing flows back.
+            A primitive with several outputs gets lists for ``g`` and ``y``.
+        jvp: a rule of its own for forward mode, ``jvp(tangents, y, *args, **params)``, which
+            returns one tangent for each output; ``None`` means that it follows from ``vjp``.
+        batch: a batching rule of its own; ``None`` means that the table of rules is asked.
+        constant: whether the output does not change when the arguments change a little (indices,
+            comparisons). Then it is a constant to every transform that differentiates.
+    """
+
+    __name__: str
+
+    def __init__(
+        self, forward: Callable[..., Any], arity: int | None = None, constant: bool = False
+    ) -> None:
+        functools.update_wrapper(self, forward)
+        self.forward = forward
+        self.vjp: Callable[..., Sequence[array | None]] | None = None
+        self.jvp: Callable[..., Sequence[array]] | None = None
+        self.batch: Callable[..., Any] | None = None
+        self.constant = constant
+        self.arity, self.names, self.array_names = _arguments(forward, arity)
+
+    def defvjp(self, rule: Rule) -> Rule:
+        """Register ``rule`` as the derivative of this primitive."""
+        self.vjp = rule
+        return rule
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """The one bind: run the forward function, or hand over to the trace that watches.
+
+        ``stream=`` is understood for every primitive: its work, and later that of its derivative,
+        goes to that stream or device.
+        """
+        if params or len(args) > self.arity:
+            args, params = self._parameters(args, params)
+        values = []
+        for x in args:
+            if type(x) is array:
+                if x._trace is not None:
+                    return self._watched(args, params)
+                values.append(x._value)
+            else:
+                values.append(x)
+        try:
+            if "stream" in params:
+                y = self._forward_on_stream(values, **params)
+            else:
+                y = self.forward(*values, **params)
+        except RuntimeError as error:
+            raise self._explained(error, args) from None
+        return wrap(y) if type(y) is _mx_array else [wrap(part) for part in y]
+
+    def _parameters(
+        self, args: tuple[Any, ...], params: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Every argument in its place: arrays in ``args``, parameters in ``params``."""
+        if params and params.get("stream", self) is None:
+            del params["stream"]
+        if len(args) > self.arity:
+            return args[: self.arity], self._named(args[self.arity :], params)
+        if len(args) < self.arity:  # an array may be given by its name
+            for name in self.array_names[len(args) :]:
+                if name not in params:
+                    break
+                args = (*args, params.pop(name))
+        return args, params
+
+    def _named(self, extra: tuple[Any, ...], params: dict[str, Any]) -> dict[str, Any]:
+        """``params`` with the parameters that were given by position."""
+        if len(extra) > len(self.names):
+            expected = self.arity + len(self.names)
+            raise TypeError(f"{self.__name__}() takes at most {expected} positional arguments")
+        for name, value in zip(self.names, extra, strict=False):
+            if name in params:
+                raise TypeError(f"{self.__name__}() got multiple values for argument '{name}'")
+            params[name] = value
+        return params
+
+    def _watched(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Hand over to the trace of the highest level.
+
+        An array that leaked out of a transform (appended to a list outside, say) is a constant once
+        the transform has returned, as in MLX.
+        """
+        top: Trace | None = None
+        leaked = False
+        for x in args:
+            if type(x) is array and x._trace is not None:
+                if x._trace.finished:
+                    leaked = True
+                elif top is None or x._trace.level > top.level:
+                    top = x._trace
+        if leaked:
+            return self(*[released(x) for x in args], **params)
+        assert top is not None
+        return top.bind(self, args, params)
+
+    def _forward_on_stream(self, values: list[Any], *, stream: Any, **params: Any) -> Any:
+        with mx.stream(stream):
+            return self.forward(*values, **params)
+
+    def _explained(self, error: RuntimeError, args: Sequence[Any]) -> Exception:
+        if str(error) != "std::bad_cast":
+            return error
+        kinds = ", ".join(type(x).__name__ for x in args)
+        return TypeError(f"[{self.__name__}] expected arrays and numbers, but got {kinds}.")
+
+    @property
+    def __signature__(self) -> Any:
+        """What ``help`` and editors show: the forward function's signature and ``stream``."""
+        import inspect
+
+        signature = inspect.signature(self.forward)
+        stream = inspect.Parameter("stream", inspect.Parameter.KEYWORD_ONLY, default=None)
+        return signature.replace(parameters=[*signature.parameters.values(), stream])
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.__name__}>"
+
+
+def primitive(forward: Callable[..., Any], name: str | None = None) -> Primitive:
+    """Make a primitive of a forward function on bare ``mx`` arrays.
+
+    Arguments before the ``/`` of its signature are arrays or numbers, later ones are parameters::
+
+        @primitive
+        def tanh(x, /):
+            return mx.tanh(x)
+
+        @tanh.defvjp
+        def tanh_vjp(g, y, x):
+            return (g * (1 - y * y),)
+    """
+    made = Primitive(forward)
+    made.__name__ = name or forward.__name__
+    return made
+
+
+def behind(name: str) -> Callable[[Callable[..., Any]], Primitive]:
+    """As :func:`primitive`, for the operation behind a function that users know by ``name``."""
+    return functools.partial(primitive, name=name)
+
+
+def constant(forward: Callable[..., Any]) -> Primitive:
+    """Make a primitive whose output is a constant to every transform that differentiates."""
+    return Primitive(forward, constant=True)
+
+
+def _arguments(
+    forward: Callable[..., Any], arity: int | None
+) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    """How many array arguments a forward function has, and the names of parameters and arrays."""
+    if arity is not None:
+        return arity, (), ()
+    code = forward.__code__
+    if code.co_flags & 0x04:  # it takes *args: all of them are arrays
+        return sys.maxsize, (), ()
+    arrays = code.co_posonlyargcount
+    return arrays, code.co_varnames[arrays : code.co_argcount], code.co_varnames[:arrays]

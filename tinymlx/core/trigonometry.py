@@ -1,0 +1,185 @@
+"""Trigonometric and hyperbolic functions and their inverses."""
+
+from __future__ import annotations
+
+import mlx.core as mx
+
+from .arrays import array
+from .broadcasting import unbroadcast
+from .exponential import rsqrt
+from .primitive import primitive
+
+
+@primitive
+def sin(x: mx.array, /) -> mx.array:
+    """The sine of an angle in radians."""
+    return mx.sin(x)
+
+
+@sin.defvjp
+def sin_vjp(g: array, y: array, x: array) -> tuple[array]:
+    """The derivative of the sine, ``cos(x)``.
+
+    Args:
+        g: the cotangent of ``y``.
+        y: the sine.
+        x: the argument.
+
+    Returns:
+        A tuple with the cotangent of ``x``.
+    """
+    raise NotImplementedError("3.16 sin_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+
+
+@primitive
+def tanh(x: mx.array, /) -> mx.array:
+    """The hyperbolic tangent."""
+    return mx.tanh(x)
+
+
+@tanh.defvjp
+def tanh_vjp(g: array, y: array, x: array) -> tuple[array]:
+    r"""The derivative of the hyperbolic tangent, :math:`1 - \tanh^2 x`.
+
+    Args:
+        g: the cotangent of ``y``.
+        y: the hyperbolic tangent of ``x``.
+        x: the argument.
+
+    Returns:
+        A tuple with the cotangent of ``x``.
+    """
+    raise NotImplementedError("3.16 tanh_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+
+
+@primitive
+def cos(x: mx.array, /) -> mx.array:
+    """The cosine of an angle in radians."""
+    return mx.cos(x)
+
+
+@cos.defvjp
+def cos_vjp(g: array, y: array, x: array) -> tuple[array]:
+    """The derivative is ``-sin(x)``."""
+    return (-g * sin(x),)
+
+
+@primitive
+def tan(x: mx.array, /) -> mx.array:
+    """The tangent of an angle in radians."""
+    return mx.tan(x)
+
+
+@tan.defvjp
+def tan_vjp(g: array, y: array, x: array) -> tuple[array]:
+    """The derivative is ``1 + tan(x)^2``."""
+    return (g * (1 + y * y),)
+
+
+@primitive
+def arcsin(x: mx.array, /) -> mx.array:
+    """The inverse of the sine."""
+    return mx.arcsin(x)
+
+
+@arcsin.defvjp
+def arcsin_vjp(g: array, y: array, x: array) -> tuple[array]:
+    """The derivative is ``1 / sqrt(1 - x^2)``."""
+    return (g * rsqrt(1 - x * x),)
+
+
+@primitive
+def arccos(x: mx.array, /) -> mx.array:
+    """The inverse of the cosine."""
+    return mx.arccos(x)
+
+
+@arccos.defvjp
+def arccos_vjp(g: array, y: array, x: array) -> tuple[array]:
+    """The derivative is ``-1 / sqrt(1 - x^2)``."""
+    return (-g * rsqrt(1 - x * x),)
+
+
+@primitive
+def arctan(x: mx.array, /) -> mx.array:
+    """The inverse of the tangent."""
+    return mx.arctan(x)
+
+
+@arctan.defvjp
+def arctan_vjp(g: array, y: array, x: array) -> tuple[array]:
+    """The derivative is ``1 / (1 + x^2)``."""
+    return (g / (1 + x * x),)
+
+
+@primitive
+def arctan2(a: mx.array, b: mx.array, /) -> mx.array:
+    """The angle of the point with ordinate ``a`` and abscissa ``b``."""
+    return mx.arctan2(a, b)
+
+
+@arctan2.defvjp
+def arctan2_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, array | None]:
+    """The derivatives are ``b / r^2`` and ``-a / r^2`` with ``r^2 = a^2 + b^2``."""
+    g = g / (a * a + b * b)
+    return unbroadcast(g * b, a), unbroadcast(-g * a, b)
+
+
+@primitive
+def sinh(x: mx.array, /) -> mx.array:
+    """The hyperbolic sine."""
+    return mx.sinh(x)
+
+
+@sinh.defvjp
+def sinh_vjp(g: array, y: array, x: array) -> tuple[array]:
+    """The derivative is ``cosh(x)``."""
+    return (g * cosh(x),)
+
+
+@primitive
+def cosh(x: mx.array, /) -> mx.array:
+    """The hyperbolic cosine."""
+    return mx.cosh(x)
+
+
+@cosh.defvjp
+def cosh_vjp(g: array, y: array, x: array) -> tuple[array]:
+    """The derivative is ``sinh(x)``."""
+    return (g * sinh(x),)
+
+
+@primitive
+def arcsinh(x: mx.array, /) -> mx.array:
+    """The inverse of the hyperbolic sine."""
+    return mx.arcsinh(x)
+
+
+@arcsinh.defvjp
+def arcsinh_vjp(g: array, y: array, x: array) -> tuple[array]:
+    """The derivative is ``1 / sqrt(x^2 + 1)``."""
+    return (g * rsqrt(x * x + 1),)
+
+
+@primitive
+def arccosh(x: mx.array, /) -> mx.array:
+    """The inverse of the hyperbolic cosine."""
+    return mx.arccosh(x)
+
+
+@arccosh.defvjp
+def arccosh_vjp(g: array, y: array, x: array) -> tuple[array]:
+    """The derivative is ``1 / sqrt(x^2 - 1)``."""
+    return (g * rsqrt(x * x - 1),)
+
+
+@primitive
+def arctanh(x: mx.array, /) -> mx.array:
+    """The inverse of the hyperbolic tangent."""
+    return mx.arctanh(x)
+
+
+@arctanh.defvjp
+def arctanh_vjp(g: array, y: array, x: array) -> tuple[array]:
+    """The derivative is ``1 / (1 - x^2)``."""
+    return (g / (1 - x * x),)

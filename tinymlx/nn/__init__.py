@@ -1,0 +1,46 @@
+"""tinymlx.nn: modules, layers, losses and their gradients, with the names of ``mlx.nn``.
+
+=====================  ================================================================
+``module``             the module, a tree of arrays; ``weights`` are its files
+``layers``             the layers, a file for each kind
+``activations``        activation functions; ``activation_layers`` are the same as layers
+``losses``             loss functions
+``init``               what weights are before training
+``utils``              ``value_and_grad`` of a model, ``checkpoint``, several processes
+=====================  ================================================================
+"""
+
+# ruff: noqa: F401, F403
+from __future__ import annotations
+
+from typing import Any
+
+from tinymlx.nn import init, losses
+from tinymlx.nn.layers import *
+from tinymlx.nn.utils import average_gradients, value_and_grad
+
+_CHAPTERS = {
+    7: (
+        "AvgPool1d AvgPool2d AvgPool3d Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d "
+        "ConvTranspose3d MaxPool1d MaxPool2d MaxPool3d Upsample"
+    ),
+    8: "GRU LSTM RNN",
+    11: (
+        "MultiHeadAttention Transformer TransformerDecoder TransformerDecoderLayer "
+        "TransformerEncoder TransformerEncoderLayer"
+    ),
+    14: (
+        "AllToShardedLinear FullyShardedModule QQLinear QuantizedAllToShardedLinear "
+        "QuantizedEmbedding QuantizedLinear QuantizedShardedToAllLinear ShardedToAllLinear "
+        "fully_shard quantize"
+    ),
+}
+
+#: Names that arrive with later chapters.
+LATER = {name: chapter for chapter, names in _CHAPTERS.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name in LATER:
+        raise AttributeError(f"tinymlx.nn.{name} arrives with chapter {LATER[name]}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

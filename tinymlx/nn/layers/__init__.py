@@ -1,0 +1,17 @@
+"""Layers, a file for each kind."""
+
+# ruff: noqa: F401, F403
+from tinymlx.nn.layers.activations import *
+from tinymlx.nn.layers.base import Module
+from tinymlx.nn.layers.containers import Sequential
+from tinymlx.nn.layers.dropout import Dropout, Dropout2d, Dropout3d
+from tinymlx.nn.layers.embedding import Embedding
+from tinymlx.nn.layers.linear import Bilinear, Identity, Linear
+from tinymlx.nn.layers.normalization import (
+    BatchNorm,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    RMSNorm,
+)
+from tinymlx.nn.layers.positional_encoding import ALiBi, RoPE, SinusoidalPositionalEncoding
