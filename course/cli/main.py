@@ -117,6 +117,18 @@ def run(
     run_project(chapter, quick, out, impl)
 
 
+@app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
+def swap(
+    script: Annotated[Path, typer.Argument(help="A Python program written for MLX.")],
+    args: Annotated[list[str] | None, typer.Argument(help="Its own arguments.")] = None,
+    impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
+) -> None:
+    """Run an unmodified MLX program on your own library."""
+    from course.cli.project import swap_program
+
+    raise typer.Exit(swap_program(script, args or [], impl))
+
+
 @app.command()
 def bench(
     what: What = None,

@@ -1,4 +1,4 @@
-"""``tinymlx run``: the project of a chapter, on the student's code completed by the solutions."""
+"""``tinymlx run`` and ``swap``: projects and programs on the student's code, completed."""
 
 from __future__ import annotations
 
@@ -61,3 +61,15 @@ def run_project(chapter: int, quick: bool, out: Path | None, impl: str) -> None:
     out_console.print(
         f"Pictures in {project.relative(target)}: {', '.join(p.name for p in pictures)}"
     )
+
+
+def swap_program(script: Path, args: list[str], impl: str) -> int:
+    """``tinymlx swap``: run an MLX program on ``impl``, and return its exit status."""
+    from course.cli.terminal import console
+    from course.swap import run_script
+
+    project = find_project()
+    with implementation(project, load_registry(project), impl) as overlay:
+        for note in overlay.bundle.notes:
+            console(stderr=True).print(note, style="yellow")
+        return run_script(script, args)
