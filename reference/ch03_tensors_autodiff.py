@@ -63,8 +63,11 @@ class Words:
 
     @staticmethod
     def var(x, axis=None, keepdims=False, ddof=0, correction=None):
-        ddof = ddof if correction is None else correction
-        return torch.var(x, _axes(x, axis), correction=ddof, keepdim=keepdims)
+        ddof, axes = ddof if correction is None else correction, _axes(x, axis)
+        n = np.prod([x.shape[a] for a in axes])
+        if n <= ddof:  # PyTorch's own answer, without its warning
+            return x.sum(axes, keepdims) * np.nan
+        return torch.var(x, axes, correction=ddof, keepdim=keepdims)
 
     @staticmethod
     def std(x, axis=None, keepdims=False, ddof=0):

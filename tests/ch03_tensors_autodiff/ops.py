@@ -49,8 +49,13 @@ def away(*shape):
 
 
 def distinct(*shape):
-    """Multiples of 1/4 in random order, no two equal: exact in every dtype, without ties."""
+    """Odd multiples of 1/8 in random order, no two equal: exact in every dtype, without ties."""
     return Input("distinct", shape)
+
+
+def between_those(*shape):
+    """Even multiples of 1/8, which tie with none of `distinct` in any dtype."""
+    return Input("distinct", shape, 0.125)
 
 
 def definite(*shape):
@@ -151,7 +156,7 @@ def _draw(draw, item, dtype):
         return np.asarray(numbers, dtype_of(dtype))
     if kind == "distinct":
         size = int(np.prod(shape))
-        numbers = (draw.permutation(size) - size // 2) / 4 + 0.125
+        numbers = (draw.permutation(size) - size // 2) / 4 + 0.125 + low
         return numbers.reshape(shape).astype(dtype_of(dtype))
     if kind == "definite":
         a = draw.normal(*shape, dtype="float64")
@@ -250,12 +255,12 @@ OPS = [
     op("", "+x", x=M34),
     op("", "mx.square(x)", x=M34),
     op("", "mx.reciprocal(x)", x=away(3, 4)),
-    op("", "x % y", x=between(2.1, 2.9, 3, 4), y=between(0.6, 0.9, 3, 4), scale=8.0),
+    op("", "x % y", x=between(2.6, 2.9, 3, 4), y=between(0.75, 0.85, 3, 4), scale=8.0),
     op(
         "",
         "mx.divmod(x, y)[1]",
-        x=between(2.1, 2.9, 5),
-        y=between(0.6, 0.9, 5),
+        x=between(2.6, 2.9, 5),
+        y=between(0.75, 0.85, 5),
         torch="torch.remainder(x, y)",
         mlx=False,
         short=False,
@@ -311,7 +316,7 @@ OPS = [
     op("", "mx.arctanh(x)", x=between(-0.8, 0.8, 3, 4), scale=16.0),
     # 3.17, corners (never at the corner itself: there the conventions have judges of their own)
     op("3.17", "mx.abs(x)", x=away(3, 4)),
-    op("3.17", "mx.maximum(x, y)", x=M34, y=M34, broadcasts="xy"),
+    op("3.17", "mx.maximum(x, y)", x=distinct(3, 4), y=between_those(3, 4), broadcasts="xy"),
     op(
         "3.17",
         "mx.maximum(x, 0.2) * mx.maximum(-0.2, x)",
@@ -320,10 +325,16 @@ OPS = [
         torch="torch.clamp(x, min=0.2) * torch.clamp(x, min=-0.2)",
     ),
     op("3.17", "mx.maximum(n, x)", x=distinct(6), n=integers(-2, 2, 6), short=False),
-    op("", "mx.minimum(x, y)", x=M34, y=M34, broadcasts="xy"),
-    op("", "mx.clip(x, -0.5, 0.7)", x=M34),
-    op("", "mx.clip(x, -0.5, None) * mx.clip(x, None, 0.7)", x=M34, short=False),
-    op("", "mx.clip(x, y, 2)", x=M34, y=between(-1, 1, 3, 1), torch="torch.clamp(x, y, 2 + 0 * y)"),
+    op("", "mx.minimum(x, y)", x=distinct(3, 4), y=between_those(3, 4), broadcasts="xy"),
+    op("", "mx.clip(x, -0.5, 0.7)", x=distinct(3, 4)),
+    op("", "mx.clip(x, -0.5, None) * mx.clip(x, None, 0.7)", x=distinct(3, 4), short=False),
+    op(
+        "",
+        "mx.clip(x, y, 2)",
+        x=distinct(3, 4),
+        y=between_those(3, 1),
+        torch="torch.clamp(x, y, 2 + 0 * y)",
+    ),
     # 3.18, choices
     op("3.18", "mx.where(c, x, y)", c=mask(3, 4), x=M34, y=M34, broadcasts="xyc"),
     op("3.18", "mx.where(x > 0, x * x, 2) + mx.where(c, 1, x)", c=mask(3, 4), x=M34, short=False),
@@ -629,7 +640,7 @@ OPS = [
         "",
         "x.at[i].maximum(y)",
         x=distinct(4, 3),
-        y=between(-1.1, 1.1, 2, 3),
+        y=between_those(2, 3),
         i=exactly([2, 0]),
         torch="assigned(x, i, torch.maximum(x[i], y))",
     ),
@@ -637,7 +648,7 @@ OPS = [
         "",
         "x.at[i].minimum(y)",
         x=distinct(4, 3),
-        y=between(-1.1, 1.1, 2, 3),
+        y=between_those(2, 3),
         i=exactly([2, 0]),
         torch="assigned(x, i, torch.minimum(x[i], y))",
     ),
@@ -758,8 +769,8 @@ OPS = [
     ),
     op(
         "",
-        "mx.linalg.pinv(x)",
-        x=normal(4, 2),
+        "mx.linalg.pinv(x[:, :2])",
+        x=definite(3, 3),
         terms=9,
         cpu=True,
         short=False,

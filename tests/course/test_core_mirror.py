@@ -541,6 +541,14 @@ TRANSFORMS: dict[str, Program] = {
     "stop_gradient": lambda mx: mx.grad(lambda x: (mx.stop_gradient(x) * x).sum())(
         mx.array([1.0, 2.0])
     ),
+    "by integers": lambda mx: [
+        mx.grad(lambda x: (x * 1.5).sum())(mx.array([1, 2])),
+        mx.grad(lambda x: (x * x).sum())(mx.array([1, 2])),
+        mx.vjp(lambda x: x * 2.5, [mx.array([3])], [mx.array([1.0])]),
+    ],
+    "through integers": lambda mx: mx.grad(lambda x: (x.astype(mx.int32) * x).sum())(
+        mx.array([1.5, 2.5])
+    ),
     "reading inside": lambda mx: mx.grad(lambda x: x * float(x.item()))(mx.array(3.0)),
     "control flow": lambda mx: mx.grad(lambda x: x * 2 if x > 0 else x * 5)(mx.array(-1.0)),
     "in place": lambda mx: mx.grad(lambda x: assign(mx, x * 2, 0, x[1]).sum())(

@@ -151,6 +151,31 @@ def test_the_same_call_on_mlx(probes: types.ModuleType, row: Any) -> None:
     assert mismatch is None, f"{mismatch.headline}: {mismatch.detail}"
 
 
+def test_ten_thousand_steps(probes: types.ModuleType) -> None:
+    """A chain ten times as deep as Python's stack, differentiated and evaluated."""
+    core = probes.core
+
+    def chain(x: Any) -> Any:
+        for _ in range(10_000):
+            x = x * 1.0001
+        return x
+
+    value, gradient = core.value_and_grad(chain)(core.array(2.0))
+    # Each step rounds: ten thousand times half of 2^-23.
+    assert abs(gradient.item() - 1.0001**10_000) < 2e-3
+    assert abs(value.item() - 2 * 1.0001**10_000) < 4e-3
+
+
+def test_the_fifth_derivative(probes: types.ModuleType) -> None:
+    """d^n/dx^n sin(x) exp(x) = 2^(n/2) exp(x) sin(x + n pi / 4)."""
+    core = probes.core
+    derivative = lambda x: core.sin(x) * core.exp(x)  # noqa: E731
+    for n in range(6):
+        found = derivative(core.array(0.7)).item()
+        assert abs(found - 2 ** (n / 2) * np.exp(0.7) * np.sin(0.7 + n * np.pi / 4)) < 1e-4
+        derivative = core.grad(derivative)
+
+
 def test_the_table_is_no_accident() -> None:
     """Each row is drawn alike twice, and a wrong value is seen: the check can fail."""
     row = TABLE.OPS[0]
