@@ -12,7 +12,7 @@ learn: $(STAMP)  ## set up, then show the map of the course and the next exercis
 	@$(BIN)/tinymlx
 
 test: $(STAMP)  ## set up, then run all tests of the project
-	@$(BIN)/python -m pytest --impl solutions -n auto
+	@$(BIN)/python -m pytest --impl solutions -n auto --dist loadgroup
 
 check-style: $(STAMP)  ## ruff and mypy, as continuous integration runs them
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -64,7 +64,9 @@ def measure(
         command += [f"--benchmark-json={out}", "--benchmark-disable-gc", "--tb=short"]
         command += ["--rounds", "5"] if quick else []
         command += ["--exercise", what] if what and "." in what else []
-        environment = {**os.environ, "TINYMLX_ROOT": str(project.root)}
+        # Not those of a pytest around us: its workers switch benchmarks off.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        environment["TINYMLX_ROOT"] = str(project.root)
         status = console(stderr=True).status("measuring; leave the machine alone for a moment")
         with status:
             result = subprocess.run(

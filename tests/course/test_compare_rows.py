@@ -58,7 +58,7 @@ def test_rows_say_what_differs(mini: Mini, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        # Results kept from the call before: fresh inputs make them wrong.  # noqa: E501
+        # Results kept from the call before: fresh inputs make them wrong.
         "    rows.kept = getattr(rows, 'kept', None) or rows.softmax(x)[index]\n    return rows.kept",
         # A clock that stands still is the submission's own, not the judge's.
         "    import time\n    time.perf_counter = lambda: 0.0\n    for _ in range(300):\n"
