@@ -151,6 +151,25 @@ def test_the_same_call_on_mlx(probes: types.ModuleType, row: Any) -> None:
     assert mismatch is None, f"{mismatch.headline}: {mismatch.detail}"
 
 
+def test_products_with_quantized_matrices(probes: types.ModuleType) -> None:
+    """The matrix is a constant; its gradient flows to the other factor, as in MLX."""
+    core, key = probes.core, mx.random.key(1)
+    w, x = mx.random.normal((32, 64), key=key), mx.random.normal((3, 64), key=key)
+    for transpose, left in ((True, x), (False, x[:, :32])):
+        quantized = mx.quantize(w)
+
+        def native(x: mx.array, q: Any = quantized, t: bool = transpose) -> mx.array:
+            return mx.square(mx.quantized_matmul(x, *q, transpose=t)).sum()
+
+        ours = [core.array(part) for part in quantized]
+
+        def function(x: Any, q: Any = ours, t: bool = transpose) -> Any:
+            return core.square(core.quantized_matmul(x, *q, transpose=t)).sum()
+
+        found = np.array(core.grad(function)(core.array(left)))
+        assert np.allclose(found, np.array(mx.grad(native)(left)), rtol=1e-4, atol=1e-3)
+
+
 def test_ten_thousand_steps(probes: types.ModuleType) -> None:
     """A chain ten times as deep as Python's stack, differentiated and evaluated."""
     core = probes.core
