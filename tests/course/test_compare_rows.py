@@ -59,7 +59,8 @@ def test_rows_say_what_differs(mini: Mini, tmp_path: Path) -> None:
     "body",
     [
         # Results kept from the call before: fresh inputs make them wrong.
-        "    rows.kept = getattr(rows, 'kept', None) or rows.softmax(x)[index]\n    return rows.kept",
+        "    rows.kept = getattr(rows, 'kept', None) or rows.softmax(x)[index]\n"
+        "    return rows.kept",
         # A clock that stands still is the submission's own, not the judge's.
         "    import time\n    time.perf_counter = lambda: 0.0\n    for _ in range(300):\n"
         "        y = rows.softmax(x)\n        mx.eval(y)\n    return y[index]",

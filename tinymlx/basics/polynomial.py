@@ -1,6 +1,7 @@
 """A computation with a dial: a polynomial does as much arithmetic for each number as we like."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import mlx.core as mx
 

@@ -73,12 +73,14 @@ def kmeans(x: mx.array, centroids: mx.array, max_steps: int = 100) -> Clusters:
     """
     if max_steps < 1:
         raise ValueError(f"kmeans: max_steps must be at least 1, got {max_steps}")
-    labels, inertia = None, []
+    inertia: list[mx.array] = []
+    before: mx.array | None = None
     for _ in range(max_steps):
         inertia.append(mx.sum(mx.min(squared_distances(x, centroids), axis=1)))
-        before, (centroids, labels) = labels, kmeans_step(x, centroids)
+        centroids, labels = kmeans_step(x, centroids)
         if before is not None and mx.array_equal(labels, before):
             break
+        before = labels
     return Clusters(centroids, labels, mx.stack(inertia))
 
 

@@ -97,7 +97,7 @@ def measure(
         raise ValueError(
             f"measure: warmup must be at least 0 and repeats at least 1, got {warmup} and {repeats}"
         )
-    tools = {"clock": clock, "evaluate": evaluate, "synchronize": synchronize}
+    tools: dict[str, Any] = {"clock": clock, "evaluate": evaluate, "synchronize": synchronize}
     samples = [time_once(function, **tools) for _ in range(warmup + repeats)]
     return summarize(samples[warmup:])
 
@@ -127,7 +127,7 @@ def compare(
         raise ValueError(
             f"compare: warmup must be at least 0 and rounds at least 1, got {warmup} and {rounds}"
         )
-    tools = {"clock": clock, "evaluate": evaluate, "synchronize": synchronize}
+    tools: dict[str, Any] = {"clock": clock, "evaluate": evaluate, "synchronize": synchronize}
     pairs = [
         (time_once(first, **tools), time_once(second, **tools)) for _ in range(warmup + rounds)
     ][warmup:]

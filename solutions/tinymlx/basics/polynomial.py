@@ -1,6 +1,7 @@
 """A computation with a dial: a polynomial does as much arithmetic for each number as we like."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import mlx.core as mx
 
@@ -29,7 +30,8 @@ def horner(x: mx.array, coefficients: Sequence[float]) -> mx.array:
     """
     if len(coefficients) < 2:
         raise ValueError(f"horner: at least two coefficients are needed, got {len(coefficients)}")
-    *lower, y = coefficients
+    *lower, last = coefficients
+    y: Any = last
     for c in reversed(lower):
         y = y * x + c
     return y
