@@ -43,7 +43,7 @@ else
   if [ ! -x "$venv/bin/python" ]; then
     "$python" -m venv "$venv" || fail "'$python -m venv' failed (Debian and Ubuntu: apt install python3-venv)"
   fi
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extra]" 2>&1 |
+  PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extra]" 2>&1 |
     { grep -v -e 'WARNING: Location' -e '^$' || true; }
   [ "${PIPESTATUS[0]}" -eq 0 ] || fail "pip could not install the packages; the lines above say why"
 fi
