@@ -123,6 +123,13 @@ def test_activations(stacks, name: str, dtype: str) -> None:
     both(stacks, script)
 
 
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - CONSTANT - {"glu"}))
+def test_activations_at_their_corners(stacks, name: str) -> None:
+    """Where a piece ends there is no derivative, and a choice: it is MLX's."""
+    corners = [-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0]
+    both(stacks, lambda s: pulled(s, getattr(s.nn, name), s.core.array(corners)))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - CONSTANT - {"relu2", "prelu"}))
 def test_activations_at_large_numbers(stacks, name: str, dtype: str) -> None:
@@ -414,6 +421,20 @@ def test_layers(stacks, name: str, dtype: str) -> None:
     both(stacks, script, ulps=64 if dtype == "float32" else 32)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_half_precision_is_summed_in_float32(stacks, dtype: str) -> None:
+    """Numbers whose squares overflow float16, and a mean far from 0: to the last bit MLX's."""
+
+    def script(s: Stack) -> Any:
+        x = (s.core.random.normal((3, 400)) + 300).astype(getattr(s.core, dtype))
+        layers = [s.nn.LayerNorm(400), s.nn.LayerNorm(400, affine=False), s.nn.RMSNorm(400)]
+        layers += [s.nn.InstanceNorm(400), s.nn.GroupNorm(4, 400, pytorch_compatible=True)]
+        rows = x.reshape(1, 3, 400)
+        return [layer(x) for layer in layers[:3]] + [layer(rows) for layer in layers[3:]]
+
+    both(stacks, script, ulps=1)
+
+
 def test_rope_at_offsets_and_alibi_with_a_mask(stacks) -> None:
     def script(s: Stack) -> Any:
         x = s.core.random.normal((2, 3, 5, 8))
@@ -421,6 +442,7 @@ def test_rope_at_offsets_and_alibi_with_a_mask(stacks) -> None:
         scores = s.core.random.normal((2, 3, 4, 7)).astype(s.core.float16)
         return [
             rope(x, offset=7),
+            s.nn.RoPE(6, scale=0.3)(x, offset=4),
             rope(x, offset=s.core.array(3)),
             rope(x, offset=s.core.array([3, 9])),
             alibi(scores, offset=3, mask=scores[0]),

@@ -59,11 +59,17 @@ class Module(dict):
     def __setattr__(self, key: str, value: Any) -> None:
         """Put arrays, dicts (also modules), lists and tuples into the dict, other things beside it.
 
-        A name has one place only: what held it before in the other place is removed.
+        A name has one place only: what held it before in the other place is removed. The dict is
+        reached by ``self[key]``, ordinary attributes by ``super().__setattr__`` and
+        ``super().__delattr__``.
+
+        Args:
+            key: the name.
+            value: anything.
         """
         if isinstance(value, (array, dict, list, tuple)):
             if key not in self and hasattr(self, key):
-                delattr(self, key)
+                super().__delattr__(key)
             self[key] = value
         else:
             super().__setattr__(key, value)

@@ -55,7 +55,12 @@ class Optimizer:
             parameters: a tree of parameters.
         """
         grow(self._state, parameters)
-        tree_map(lambda p, state: state or self.init_single(p, state), parameters, self._state)
+
+        def fill(parameter: array, state: dict[str, Any]) -> None:
+            if not state:
+                self.init_single(parameter, state)
+
+        tree_map(fill, parameters, self._state)
         self._initialized = True
 
     def init_single(self, parameter: array, state: dict[str, Any]) -> None:

@@ -191,7 +191,8 @@ def elu(x: array, alpha: float = 1.0) -> array:
     r"""The exponential linear unit: ``x`` above 0, :math:`\alpha (e^x - 1)` below.
 
     The exponent is limited to 0, because also the piece that is not chosen takes part in the
-    gradient: 0 times infinity would be nan.
+    gradient: 0 times infinity would be nan. In ``core.minimum(0, x)`` the second argument receives
+    the cotangent where both are equal, so the slope at 0 is :math:`\alpha`.
 
     Args:
         x: any array.
@@ -200,13 +201,14 @@ def elu(x: array, alpha: float = 1.0) -> array:
     Source: D. Clevert et al., Fast and Accurate Deep Network Learning by ELUs (2015),
     https://arxiv.org/abs/1511.07289
     """
-    return core.where(x > 0, x, alpha * core.expm1(core.minimum(x, 0)))
+    return core.where(x > 0, x, alpha * core.expm1(core.minimum(0, x)))
 
 
 def celu(x: array, alpha: float = 1.0) -> array:
     r"""An :func:`elu` whose derivative is continuous for every :math:`\alpha`.
 
-    :math:`\max(x, 0) + \alpha (e^{\min(x, 0) / \alpha} - 1)`
+    :math:`\max(x, 0) + \alpha (e^{\min(x, 0) / \alpha} - 1)`, with slope 1 on both sides of 0. At 0
+    itself the gradient is 0, as in MLX: both constants receive the cotangent there.
 
     Source: J. Barron, Continuously Differentiable Exponential Linear Units (2017),
     https://arxiv.org/abs/1704.07483
