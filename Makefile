@@ -16,7 +16,7 @@ test: $(STAMP)  ## set up, then run all tests of the project
 
 check-style: $(STAMP)  ## ruff and mypy, as continuous integration runs them
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@cd solutions && $(BIN)/mypy --config-file ../pyproject.toml -p tinymlx.core -p tinymlx.basics
+	@cd solutions && $(BIN)/mypy --config-file ../pyproject.toml -p tinymlx
 
 $(STAMP): pyproject.toml constraints.txt setup.sh
 	@PYTHON="$(PYTHON)" ./setup.sh "$(VENV)"
