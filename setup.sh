@@ -38,12 +38,12 @@ esac
 printf 'Setting up in %s (%s, %s); this takes a minute or two.\n' "$venv" "$("$python" --version)" "$extra"
 if command -v uv >/dev/null 2>&1; then
   [ -x "$venv/bin/python" ] || uv venv --quiet --python "$python" "$venv"
-  uv pip install --quiet --python "$venv/bin/python" -c constraints.txt -e ".[$extra]"
+  uv pip install --quiet --python "$venv/bin/python" --config-setting editable_mode=compat -c constraints.txt -e ".[$extra]"
 else
   if [ ! -x "$venv/bin/python" ]; then
     "$python" -m venv "$venv" || fail "'$python -m venv' failed (Debian and Ubuntu: apt install python3-venv)"
   fi
-  PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extra]" 2>&1 |
+  PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -c constraints.txt -e ".[$extra]" 2>&1 |
     { grep -v -e 'WARNING: Location' -e '^$' || true; }
   [ "${PIPESTATUS[0]}" -eq 0 ] || fail "pip could not install the packages; the lines above say why"
 fi

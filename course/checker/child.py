@@ -6,6 +6,7 @@ before the request. What happens is told over a pipe, one JSON object a line.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import json
 import os
@@ -65,9 +66,17 @@ def preload() -> None:
     import mlx.core  # noqa: F401
     import pytest  # noqa: F401
 
-    import course.grading.plugin
-    import course.overlay  # noqa: F401
+    import course.grading.plugin  # noqa: F401
     import reference.kit  # noqa: F401
+    from course.errors import CourseError
+    from course.overlay import Choice, make_bundle
+    from course.paths import find_project
+    from course.registry import load_registry
+
+    # Parsing is remembered by content: after a save only the changed file is parsed again.
+    with contextlib.suppress(CourseError):  # the check itself says what is wrong
+        project = find_project()
+        make_bundle(project, load_registry(project), Choice(project.root))
 
 
 def main() -> int:
@@ -84,7 +93,6 @@ def main() -> int:
     import pytest
 
     code = int(pytest.main([*OPTIONS, *request["options"]], plugins=[teller]))
-    teller.tell("done", code=code)
     stream.flush()
     os._exit(code)  # threads that a student started must not keep the process
 

@@ -244,11 +244,10 @@ class Checker:
                 trouble = event["text"]
             elif event["event"] == "verdicts":
                 verdicts = event["verdicts"]
-            elif event["event"] == "done":
                 break
-        code = child.close()
         if verdicts is not None:
             return {verdict["exercise"]: verdict for verdict in verdicts}, None
+        code = child.close()
         if current:
             number = current["exercises"][0]
             text = f"your code ended the process ({_ending(code)}) in {_test(current)}"

@@ -97,14 +97,26 @@ def _start(config: pytest.Config) -> None:
 
 
 def _narrow(config: pytest.Config) -> None:
-    """``--exercise 4.3`` without paths collects chapter 4's tests only."""
+    """``--exercise 4.3`` without paths collects only the files that judge it."""
     wanted = [*config.getoption("chapter"), *config.getoption("exercise")]
     if not wanted or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return
     grading = config.stash[KEY]
-    chapters = dict.fromkeys(int(name.partition(".")[0]) for name in wanted)
-    folders = [grading.registry.chapter(number).folder for number in chapters]
-    config.args = [str(grading.project.tests / folder) for folder in folders]
+    found: dict[str, None] = {}
+    for name in wanted:
+        folder = grading.registry.chapter(int(name.partition(".")[0])).folder
+        found.update(dict.fromkeys(_files_of(grading.project.tests / folder, name)))
+    config.args = list(found)
+
+
+def _files_of(folder: Path, name: str) -> list[str]:
+    """The test files that mention an exercise; the whole folder for a chapter."""
+    files = [
+        str(path)
+        for path in sorted(folder.glob("test_*.py"))
+        if "." in name and f'"{name}"' in path.read_text(encoding="utf-8")
+    ]
+    return files or [str(folder)]
 
 
 class Collector:

@@ -53,6 +53,8 @@ class Grading:
         self.answers = Answers(project)
         self._runners: dict[Choice, Runner] = {}
         self._filled: dict[Choice, tuple[str, ...]] = {}
+        self._inspections: dict[str, Inspection] = {}
+        self._sentences: dict[str, list[str]] = {}
 
     @cached_property
     def misconceptions(self) -> dict[str, list[Misconception]]:
@@ -86,12 +88,18 @@ class Grading:
     def inspection(self, exercise: Exercise) -> Inspection:
         if self.is_solutions:
             return Inspection("written")
-        return inspect_exercise(self.project, exercise, self.settings.folder)
+        if exercise.id not in self._inspections:
+            found = inspect_exercise(self.project, exercise, self.settings.folder)
+            self._inspections[exercise.id] = found
+        return self._inspections[exercise.id]
 
     def policy(self, exercise: Exercise) -> list[str]:
         if self.is_solutions:
             return []
-        return [v.sentence for v in violations(self.project, exercise, self.settings.folder)]
+        if exercise.id not in self._sentences:
+            found = violations(self.project, exercise, self.settings.folder)
+            self._sentences[exercise.id] = [violation.sentence for violation in found]
+        return self._sentences[exercise.id]
 
     def runner(self, choice: Choice, isolated: bool) -> Runner:
         if choice not in self._runners:

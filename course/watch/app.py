@@ -22,7 +22,7 @@ from course.watch.grader import Answer, Grader
 from course.watch.keys import next_keys, single_keys
 from course.watch.screen import State, render
 
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.01
 TEST_SECONDS = 10.0
 
 

@@ -22,10 +22,11 @@ from course.bench.timing import Timing, summary
 from course.paths import Project
 from course.registry import load_registry
 from course.scan import Scan
+from course.watch.app import LOOK_SECONDS
 from course.watch.files import Watched
 from course.watch.grader import Grader
 
-COMMAND = [sys.executable, "-m", "course.cli.main"]
+COMMAND = [sys.executable, "-m", "course.cli.entry"]
 
 
 def timed(race: Race, call: Callable[[], object], rounds: int = 9) -> Timing:
@@ -85,7 +86,7 @@ def bench_edit_to_verdict(race: Race, tmp_path: Path) -> None:
             start = time.perf_counter()
             path.write_text(f"{text}# {turn}\n")
             while not files.changed():
-                time.sleep(0.02)
+                time.sleep(LOOK_SECONDS)
             Scan(project, registry)
             grader.ask(exercise)
             while (answer := grader.answer()) is None:

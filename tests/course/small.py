@@ -41,7 +41,7 @@ class Mini:
         )
 
     def tinymlx(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess:
-        return self.run(sys.executable, "-m", "course.cli.main", *arguments, **extra)
+        return self.run(sys.executable, "-m", "course.cli.entry", *arguments, **extra)
 
     def pytest(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess:
         return self.run(sys.executable, "-m", "pytest", "-q", *arguments, **extra)
