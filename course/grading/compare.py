@@ -35,6 +35,23 @@ def tolerance(dtype: str, terms: int, scale: float, backend: str = "cpu") -> flo
     return FACTOR * BACKEND_FACTOR[backend] * EPSILON[dtype] * math.sqrt(max(terms, 1)) * scale
 
 
+def agree(yours: Any, expected: Any, dtype: str = "float32", terms: int = 1) -> bool:
+    """Whether numbers agree to the tolerance, for a judge that compares a part of a result.
+
+    Args:
+        yours: what the probe returned.
+        expected: the right numbers, from mathematics.
+        dtype: the narrowest floating dtype on the way to the result.
+        terms: length of the longest sum behind one number.
+    """
+    mine, wanted = np.asarray(yours).astype(np.float64), np.asarray(expected, dtype=np.float64)
+    if mine.shape != wanted.shape or not np.isfinite(mine).all():
+        return False
+    scale = max(1.0, float(np.max(abs(wanted), initial=0.0)))
+    allowed = tolerance(dtype, terms, scale)
+    return bool(np.max(abs(mine - wanted), initial=0.0) <= allowed)
+
+
 @dataclass(frozen=True)
 class Rules:
     """How strictly to compare.

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from course.grading.compare import agree
 from course.grading.marks import exercise
 
 
@@ -35,7 +36,7 @@ def test_what_a_step_records(probe, draw, case, primitive, parents):
     assert found["primitive"] == primitive
     assert found["parents"] == parents, f"the parents are {found['parents']}"
     for name in ("value", "output"):
-        assert np.allclose(found[name], value, rtol=1e-5), f"the {name} is wrong"
+        assert agree(found[name], value), f"the {name} is wrong"
     assert len(found["arguments"]) == len(arguments)
     for mine, wanted in zip(found["arguments"], arguments, strict=True):
         assert np.array_equal(mine, wanted), "an argument is not what the operation was given"
@@ -76,8 +77,8 @@ def test_a_record_does_not_change_later(probe, draw):
     found = probe("changed_afterwards", x=x, c=c)
     for mine, wanted in zip(found["kept"], [x, c, x], strict=True):
         assert np.array_equal(mine, wanted), "the record changed with the array it was made from"
-    assert np.allclose(found["values"][0], np.arctan2(x, c), rtol=1e-5)
-    assert np.allclose(found["values"][1], np.exp(x), rtol=1e-5)
+    assert agree(found["values"][0], np.arctan2(x, c))
+    assert agree(found["values"][1], np.exp(x))
 
 
 def is_topological(parents, outputs, order):
@@ -161,7 +162,7 @@ def test_a_node_used_many_times(probe, draw):
     x = draw.normal(3)
     found = probe("walk_back", x=x, case="many uses", steps=100)
     gradient = found["gradients"][0]
-    assert np.allclose(gradient, 100 * np.cos(x.astype(np.float64)), rtol=1e-4, atol=1e-4), (
+    assert agree(gradient, 100 * np.cos(x.astype(np.float64)), terms=100), (
         f"the gradient is {gradient / np.cos(x)} times the cosine; it should be 100 times"
     )
     assert found["rules used"] == 99, f"the rule was used {found['rules used']} times, not 99"
@@ -190,8 +191,8 @@ def test_a_node_used_early_and_late(probe, draw):
     x = draw.normal(4)
     found = probe("walk_back", x=x, case="a shortcut", steps=0)
     slope = np.exp(2 * x.astype(np.float64))
-    assert np.allclose(found["gradients"][0], slope + 1, rtol=1e-5), "the gradient of a"
-    assert np.allclose(found["gradients"][1], slope, rtol=1e-5), "the gradient of b"
+    assert agree(found["gradients"][0], slope + 1), "the gradient of a"
+    assert agree(found["gradients"][1], slope), "the gradient of b"
     assert found["entries"] == ["leaf"], "the result holds the leaves and nothing else"
 
 
@@ -201,7 +202,7 @@ def test_rules_that_say_none(probe, draw):
     x = draw.normal(4)
     found = probe("walk_back", x=x, case="one way closed", steps=0)
     expected = 1 + np.cos(x.astype(np.float64))
-    assert np.allclose(found["gradients"][0], expected, rtol=1e-5, atol=1e-6)
+    assert agree(found["gradients"][0], expected)
     assert found["gradients"][1] is None, "b was used only where the rule says None"
 
 
@@ -220,11 +221,11 @@ def test_several_outputs(probe, draw, case):
         "one twice": [(g + h) * e, None],
         "a leaf": [g + h * e, None],
     }[case]
-    assert np.allclose(found[0], expected[0], rtol=1e-4, atol=1e-5), "the gradient of a"
+    assert agree(found[0], expected[0]), "the gradient of a"
     if expected[1] is None:
         assert found[1] is None, "nothing depends on b"
     else:
-        assert np.allclose(found[1], expected[1], rtol=1e-4, atol=1e-5), "the gradient of b"
+        assert agree(found[1], expected[1]), "the gradient of b"
 
 
 @exercise("3.7")
@@ -235,8 +236,8 @@ def test_some_parts_of_a_split(probe, draw):
     x, g, zero = x.astype(np.float64), g.astype(np.float64), np.zeros(2)
     one = np.concatenate([zero, g * np.exp(x[2:4]), zero])
     two = np.concatenate([-g, zero, g * np.cos(x[4:])])
-    assert np.allclose(found["one"], one, rtol=1e-4, atol=1e-6)
-    assert np.allclose(found["two"], two, rtol=1e-4, atol=1e-6)
+    assert agree(found["one"], one)
+    assert agree(found["two"], two)
 
 
 @exercise("3.7")
@@ -247,7 +248,7 @@ def test_cotangents_in_the_dtype_of_their_array(probe, draw, case):
     found = probe("mixed_dtypes", x=x, case=case)
     assert found["dtype"] == "mlx.core.float16", f"the gradient is {found['dtype']}"
     expected = np.exp(x.astype(np.float64)) - (case == "promoted")
-    assert np.allclose(found["gradient"].astype(np.float64), expected, rtol=5e-3, atol=5e-3)
+    assert agree(found["gradient"], expected, "float16")
 
 
 def is_drawing(found, expected_vertices, expected_edges):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from course.grading.compare import Rules, expected_dtype, first_mismatch, tolerance
+from course.grading.compare import Rules, agree, expected_dtype, first_mismatch, tolerance
 
 F32 = np.float32
 
@@ -111,3 +111,12 @@ def test_an_empty_array_agrees_with_an_empty_array() -> None:
 def test_close_values_are_shown_with_enough_digits() -> None:
     text = mismatch(np.array([1.00001], F32), np.array([1.0]))
     assert "yours 1.00001, expected 1" in text
+
+
+def test_agree_is_the_same_tolerance() -> None:
+    allowed = tolerance("float32", 4, 3.0)
+    expected = [3.0, -1.0]
+    assert agree(np.array([3.0 + 0.9 * allowed, -1.0]), expected, terms=4)
+    assert not agree(np.array([3.0 + 1.1 * allowed, -1.0]), expected, terms=4)
+    assert not agree(np.array([3.0]), expected)
+    assert not agree(np.array([np.nan, -1.0]), expected)
