@@ -96,14 +96,21 @@ def diff(which: str | None, reveal: bool) -> None:
             "the solution shows itself then, or with --reveal."
         )
     out = console()
+    text = difference(course.project, exercise)
+    if text:
+        out.print(Syntax(text, "diff", background_color="default", word_wrap=True))
+    else:
+        out.print("Yours equals the solution to the letter.")
+
+
+def difference(project: Project, exercise: Exercise) -> str:
+    """The student's definitions against the solution's, as a unified diff; empty if equal."""
+    lines: list[str] = []
     for symbol in exercise.symbols:
-        mine = _lines(course.project.tinymlx / symbol.file, symbol.qualname)
-        theirs = _lines(course.project.solutions / "tinymlx" / symbol.file, symbol.qualname)
-        text = "\n".join(difflib.unified_diff(mine, theirs, "yours", "solution", lineterm="", n=99))
-        if text:
-            out.print(Syntax(text, "diff", background_color="default", word_wrap=True))
-        else:
-            out.print(f"{symbol.qualname}: yours equals the solution to the letter.")
+        mine = _lines(project.tinymlx / symbol.file, symbol.qualname)
+        theirs = _lines(project.solutions / "tinymlx" / symbol.file, symbol.qualname)
+        lines += difflib.unified_diff(mine, theirs, "yours", "solution", lineterm="", n=99)
+    return "\n".join(lines)
 
 
 def _last_passed(course: Course) -> Exercise:

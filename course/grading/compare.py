@@ -47,9 +47,7 @@ def agree(yours: Any, expected: Any, dtype: str = "float32", terms: int = 1) -> 
     mine, wanted = np.asarray(yours).astype(np.float64), np.asarray(expected, dtype=np.float64)
     if mine.shape != wanted.shape or not np.isfinite(mine).all():
         return False
-    scale = max(1.0, float(np.max(abs(wanted), initial=0.0)))
-    allowed = tolerance(dtype, terms, scale)
-    return bool(np.max(abs(mine - wanted), initial=0.0) <= allowed)
+    return bool(np.max(abs(mine - wanted), initial=0.0) <= _allowed(wanted, Rules(dtype, terms)))
 
 
 @dataclass(frozen=True)
@@ -196,10 +194,7 @@ def _close(yours: np.ndarray, expected: np.ndarray, rules: Rules, entry: str) ->
         text = _worst(at, mine, wanted, f"{int(odd.sum())} of {odd.size} such values")
         return Mismatch(entry, "finite", f"{_kind(yours)}; {text}")
     finite = ~special & np.isfinite(mine)
-    scale = rules.scale
-    if scale is None:
-        scale = max(1.0, float(np.max(abs(wanted[finite]), initial=0.0)))
-    allowed = tolerance(rules.dtype, rules.terms, scale, rules.backend)
+    allowed = _allowed(wanted[finite], rules)
     error = np.where(finite, abs(np.where(finite, mine, 0) - np.where(finite, wanted, 0)), 0.0)
     if error.size == 0 or error.max() <= allowed:
         return None
@@ -207,6 +202,14 @@ def _close(yours: np.ndarray, expected: np.ndarray, rules: Rules, entry: str) ->
     times = float(error.max() / allowed)
     text = _worst(at, mine, wanted, f"tolerance {allowed:.0e}, error {_times(times)} x")
     return Mismatch(entry, "values", f"{_kind(yours)}; {text}", times)
+
+
+def _allowed(wanted: np.ndarray, rules: Rules) -> float:
+    """The tolerance for finite expected values under ``rules``."""
+    scale = rules.scale
+    if scale is None:
+        scale = max(1.0, float(np.max(abs(wanted), initial=0.0)))
+    return tolerance(rules.dtype, rules.terms, scale, rules.backend)
 
 
 def _kind(array: np.ndarray) -> str:
@@ -246,10 +249,7 @@ def _worst_of(yours: Any, expected: Any, rules: Rules, entry: str) -> float:
     precise = np.complex128 if expected.dtype.kind == "c" else np.float64
     mine, wanted = yours.astype(precise), expected.astype(precise)
     finite = np.isfinite(wanted) & np.isfinite(mine)
-    scale = rules.scale
-    if scale is None:
-        scale = max(1.0, float(np.max(abs(wanted[finite]), initial=0.0)))
-    allowed = tolerance(rules.dtype, rules.terms, scale, rules.backend)
+    allowed = _allowed(wanted[finite], rules)
     gap = abs(np.where(finite, mine, 0) - np.where(finite, wanted, 0))
     return float(gap.max() / allowed)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 
@@ -38,7 +37,8 @@ class Level:
     """What holds, in words that a report can show.
 
     Attributes:
-        name: ``"landlock+seccomp"``, ``"landlock"``, ``"sandbox-exec"`` or ``"limits"``.
+        name: ``"landlock+seccomp"``, one of the two, or ``"limits"`` alone, as on macOS, where the
+            profile in `macos` is not switched on.
         files, network, signals, processes: whether each is fenced in.
     """
 
@@ -79,8 +79,6 @@ def level() -> Level:
                 signals=filtered or abi >= 6,
                 processes=filtered,
             )
-    if sys.platform == "darwin" and os.path.exists("/usr/bin/sandbox-exec"):
-        return Level("sandbox-exec", files=True, network=True, signals=True, processes=False)
     return Level("limits", files=False, network=False, signals=False, processes=False)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 import time
 
 from rich.live import Live
 
-from course.cli.cards import next_hint, put_back
+from course.cli.cards import difference, next_hint, put_back
 from course.cli.open import Course
 from course.cli.terminal import console
 from course.cli.verdicts import verdict as render_verdict
-from course.definitions import definitions
 from course.errors import CourseError
-from course.overlay.bundle import read_source
 from course.registry import Exercise
 from course.scan import Scan
 from course.watch.files import Watched
@@ -186,22 +183,8 @@ class _Loop:
             state.message = "The solution shows itself once yours passes."
             return
         state.view, state.scroll = "diff", 0
-        state.difference = self.difference() or "Yours equals the solution to the letter."
-
-    def difference(self) -> str:
-        project = self.course.project
-        lines: list[str] = []
-        for symbol in self.state.exercise.symbols:
-            texts = [
-                read_source(base / symbol.file)
-                for base in (project.tinymlx, project.solutions / "tinymlx")
-            ]
-            mine, theirs = (
-                [line for part in definitions(text, symbol.qualname) for line in part]
-                for text in texts
-            )
-            lines += difflib.unified_diff(mine, theirs, "yours", "solution", lineterm="", n=99)
-        return "\n".join(lines)
+        text = difference(self.course.project, state.exercise)
+        state.difference = text or "Yours equals the solution to the letter."
 
     def ask_reset(self) -> None:
         self.back()
