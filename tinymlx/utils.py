@@ -27,20 +27,7 @@ def tree_map(fn: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = No
     Returns:
         The tree of results. A subclass of dict (a ``Module``, say) becomes a plain dict.
     """
-    if is_leaf is not None and is_leaf(tree):
-        return fn(tree, *rest)
-    if isinstance(tree, (list, tuple)):
-        branches = [
-            tree_map(fn, branch, *(other[i] for other in rest), is_leaf=is_leaf)
-            for i, branch in enumerate(tree)
-        ]
-        return like(tree, branches)
-    if isinstance(tree, dict):
-        return {
-            key: tree_map(fn, branch, *(other[key] for other in rest), is_leaf=is_leaf)
-            for key, branch in tree.items()
-        }
-    return fn(tree, *rest)
+    raise NotImplementedError("5.1 tree_map - exercises/ch05_building_networks/lesson.md")
 
 
 def like(tree: list[Any] | tuple[Any, ...], branches: Iterable[Any]) -> Any:
@@ -105,24 +92,7 @@ def tree_flatten(
     Raises:
         ValueError: ``destination`` is neither.
     """
-    if destination is None:
-        destination = []
-    if not isinstance(destination, (list, dict)):
-        raise ValueError("Destination should be either a list or a dictionary or None")
-    branches: Iterable[tuple[Any, Any]] | None = None
-    if is_leaf is None or not is_leaf(tree):
-        if isinstance(tree, (list, tuple)):
-            branches = enumerate(tree)
-        elif isinstance(tree, dict):
-            branches = tree.items()
-    if branches is not None:
-        for key, branch in branches:
-            tree_flatten(branch, f"{prefix}.{key}", is_leaf, destination)
-    elif isinstance(destination, list):
-        destination.append((prefix[1:], tree))
-    else:
-        destination[prefix[1:]] = tree
-    return destination
+    raise NotImplementedError("5.2 tree_flatten - exercises/ch05_building_networks/lesson.md")
 
 
 def tree_unflatten(tree: list[tuple[str, Any]] | dict[str, Any]) -> Any:
@@ -137,20 +107,7 @@ def tree_unflatten(tree: list[tuple[str, Any]] | dict[str, Any]) -> Any:
     Returns:
         The nested lists and dicts.
     """
-    items = list(tree.items()) if isinstance(tree, dict) else tree
-    if len(items) == 1 and items[0][0] == "":
-        return items[0][1]
-    children: dict[str, list[tuple[str, Any]]] = {}
-    for path, value in items:
-        key, _, rest = path.partition(".")
-        children.setdefault(key, []).append((rest, value))
-    if not are_positions(children):
-        return {key: tree_unflatten(child) for key, child in children.items()}
-    result: list[Any] = []
-    for key in sorted(children, key=int):
-        result.extend({} for _ in range(int(key) - len(result)))
-        result.append(tree_unflatten(children[key]))
-    return result
+    raise NotImplementedError("5.3 tree_unflatten - exercises/ch05_building_networks/lesson.md")
 
 
 def are_positions(keys: Iterable[str]) -> bool:
@@ -176,17 +133,7 @@ def tree_reduce(
     Returns:
         The accumulation; ``initializer`` if the tree has no leaf.
     """
-    branches: Iterable[Any] | None = None
-    if is_leaf is None or not is_leaf(tree):
-        if isinstance(tree, (list, tuple)):
-            branches = tree
-        elif isinstance(tree, dict):
-            branches = tree.values()
-    if branches is None:
-        return tree if initializer is None else fn(initializer, tree)
-    for branch in branches:
-        initializer = tree_reduce(fn, branch, initializer, is_leaf)
-    return initializer
+    raise NotImplementedError("5.4 tree_reduce - exercises/ch05_building_networks/lesson.md")
 
 
 def tree_merge(tree_a: Any, tree_b: Any, merge_fn: Callable[[Any, Any], Any] | None = None) -> Any:
@@ -208,24 +155,7 @@ def tree_merge(tree_a: Any, tree_b: Any, merge_fn: Callable[[Any, Any], Any] | N
         ValueError: two leaves stand at the same place and there is no ``merge_fn``, or two empty
             branches are of different types.
     """
-    if is_empty(tree_a) and is_empty(tree_b):
-        if type(tree_a) is not type(tree_b):
-            raise ValueError(f"Cannot merge {type(tree_a).__name__} with {type(tree_b).__name__}")
-        return type(tree_a)()
-    a = None if is_empty(tree_a) else tree_a
-    b = None if is_empty(tree_b) else tree_b
-    if (a is None) != (b is None):
-        return b if a is None else a
-    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return like(a, [tree_merge(x, y, merge_fn) for x, y in zip_longest(a, b)])
-    if isinstance(a, dict) and isinstance(b, dict):
-        keys = dict.fromkeys([*a, *b])  # each once, in order
-        return {key: tree_merge(a.get(key), b.get(key), merge_fn) for key in keys}
-    if merge_fn is None:
-        raise ValueError(
-            "Trees contain elements at the same locations but no merge function was provided"
-        )
-    return merge_fn(a, b)
+    raise NotImplementedError("5.5 tree_merge - exercises/ch05_building_networks/lesson.md")
 
 
 def is_empty(tree: Any) -> bool:

@@ -1,4 +1,8 @@
-"""The basics, on bare ``mlx.core``: learning from data (chapter 1) and measuring (chapter 2).
+"""The basics, on bare ``mlx.core``.
+
+Learning from data (chapter 1), measuring (chapter 2), and a network whose gradients are worked out
+by hand (chapter 4).
+network whose gradients are worked out by hand (chapter 4).
 
 Nothing here knows about automatic differentiation: that begins in chapter 3.
 """
@@ -15,6 +19,7 @@ from . import (
     regression,
     roofline,
     splits,
+    two_layers,
 )
 
 __all__ = [
@@ -29,4 +34,5 @@ __all__ = [
     "regression",
     "roofline",
     "splits",
+    "two_layers",
 ]

@@ -82,13 +82,7 @@ def fans(x: array) -> tuple[int, int]:
     Raises:
         ValueError: there are fewer than two axes.
     """
-    if x.ndim < 2:
-        raise ValueError(
-            "Glorot / He initialization requires at least 2 dimensional input"
-            f" but input with {x.ndim} dimensions."
-        )
-    window = math.prod(x.shape[1:-1])
-    return x.shape[-1] * window, x.shape[0] * window
+    raise NotImplementedError("5.11 fans - exercises/ch05_building_networks/lesson.md")
 
 
 def chosen_fan(x: array, mode: Fan) -> int:
@@ -223,16 +217,4 @@ def orthogonal(gain: float = 1.0, dtype: Dtype = core.float32) -> Initializer:
     Source: A. Saxe et al., Exact solutions to the nonlinear dynamics of learning in deep linear
     neural networks (2013), https://arxiv.org/abs/1312.6120
     """
-
-    def initializer(a: array) -> array:
-        if a.ndim != 2:
-            raise ValueError(
-                f"Orthogonal initialization requires a 2D array but got a {a.ndim}D array."
-            )
-        rows, columns = a.shape
-        size = max(rows, columns)
-        q, r = core.linalg.qr(core.random.normal(shape=(size, size)), stream=core.cpu)
-        q = q * core.sign(core.diag(r))
-        return (q[:rows, :columns] * gain).astype(dtype)
-
-    return initializer
+    raise NotImplementedError("5.11 orthogonal - exercises/ch05_building_networks/lesson.md")

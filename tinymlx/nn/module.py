@@ -67,13 +67,7 @@ class Module(dict):
             key: the name.
             value: anything.
         """
-        if isinstance(value, (array, dict, list, tuple)):
-            if key not in self and hasattr(self, key):
-                super().__delattr__(key)
-            self[key] = value
-        else:
-            super().__setattr__(key, value)
-            self.pop(key, None)
+        raise NotImplementedError("5.6 __setattr__ - exercises/ch05_building_networks/lesson.md")
 
     def __delattr__(self, key: str) -> None:
         if self.get(key) is not None:
@@ -278,11 +272,7 @@ class Module(dict):
         Raises:
             KeyError: (strict) no module has a parameter of that name.
         """
-        modules = self.modules() if recurse else [self]
-        names = checked_names(modules, keys, strict)
-        for module in modules:
-            module._no_grad.update(module.own_parameters() if names is None else names)
-        return self
+        raise NotImplementedError("5.9 freeze - exercises/ch05_building_networks/lesson.md")
 
     def unfreeze(
         self,
@@ -389,26 +379,7 @@ def kept_entry(
     Raises:
         RuntimeError: ``value`` is neither a leaf nor a module, dict or list.
     """
-    if is_leaf_fn(module, key, value):
-        return map_fn(value)
-    if isinstance(value, Module):
-        return {
-            name: kept_entry(value, name, child, filter_fn, map_fn, is_leaf_fn)
-            for name, child in value.items()
-            if filter_fn(value, name, child)
-        }
-
-    def below(name: Any, child: Any) -> Any:
-        path = f"{key}.{name}"
-        if not filter_fn(module, path, child):
-            return {}
-        return kept_entry(module, path, child, filter_fn, map_fn, is_leaf_fn)
-
-    if isinstance(value, dict):
-        return {name: below(name, child) for name, child in value.items()}
-    if isinstance(value, list):
-        return [below(i, child) for i, child in enumerate(value)]
-    raise RuntimeError("Unexpected leaf found while traversing the module")
+    raise NotImplementedError("5.7 kept_entry - exercises/ch05_building_networks/lesson.md")
 
 
 def replace_arrays(target: Any, tree: Any, strict: bool) -> None:
@@ -425,13 +396,7 @@ def replace_arrays(target: Any, tree: Any, strict: bool) -> None:
     Raises:
         ValueError: (strict) a name or position that does not exist, or no array for an array.
     """
-    for key, value in common(target, tree, strict, "Module does not have parameter named"):
-        if not isinstance(target[key], array):
-            replace_arrays(target[key], value, strict)
-        elif strict and not isinstance(value, array):
-            raise ValueError(f"Received invalid type: {type(value).__name__}.")
-        else:
-            target[key] = value
+    raise NotImplementedError("5.8 replace_arrays - exercises/ch05_building_networks/lesson.md")
 
 
 def replace_modules(target: Any, tree: Any, strict: bool) -> None:

@@ -35,18 +35,7 @@ def value_and_grad(
     Raises (when called):
         ValueError: no parameter is trainable, or ``fn`` does not return a scalar (first).
     """
-
-    def function_of_parameters(parameters: Any, *args: Any, **kwargs: Any) -> Any:
-        with lent(model, parameters):
-            return fn(*args, **kwargs)
-
-    value_and_gradient = core.value_and_grad(function_of_parameters)
-
-    @wraps(fn)
-    def value_and_gradient_of_model(*args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        return value_and_gradient(model.trainable_parameters(), *args, **kwargs)
-
-    return value_and_gradient_of_model
+    raise NotImplementedError("5.16 value_and_grad - exercises/ch05_building_networks/lesson.md")
 
 
 @contextmanager

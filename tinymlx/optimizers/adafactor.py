@@ -108,16 +108,7 @@ class Adafactor(Optimizer):
         Returns:
             :math:`g / \sqrt v`, of the shape of the gradient.
         """
-        square = core.square(gradient) + self.eps[0]
-        if gradient.ndim < 2:
-            v = beta_2 * state["exp_avg_sq"] + (1 - beta_2) * square
-            state["exp_avg_sq"] = v
-            return core.rsqrt(v) * gradient
-        r = beta_2 * state["exp_avg_sq_row"] + (1 - beta_2) * core.mean(square, axis=-1)
-        c = beta_2 * state["exp_avg_sq_col"] + (1 - beta_2) * core.mean(square, axis=-2)
-        state["exp_avg_sq_row"], state["exp_avg_sq_col"] = r, c
-        by_row = core.rsqrt(r / core.mean(r, axis=-1, keepdims=True))
-        return by_row[..., :, None] * core.rsqrt(c)[..., None, :] * gradient
+        raise NotImplementedError("4.14 scaled - exercises/ch04_neural_networks/lesson.md")
 
     def rate(self, size: array) -> array:
         """The learning rate for a parameter, given the root of the mean of its squares."""

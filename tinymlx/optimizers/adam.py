@@ -86,16 +86,7 @@ class Adam(Optimizer):
         Returns:
             :math:`w_{t+1}`.
         """
-        lr = self.learning_rate.astype(gradient.dtype)
-        b1, b2 = self.betas
-        m = b1 * state["m"] + (1 - b1) * gradient
-        v = b2 * state["v"] + (1 - b2) * core.square(gradient)
-        state["m"], state["v"] = m, v
-        if not self.bias_correction:
-            return parameter - lr * m / (core.sqrt(v) + self.eps)
-        c1 = (lr / (1 - b1**self.step)).astype(gradient.dtype)
-        c2 = core.rsqrt(1 - b2**self.step).astype(gradient.dtype)
-        return parameter - c1 * m / (core.sqrt(v) * c2 + self.eps)
+        raise NotImplementedError("4.12 apply_single - exercises/ch04_neural_networks/lesson.md")
 
 
 class AdamW(Adam):
@@ -147,8 +138,7 @@ class AdamW(Adam):
         Returns:
             :math:`w_{t+1}`.
         """
-        lr = self.learning_rate.astype(gradient.dtype)
-        return super().apply_single(gradient, parameter * (1 - lr * self.weight_decay), state)
+        raise NotImplementedError("4.13 apply_single - exercises/ch04_neural_networks/lesson.md")
 
 
 class Adamax(Adam):

@@ -87,12 +87,9 @@ class Optimizer:
         Returns:
             The updated parameters, in the structure of ``gradients``.
         """
-        if not self._initialized:
-            self.init(gradients)
-        for name, schedule in self._schedulers.items():
-            self.state[name] = schedule(self.step)
-        self.state["step"] = self.step + 1
-        return tree_map(self.apply_single, gradients, parameters, self.state)
+        raise NotImplementedError(
+            "5.17 apply_gradients - exercises/ch05_building_networks/lesson.md"
+        )
 
     def apply_single(self, gradient: array, parameter: array, state: dict[str, Any]) -> array:
         """The rule for one parameter; each optimizer has its own.

@@ -54,7 +54,4 @@ class RMSprop(Optimizer):
         Returns:
             :math:`w_{t+1}`.
         """
-        lr = self.learning_rate.astype(gradient.dtype)
-        v = self.alpha * state["v"] + (1 - self.alpha) * core.square(gradient)
-        state["v"] = v
-        return parameter - lr * gradient / (core.sqrt(v) + self.eps)
+        raise NotImplementedError("4.11 apply_single - exercises/ch04_neural_networks/lesson.md")

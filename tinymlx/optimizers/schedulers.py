@@ -64,15 +64,7 @@ def cosine_decay(init: float, decay_steps: int, end: float = 0.0) -> Schedule:
 
     Source: I. Loshchilov and F. Hutter, SGDR (2016), https://arxiv.org/abs/1608.03983
     """
-    if decay_steps < 1:
-        raise ValueError(f"decay_steps must be greater than 0, but got {decay_steps}.")
-
-    def schedule(step: Any) -> Any:
-        s = core.minimum(step, decay_steps)
-        decay = 0.5 * (1.0 + core.cos((math.pi / decay_steps) * s))
-        return end + decay * (init - end)
-
-    return schedule
+    raise NotImplementedError("4.17 cosine_decay - exercises/ch04_neural_networks/lesson.md")
 
 
 def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> Schedule:
@@ -92,20 +84,7 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> 
     Raises:
         ValueError: there is no schedule, or not one boundary less than schedules.
     """
-    if len(schedules) == 0:
-        raise ValueError("Must provide at least 1 schedule to join.")
-    if len(schedules) != len(boundaries) + 1:
-        raise ValueError(
-            f"Received {len(boundaries)} boundaries but expected {len(schedules) - 1}."
-        )
-
-    def schedule(step: Any) -> Any:
-        value = schedules[0](step)
-        for boundary, following in zip(boundaries, schedules[1:]):
-            value = core.where(step < boundary, value, following(step - boundary))
-        return value
-
-    return schedule
+    raise NotImplementedError("4.17 join_schedules - exercises/ch04_neural_networks/lesson.md")
 
 
 def linear_schedule(init: float, end: float, steps: int) -> Schedule:

@@ -67,12 +67,4 @@ class SGD(Optimizer):
         Returns:
             :math:`w_{t+1}`.
         """
-        if self.weight_decay != 0:
-            gradient = gradient + self.weight_decay * parameter
-        step = gradient
-        if self.momentum > 0:
-            new = (1 - self.dampening) * gradient if self.dampening > 0 else gradient
-            state["v"] = step = self.momentum * state["v"] + new
-            if self.nesterov:
-                step = gradient + self.momentum * step
-        return parameter - self.learning_rate.astype(gradient.dtype) * step
+        raise NotImplementedError("4.10 apply_single - exercises/ch04_neural_networks/lesson.md")

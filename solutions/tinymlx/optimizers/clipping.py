@@ -6,7 +6,7 @@ from typing import Any
 
 from tinymlx import core
 from tinymlx.core import array
-from tinymlx.utils import tree_map, tree_reduce
+from tinymlx.core.tree import leaves, rebuild
 
 
 def clip_grad_norm(grads: Any, max_norm: float) -> tuple[Any, array]:
@@ -17,7 +17,9 @@ def clip_grad_norm(grads: Any, max_norm: float) -> tuple[Any, array]:
     :math:`\min\left(1, \text{max\_norm} / (\|g\| + 10^{-6})\right)`. It is not decided by ``if``,
     so that it also works in a compiled step.
 
-    The squares are added by :func:`sum_of_squares`. The product with the factor, which is float32,
+    ``leaves(grads)`` runs over the arrays of the tree, and ``rebuild(fun, grads)`` makes a tree of
+    the same structure with ``fun(g)`` in the place of each. The squares are added by
+    :func:`sum_of_squares`. The product with the factor, which is float32,
     is cast back to the dtype of the gradient if that is a floating one.
 
     Args:
@@ -35,14 +37,14 @@ def clip_grad_norm(grads: Any, max_norm: float) -> tuple[Any, array]:
     """
     if max_norm < 0:
         raise ValueError(f"max_norm should be >=0, {max_norm} was provided instead")
-    norm = core.sqrt(tree_reduce(lambda total, g: total + sum_of_squares(g), grads, 0.0))
+    norm = core.sqrt(sum((sum_of_squares(g) for g in leaves(grads)), 0.0))
     factor = core.minimum(max_norm / (norm + 1e-6), 1.0)
 
     def scaled(g: array) -> array:
         product = g * factor
         return product.astype(g.dtype) if core.issubdtype(g.dtype, core.floating) else product
 
-    return tree_map(scaled, grads), norm
+    return rebuild(scaled, grads), norm
 
 
 def sum_of_squares(g: array) -> array:
