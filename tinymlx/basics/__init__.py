@@ -2,7 +2,6 @@
 
 Learning from data (chapter 1), measuring (chapter 2), and a network whose gradients are worked out
 by hand (chapter 4).
-network whose gradients are worked out by hand (chapter 4).
 
 Nothing here knows about automatic differentiation: that begins in chapter 3.
 """

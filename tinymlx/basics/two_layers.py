@@ -38,7 +38,7 @@ def start(inputs: int, hidden: int, key: mx.array | None = None) -> Parameters:
 
 
 def forward(parameters: Parameters, x: mx.array) -> tuple[mx.array, mx.array]:
-    r"""The hidden values :math:`h = \tanh(x W_1^\top + b_1)` and the logits :math:`z = h w_2 + b_2`.
+    r"""The hidden values :math:`h = \tanh(x W_1^\top + b_1)` and logits :math:`z = h w_2 + b_2`.
 
     Args:
         parameters: :math:`W_1, b_1, w_2, b_2`.
