@@ -497,6 +497,20 @@ def linear(mx: Any, p: Any, x: Any) -> Any:
     return ((x @ p["w"] + p["b"]) ** 2).mean()
 
 
+def compiled_with_one_array_at_two_places(mx: Any) -> list[Any]:
+    """The weight and its average begin as one array, and become different."""
+    w = mx.array([1.0, 2.0])
+    state = {"w": w, "average": w}
+
+    def step(x: Any) -> Any:
+        state["w"] = state["w"] * x
+        state["average"] = 0.5 * state["average"] + 0.5 * state["w"]
+        return state["w"] + 0
+
+    compiled = mx.compile(step, inputs=[state], outputs=[state])
+    return [compiled(mx.array(2.0)), compiled(mx.array(3.0)), state["w"], state["average"]]
+
+
 def compiled_with_state(mx: Any) -> list[Any]:
     """A counter and random numbers that a compiled function reads and changes."""
     mx.random.seed(5)
@@ -559,6 +573,7 @@ TRANSFORMS: dict[str, Program] = {
     ),
     "compile a gradient": lambda mx: mx.compile(mx.grad(lambda x: mx.sin(x).sum()))(halves(mx, 3)),
     "compile with state": compiled_with_state,
+    "compile with one array at two places": compiled_with_one_array_at_two_places,
     "compile of other shapes": lambda mx: [
         f(count(mx, n)) for f in [mx.compile(lambda x: x * 2, shapeless=True)] for n in (2, 3)
     ],

@@ -110,16 +110,34 @@ def _native(tree: Any) -> Any:
 
 @contextmanager
 def _lent(tree: Any, values: list[mx.array]) -> Iterator[None]:
-    """While the context lasts, the arrays of the tree hold other values."""
-    holders = _arrays(tree)
-    kept = [x._value for x in holders]
-    for x, value in zip(holders, values):
-        x._value = value
+    """While the context lasts, other arrays stand in the places of the tree.
+
+    Each place gets an array of its own, also where one array stands at several places: they may
+    have become different by the next call.
+    """
+    if isinstance(tree, array):
+        kept, (tree._value,) = tree._value, values
+        try:
+            yield
+        finally:
+            tree._value, tree._trace, tree._record = kept, None, None
+        return
+    supply = iter(values)
+    owners: dict[int, tuple[array, array]] = {}
+
+    def borrowed(x: Any) -> Any:
+        if not isinstance(x, array):
+            return x
+        _, original = owners.get(id(x), (x, x))  # a box that is reached twice is lent twice
+        new = wrap(next(supply))
+        owners[id(new)] = new, original
+        return new
+
+    replace(borrowed, tree)
     try:
         yield
     finally:
-        for x, value in zip(holders, kept):
-            x._value, x._trace, x._record = value, None, None
+        replace(lambda x: owners[id(x)][1] if id(x) in owners else x, tree)
 
 
 @contextmanager

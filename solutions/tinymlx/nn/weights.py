@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tinymlx import core
@@ -12,8 +14,9 @@ from tinymlx.core import array
 def save(file: str, weights: dict[str, array]) -> None:
     """Write arrays to a ``.npz`` or ``.safetensors`` file.
 
-    They go to a new file beside it, which takes its place when it is complete. So a full disk does
-    not destroy what was there, and a model may be saved to the file it was (lazily) loaded from.
+    They go to a new file beside it, which takes its place when it is complete
+    (:func:`replacing`). So a full disk does not destroy what was there, and a model may be saved
+    to the file it was (lazily) loaded from.
 
     Args:
         file: the path; its ending says which format.
@@ -23,9 +26,7 @@ def save(file: str, weights: dict[str, array]) -> None:
         ValueError: another ending.
         OSError, RuntimeError: it could not be written; ``file`` is as it was.
     """
-    folder, name = os.path.split(file)
-    unfinished = os.path.join(folder, f".unfinished-{os.getpid()}-{name}")
-    try:
+    with replacing(file) as unfinished:
         if file.endswith(".npz"):
             core.savez(unfinished, **weights)
         elif file.endswith(".safetensors"):
@@ -34,6 +35,27 @@ def save(file: str, weights: dict[str, array]) -> None:
             raise ValueError(
                 f"Unsupported file extension for {file}. Use '.npz' or '.safetensors'."
             )
+
+
+@contextmanager
+def replacing(file: str) -> Iterator[str]:
+    """The path of a new file beside ``file``, which takes its place when the context ends.
+
+    It is forced to the disk first, so that also after a power failure ``file`` is the old one or
+    the new one, complete. If something is raised, the new file is removed.
+
+    Args:
+        file: the path.
+
+    Yields:
+        The path to write to, with the same ending.
+    """
+    folder, name = os.path.split(file)
+    unfinished = os.path.join(folder, f".unfinished-{os.getpid()}-{name}")
+    try:
+        yield unfinished
+        with open(unfinished, "rb") as written:
+            os.fsync(written.fileno())
         os.replace(unfinished, file)
     finally:
         if os.path.exists(unfinished):
