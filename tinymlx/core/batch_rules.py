@@ -56,9 +56,21 @@ def rank(x: Any, has_batch: bool) -> int:
 
 
 def aligned(args: Args, batched: Sequence[bool]) -> list[Any]:
-    """Arguments whose examples broadcast: those with a batch get axes of size 1 behind it."""
-    most = max(rank(x, b) for x, b in zip(args, batched))
-    return [with_rank(x, most) if b else x for x, b in zip(args, batched)]
+    """Arguments whose examples broadcast as they would one by one.
+
+    Broadcasting compares shapes from the right. Examples of shapes ``(4,)`` and ``(3, 4)`` fit, but
+    with a batch of 5 in front ``(5, 4)`` and ``(5, 3, 4)`` do not. So every argument with a batch
+    gets axes of size 1 *behind* the batch (:func:`with_rank`) until its examples have as many axes
+    as the longest example of all (:func:`rank`). Arguments without a batch need nothing.
+
+    Args:
+        args: the arguments, arrays or numbers.
+        batched: for each whether it has the batch in front.
+
+    Returns:
+        The arguments, in their order.
+    """
+    raise NotImplementedError("6.6 aligned - exercises/ch06_training_autodiff/lesson.md")
 
 
 def with_rank(x: array, ndim: int) -> array:
@@ -129,18 +141,29 @@ def elementwise(
 def reduction(
     batch: Batch, primitive: Primitive, args: Args, batched: Sequence[bool], params: Params
 ) -> Any:
-    """No axis means all axes of an example: all but the batch."""
-    (x,) = args
-    axis = params.get("axis")
-    axis = tuple(range(1, x.ndim)) if axis is None else all_behind(axis)
-    if axis == ():  # an example is a single number
-        return _reduce_numbers(primitive, x, params)
-    return primitive(x, **{**params, "axis": axis})
+    """A reduction of each example.
+
+    The axis (``params.get("axis")``, a number, several, or none) is one of an example; the batch in
+    front moves it (:func:`all_behind`). No axis means all axes of the example: all but the batch.
+    Where that leaves no axis, because an example is a single number, it is
+    :func:`reduced_numbers`.
+
+    Args:
+        batch: the trace.
+        primitive: the reduction, ``primitive(x, axis=..., keepdims=...)``.
+        args: a single array with the batch in front.
+        batched: that it has it.
+        params: ``axis`` and ``keepdims``, where they were given.
+
+    Returns:
+        The reductions, with the batch in front.
+    """
+    raise NotImplementedError("6.6 reduction - exercises/ch06_training_autodiff/lesson.md")
 
 
-def _reduce_numbers(primitive: Primitive, x: array, params: Params) -> array:
-    y = primitive(shapes.expand_dims(x, 1), **{**params, "axis": 1, "keepdims": False})
-    return y
+def reduced_numbers(primitive: Primitive, x: array, params: Params) -> array:
+    """The reduction of examples that are single numbers: each alone, along an axis of size 1."""
+    return primitive(shapes.expand_dims(x, 1), **{**params, "axis": 1, "keepdims": False})
 
 
 @rule_of(scans.cumsum, scans.cumprod, scans.cummax, scans.cummin, scans.logcumsumexp)
@@ -311,17 +334,26 @@ def cut(
 def matmul(
     batch: Batch, primitive: Primitive, args: Args, batched: Sequence[bool], params: Params
 ) -> array:
-    """Vectors become matrices, axes in front are aligned, and vectors come back."""
-    a, b = args
-    a_rank, b_rank = rank(a, batched[0]), rank(b, batched[1])
-    if a_rank == 1:
-        a = shapes.expand_dims(a, -2)
-    if b_rank == 1:
-        b = shapes.expand_dims(b, -1)
-    y = primitive(*aligned((a, b), batched), **params)
-    if b_rank == 1:
-        y = shapes.squeeze(y, -1)
-    return shapes.squeeze(y, -1 if b_rank == 1 else -2) if a_rank == 1 else y
+    """A matrix product for each example.
+
+    ``core.matmul`` multiplies stacks of matrices: the last two axes are matrices, those before them
+    broadcast. A batch in front is one more axis of the stack. But an example that is a vector
+    (:func:`rank` 1) would be taken for a row of a matrix together with its batch. So a vector ``a``
+    becomes a matrix of one row, a vector ``b`` one of one column (``shapes.expand_dims``), the two
+    are :func:`aligned`, and after the product the axis of size 1 goes away again
+    (``shapes.squeeze``): axis -1 for ``b``, and for ``a`` axis -2, or -1 if ``b``'s has gone.
+
+    Args:
+        batch: the trace.
+        primitive: the matrix product.
+        args: its two arguments.
+        batched: for each whether it has the batch in front; at least one has.
+        params: nothing.
+
+    Returns:
+        The products, with the batch in front.
+    """
+    raise NotImplementedError("6.7 matmul - exercises/ch06_training_autodiff/lesson.md")
 
 
 @rule_of(products.addmm)

@@ -72,8 +72,15 @@ class Batch(Trace):
     def bind(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Carry out ``primitive`` for all examples at once.
 
+        The arguments go one level down, ``self.lower(x)``, where those that this trace watches
+        (``self.watches(x)``) carry the batch as their first axis. A batching rule is called as
+        ``rule(self, primitive, inputs, batched, params)``, with a list of booleans that say which
+        ones that are. A primitive may have a rule of its own, ``primitive.batch``; otherwise it is
+        in ``rules``; without any it is :func:`one_by_one`. What a rule returns has the batch in
+        front, and ``watched(y, self, None)`` makes of it an array as one example sees it.
+
         Args:
-            primitive: the operation; ``rules.get(primitive)`` is its batching rule, or ``None``.
+            primitive: the operation.
             args: its arguments: arrays that this trace watches (at least one), other arrays, which
                 are the same for all examples, and numbers.
             params: its keyword parameters.
@@ -81,13 +88,7 @@ class Batch(Trace):
         Returns:
             The output as an array that this trace watches, or a list of them.
         """
-        inputs = [self.lower(x) for x in args]
-        batched = [self.watches(x) for x in args]
-        rule = primitive.batch or rules.get(primitive, one_by_one)
-        output = rule(self, primitive, inputs, batched, params)
-        if isinstance(output, list):
-            return [watched(y, self, None) for y in output]
-        return watched(output, self, None)
+        raise NotImplementedError("6.5 bind - exercises/ch06_training_autodiff/lesson.md")
 
 
 def one_by_one(
@@ -97,14 +98,21 @@ def one_by_one(
     batched: Sequence[bool],
     params: dict[str, Any],
 ) -> Any:
-    """The rule of primitives that have none: a loop over the examples, then a stack."""
-    results = [
-        primitive(*(x[i] if has_batch else x for x, has_batch in zip(args, batched)), **params)
-        for i in range(batch.size)
-    ]
-    if isinstance(results[0], list):
-        return [joining.stack(list(outputs)) for outputs in zip(*results)]
-    return joining.stack(results)
+    """The rule of primitives that have none: a loop over the examples, then a stack.
+
+    Args:
+        batch: the trace; ``batch.size`` is the number of examples.
+        primitive: the operation.
+        args: its arguments.
+        batched: for each argument whether it has the batch in front; the others are the same for
+            all examples.
+        params: its keyword parameters.
+
+    Returns:
+        The outputs of all examples, ``joining.stack`` of them; a list of stacks if the primitive
+        has a list of outputs.
+    """
+    raise NotImplementedError("6.5 one_by_one - exercises/ch06_training_autodiff/lesson.md")
 
 
 def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:

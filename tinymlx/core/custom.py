@@ -109,13 +109,25 @@ class Call:
         return [bare(y) for y in self.run([wrap(x) for x in values])]
 
     def pull(self, g: list[array], y: list[array], *flat: array) -> list[array | None]:
-        """The derivative rule of the primitive, from the rule that the user wrote."""
-        rule = self.rules.get(Tape)
-        if rule is None:
-            return list(vjp(lambda *xs: self.run(xs), flat, g)[1])
-        returned = rule(self.primals(flat), self.result(g), self.result(y))
-        given = list(leaves(returned))
-        return given + [None] * (len(flat) - len(given))
+        """The derivative rule of the primitive, from the rule that the user wrote.
+
+        ``self.rules.get(Tape)`` is that rule. Without one, the function is differentiated like any
+        other: ``vjp`` of ``self.run``, a function of one sequence of arrays that returns a list.
+
+        The rule sees trees where a primitive has arrays in a row: ``self.primals(flat)`` are the
+        arguments, ``self.result`` puts cotangents or outputs into the structure of the result.
+        ``leaves`` puts what the rule returns in a row again. If that is shorter than ``flat``, the
+        rest has no gradient (``None``).
+
+        Args:
+            g: the cotangents of the outputs.
+            y: the outputs.
+            flat: the arrays among the arguments.
+
+        Returns:
+            A cotangent for each array in ``flat``, or ``None``.
+        """
+        raise NotImplementedError("6.10 pull - exercises/ch06_training_autodiff/lesson.md")
 
     def push(self, tangents: Sequence[array | None], y: Any, *flat: array) -> list[array]:
         """The tangents of the outputs."""
@@ -170,6 +182,12 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
     A gradient needs the intermediate results of the computation, and they take memory until it has
     been computed. A checkpointed function gives them up and computes them a second time.
 
+    It is a :class:`custom_function` of ``fun`` whose vjp rule runs ``fun`` again, on its primals,
+    under ``vjp``. The rule gets trees, ``vjp`` wants arrays in a row: ``leaves`` and ``rebuild``
+    lead there and back. The second computation must not begin before its cotangents are there,
+    because only then the memory of the rest of the backward pass has been given back:
+    ``depends(arrays, cotangents)`` returns the arrays as new ones that wait for the cotangents.
+
     Args:
         fun: a function of arrays, or trees of arrays.
 
@@ -178,22 +196,4 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
 
     Source: T. Chen et al., Training Deep Nets with Sublinear Memory Cost (2016).
     """
-    kept = custom_function(fun)
-
-    @kept.vjp
-    def recompute(primals: Any, cotangents: Any, outputs: Any) -> Any:
-        arrays = [x for x in leaves(primals) if isinstance(x, array)]
-        wanted = [g for g in leaves(cotangents) if isinstance(g, array)]
-        # The second computation must not begin before its cotangent is there: that is when the
-        # memory of the rest of the backward pass has been given back.
-        arrays = list(depends(arrays, wanted)) if arrays else arrays
-        single = not isinstance(primals, tuple)
-
-        def again(*flat: array) -> list[array]:
-            supply = iter(flat)
-            tree = rebuild(lambda x: next(supply) if isinstance(x, array) else x, primals)
-            return list(leaves(fun(tree) if single else fun(*tree)))
-
-        return vjp(again, arrays, wanted)[1]
-
-    return functools.wraps(fun)(lambda *args, **kwargs: kept(*args, **kwargs))
+    raise NotImplementedError("6.11 checkpoint - exercises/ch06_training_autodiff/lesson.md")

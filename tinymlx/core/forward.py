@@ -71,18 +71,7 @@ def push(node: Node, tangents: Sequence[array | None]) -> list[array]:
     Returns:
         One tangent for each output.
     """
-    outputs = node.output if isinstance(node.output, list) else [node.output]
-    with Tape() as tape:
-        cotangents = [tape.watch(zeros_like(y)) for y in outputs]
-        leaves = [tape.node_of(g) for g in cotangents]
-        pulled = node.pull(cotangents if isinstance(node.output, list) else cotangents[0])
-        ends, directions = [], []
-        for g, x, tangent in zip(pulled, node.args, tangents):
-            if g is not None and tangent is not None and tape.watches(g):
-                ends.append(match_dtype(g, x)._record)
-                directions.append(tangent)
-        moved = backward(ends, directions)
-    return [gradient_of(leaf, moved) for leaf in leaves]
+    raise NotImplementedError("6.4 push - exercises/ch06_training_autodiff/lesson.md")
 
 
 def jvp(
@@ -105,16 +94,7 @@ def jvp(
     Raises:
         ValueError: there are not as many tangents as primals, or a shape differs.
     """
-    directions = matching_tangents(primals, tangents)
-    trace = Tangents()
-    try:
-        inputs = [watched(holder(as_array(x)), trace, v) for x, v in zip(primals, directions)]
-        outputs = arrays_of(fun(*inputs))
-        values = [holder(trace.lower(y)) for y in outputs]
-        moved = [holder(y._record) if trace.watches(y) else zeros_like(y) for y in outputs]
-    finally:
-        trace.finished = True
-    return values, moved
+    raise NotImplementedError("6.3 jvp - exercises/ch06_training_autodiff/lesson.md")
 
 
 def matching_tangents(primals: Sequence[Any], tangents: Sequence[Any]) -> list[array]:

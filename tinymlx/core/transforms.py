@@ -309,28 +309,38 @@ class Loan:
         self.leaves: list[Any] = []
 
     def lend(self, tape: Tape) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments to call the function with."""
-        self.tracers = [tape.watch(x) for x in self.originals]
-        self.leaves = [tape.node_of(x) for x in self.tracers]
-        supply = iter(self.tracers)
-        for i in self.selection.positions:
-            self.args[i] = replace(lambda _: next(supply), self.args[i])
-        for name in self.selection.names:
-            self.kwargs[name] = replace(lambda _: next(supply), self.kwargs[name])
-        return self.args, self.kwargs
+        """Watch the arrays to differentiate, and put the watched ones in their places.
+
+        ``tape.watch(x)`` is the watched array for an array, ``tape.node_of`` its node. The watched
+        arrays of all :attr:`originals` become ``self.tracers``, their nodes :attr:`leaves`. Then
+        ``replace(fun, tree)`` puts one after the other into the arguments that the selection names:
+        the positional ones (``self.selection.positions``), then the named ones
+        (``self.selection.names``), in the order in which the originals were found. Lists and dicts
+        are changed where they are, which is what lending means.
+
+        Args:
+            tape: the tape that watches.
+
+        Returns:
+            The arguments to call the function with, ``self.args`` and ``self.kwargs``.
+        """
+        raise NotImplementedError("6.2 lend - exercises/ch06_training_autodiff/lesson.md")
 
     def take_back(self, tape: Tape) -> None:
-        """Put the arrays back. What the function wrote into lists and dicts stays, settled."""
-        owner = {id(t): x for t, x in zip(self.tracers, self.originals, strict=False)}
+        """End the loan: put the arrays back where their watched ones stand.
 
-        def given_back(x: Any) -> Any:
-            if id(x) in owner:
-                return owner[id(x)]
-            return holder(x._value) if tape.watches(x) else x
+        In every argument that is a list, dict or tuple (also in those that are not differentiated:
+        the function may have moved things), ``replace`` leaves
 
-        for tree in (*self.args, *self.kwargs.values()):
-            if isinstance(tree, (list, dict, tuple)):
-                replace(given_back, tree)
+        * the original array in the place of its watched one (compare by ``id``),
+        * the value one level down, ``holder(x._value)``, in the place of any other array ``x`` that
+          ``tape.watches(x)``: something that the function computed and wrote there,
+        * everything else as it is.
+
+        Args:
+            tape: the tape that watches.
+        """
+        raise NotImplementedError("6.2 take_back - exercises/ch06_training_autodiff/lesson.md")
 
     def arrange(self, gradients: Sequence[array]) -> Any:
         """The gradients in the structure of the arguments they belong to."""

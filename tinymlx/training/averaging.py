@@ -49,11 +49,7 @@ class WeightAverage:
         ``self.state["parameters"]`` becomes a new tree of new arrays; one that was handed out
         before does not change.
         """
-        self.state["parameters"] = tree_map(
-            lambda a, w: self.decay * a + (1 - self.decay) * w,
-            self.state["parameters"],
-            self.model.trainable_parameters(),
-        )
+        raise NotImplementedError("6.14 update - exercises/ch06_training_autodiff/lesson.md")
 
     @contextmanager
     def applied(self) -> Iterator[Module]:
@@ -64,9 +60,4 @@ class WeightAverage:
         Yields:
             The model.
         """
-        own = self.model.trainable_parameters()
-        self.model.update(self.state["parameters"])
-        try:
-            yield self.model
-        finally:
-            self.model.update(own)
+        raise NotImplementedError("6.14 applied - exercises/ch06_training_autodiff/lesson.md")

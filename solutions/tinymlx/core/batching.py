@@ -72,8 +72,15 @@ class Batch(Trace):
     def bind(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Carry out ``primitive`` for all examples at once.
 
+        The arguments go one level down, ``self.lower(x)``, where those that this trace watches
+        (``self.watches(x)``) carry the batch as their first axis. A batching rule is called as
+        ``rule(self, primitive, inputs, batched, params)``, with a list of booleans that say which
+        ones that are. A primitive may have a rule of its own, ``primitive.batch``; otherwise it is
+        in ``rules``; without any it is :func:`one_by_one`. What a rule returns has the batch in
+        front, and ``watched(y, self, None)`` makes of it an array as one example sees it.
+
         Args:
-            primitive: the operation; ``rules.get(primitive)`` is its batching rule, or ``None``.
+            primitive: the operation.
             args: its arguments: arrays that this trace watches (at least one), other arrays, which
                 are the same for all examples, and numbers.
             params: its keyword parameters.
@@ -97,7 +104,20 @@ def one_by_one(
     batched: Sequence[bool],
     params: dict[str, Any],
 ) -> Any:
-    """The rule of primitives that have none: a loop over the examples, then a stack."""
+    """The rule of primitives that have none: a loop over the examples, then a stack.
+
+    Args:
+        batch: the trace; ``batch.size`` is the number of examples.
+        primitive: the operation.
+        args: its arguments.
+        batched: for each argument whether it has the batch in front; the others are the same for
+            all examples.
+        params: its keyword parameters.
+
+    Returns:
+        The outputs of all examples, ``joining.stack`` of them; a list of stacks if the primitive
+        has a list of outputs.
+    """
     results = [
         primitive(*(x[i] if has_batch else x for x, has_batch in zip(args, batched)), **params)
         for i in range(batch.size)

@@ -109,7 +109,24 @@ class Call:
         return [bare(y) for y in self.run([wrap(x) for x in values])]
 
     def pull(self, g: list[array], y: list[array], *flat: array) -> list[array | None]:
-        """The derivative rule of the primitive, from the rule that the user wrote."""
+        """The derivative rule of the primitive, from the rule that the user wrote.
+
+        ``self.rules.get(Tape)`` is that rule. Without one, the function is differentiated like any
+        other: ``vjp`` of ``self.run``, a function of one sequence of arrays that returns a list.
+
+        The rule sees trees where a primitive has arrays in a row: ``self.primals(flat)`` are the
+        arguments, ``self.result`` puts cotangents or outputs into the structure of the result.
+        ``leaves`` puts what the rule returns in a row again. If that is shorter than ``flat``, the
+        rest has no gradient (``None``).
+
+        Args:
+            g: the cotangents of the outputs.
+            y: the outputs.
+            flat: the arrays among the arguments.
+
+        Returns:
+            A cotangent for each array in ``flat``, or ``None``.
+        """
         rule = self.rules.get(Tape)
         if rule is None:
             return list(vjp(lambda *xs: self.run(xs), flat, g)[1])
@@ -169,6 +186,12 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
 
     A gradient needs the intermediate results of the computation, and they take memory until it has
     been computed. A checkpointed function gives them up and computes them a second time.
+
+    It is a :class:`custom_function` of ``fun`` whose vjp rule runs ``fun`` again, on its primals,
+    under ``vjp``. The rule gets trees, ``vjp`` wants arrays in a row: ``leaves`` and ``rebuild``
+    lead there and back. The second computation must not begin before its cotangents are there,
+    because only then the memory of the rest of the backward pass has been given back:
+    ``depends(arrays, cotangents)`` returns the arrays as new ones that wait for the cotangents.
 
     Args:
         fun: a function of arrays, or trees of arrays.

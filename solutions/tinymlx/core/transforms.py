@@ -327,7 +327,21 @@ class Loan:
         self.leaves: list[Any] = []
 
     def lend(self, tape: Tape) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments to call the function with."""
+        """Watch the arrays to differentiate, and put the watched ones in their places.
+
+        ``tape.watch(x)`` is the watched array for an array, ``tape.node_of`` its node. The watched
+        arrays of all :attr:`originals` become ``self.tracers``, their nodes :attr:`leaves`. Then
+        ``replace(fun, tree)`` puts one after the other into the arguments that the selection names:
+        the positional ones (``self.selection.positions``), then the named ones
+        (``self.selection.names``), in the order in which the originals were found. Lists and dicts
+        are changed where they are, which is what lending means.
+
+        Args:
+            tape: the tape that watches.
+
+        Returns:
+            The arguments to call the function with, ``self.args`` and ``self.kwargs``.
+        """
         self.tracers = [tape.watch(x) for x in self.originals]
         self.leaves = [tape.node_of(x) for x in self.tracers]
         supply = iter(self.tracers)
@@ -338,7 +352,19 @@ class Loan:
         return self.args, self.kwargs
 
     def take_back(self, tape: Tape) -> None:
-        """Put the arrays back. What the function wrote into lists and dicts stays, settled."""
+        """End the loan: put the arrays back where their watched ones stand.
+
+        In every argument that is a list, dict or tuple (also in those that are not differentiated:
+        the function may have moved things), ``replace`` leaves
+
+        * the original array in the place of its watched one (compare by ``id``),
+        * the value one level down, ``holder(x._value)``, in the place of any other array ``x`` that
+          ``tape.watches(x)``: something that the function computed and wrote there,
+        * everything else as it is.
+
+        Args:
+            tape: the tape that watches.
+        """
         owner = {id(t): x for t, x in zip(self.tracers, self.originals, strict=False)}
 
         def given_back(x: Any) -> Any:
