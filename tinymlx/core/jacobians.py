@@ -11,9 +11,8 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import array, as_array
+from .arrays import array, as_array, wrap
 from .batching import vmap
-from .creation import eye
 from .forward import jvp
 from .shapes import reshape
 from .transforms import grad, vjp
@@ -80,4 +79,4 @@ def hessian_vector_product(fun: Callable[[array], array], x: Any, v: Any) -> arr
 def unit_arrays(x: array) -> array:
     """All arrays like ``x`` that are 1 in one place: ``(x.size, *x.shape)``, in its dtype."""
     dtype = x.dtype if mx.issubdtype(x.dtype, mx.floating) else mx.float32
-    return reshape(eye(x.size, dtype=dtype), (x.size, *x.shape))
+    return reshape(wrap(mx.eye(x.size, dtype=dtype)), (x.size, *x.shape))
