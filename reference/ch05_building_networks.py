@@ -423,3 +423,60 @@ def compiled_and_not(x, y, w1, b1, w2, b2, optimizer):
             )
     found = {"losses": losses, "weights": weights, "steps": 3}
     return {"eager": found, "compiled": found}
+
+
+# Batches and the loop
+
+
+def of_examples(w, x, y):
+    """For each example its mean squared error and its farthest output, and the gradient's sum."""
+    residual = x @ w.T - y
+    gradient = 2 * residual.T @ x / y.shape[1]
+    return np.square(residual).mean(1), np.abs(residual).max(1), gradient
+
+
+@in_numpy
+def trained(w, x, y, rate, batch_size, epochs, compile):
+    found, steps = {}, 0
+    for i in range(epochs):
+        total, reports = 0.0, []
+        for start in range(0, len(x), batch_size):
+            rows = slice(start, start + batch_size)
+            losses, _, gradient = of_examples(w, x[rows], y[rows])
+            w, steps = w - rate * gradient / len(losses), steps + 1
+            total += losses.sum()
+            seen = min(start + batch_size, len(x))
+            reports.append([seen, float(total / seen)])
+        found[f"epoch {i}"] = {
+            "mean loss": float(total / len(x)),
+            "reports": reports,
+            "weight": w,
+            "steps": steps,
+            "left over": [0.0, 0],
+        }
+    return found | {"in training mode": True, "without report": True}
+
+
+@in_numpy
+def epoch_continued(w, x, y, rate, batch_size, total, seen):
+    done = trained(w, x[seen:], y[seen:], rate, batch_size, 1, False)["epoch 0"]
+    rest = done["mean loss"] * (len(x) - seen)
+    return {
+        "mean loss": float((total + rest) / len(x)),
+        "weight": done["weight"],
+        "steps": done["steps"],
+    }
+
+
+@in_numpy
+def evaluated(w, x, y, batch_size, start):
+    losses, farthest, _ = of_examples(w, x, y)
+    return {
+        "numbers": {"farthest": float(farthest.mean()), "loss": float(losses.mean())},
+        "again the same": True,
+        "in evaluation mode": True,
+        "training mode afterwards": True,
+        "weight untouched": True,
+        "steps": 0,
+        "left over": [0.0, 0],
+    }

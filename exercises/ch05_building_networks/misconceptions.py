@@ -1575,3 +1575,216 @@ def apply_gradients(self, gradients, parameters):
     return tree_map(
         lambda g, p, s: self.apply_single(p, g, s), gradients, parameters, self.state
     )
+
+
+@misconception(
+    "5.18",
+    "You hand out full batches only, and the examples after the last full one are never seen. The "
+    "last batch has what is left, unless `drop_last`.",
+)
+def __iter__(self):
+    order = self.order()
+    for _ in range((self.size - self.position) // self.batch_size):
+        chosen = order[self.position : self.position + self.batch_size]
+        self.position += self.batch_size
+        yield tuple(x[chosen] for x in self.arrays)
+    self.epoch += 1
+    self.position = 0
+
+
+@misconception(
+    "5.18",
+    "`drop_last` is not looked at: the last batch may be smaller than the others, and a compiled "
+    "step is then compiled again.",
+)
+def __iter__(self):
+    order = self.order()
+    while self.position < self.size:
+        chosen = order[self.position : self.position + self.batch_size]
+        self.position += chosen.shape[0]
+        yield tuple(x[chosen] for x in self.arrays)
+    self.epoch += 1
+    self.position = 0
+
+
+@misconception(
+    "5.18",
+    "The position moves after the `yield`, when the loop comes back for the next batch. A state "
+    "that is saved while a batch is worked on then repeats that batch.",
+)
+def __iter__(self):
+    order = self.order()
+    end = min(len(self) * self.batch_size, self.size)
+    while self.position < end:
+        chosen = order[self.position : self.position + self.batch_size]
+        yield tuple(x[chosen] for x in self.arrays)
+        self.position += chosen.shape[0]
+    self.epoch += 1
+    self.position = 0
+
+
+@misconception(
+    "5.18",
+    "The epoch is never counted, and its order follows from its number: every epoch is the same.",
+)
+def __iter__(self):
+    order = self.order()
+    end = min(len(self) * self.batch_size, self.size)
+    while self.position < end:
+        chosen = order[self.position : self.position + self.batch_size]
+        self.position += chosen.shape[0]
+        yield tuple(x[chosen] for x in self.arrays)
+    self.position = 0
+
+
+@misconception(
+    "5.18",
+    "Every array is shuffled for itself, and the labels are no longer those of their examples.",
+)
+def __iter__(self):
+    end = min(len(self) * self.batch_size, self.size)
+    key = core.random.key(self.seed + self.epoch)
+    orders = [
+        core.random.permutation(self.size, key=k) if self.shuffle else core.arange(self.size)
+        for k in core.random.split(key, len(self.arrays))
+    ]
+    while self.position < end:
+        start = self.position
+        self.position = min(start + self.batch_size, self.size)
+        yield tuple(x[o[start : self.position]] for x, o in zip(self.arrays, orders))
+    self.epoch += 1
+    self.position = 0
+
+
+@misconception(
+    "5.18",
+    "An epoch always begins with its first batch. After an interruption it goes on where "
+    "`self.position` stands.",
+)
+def __iter__(self):
+    order = self.order()
+    end = min(len(self) * self.batch_size, self.size)
+    for start in range(0, end, self.batch_size):
+        chosen = order[start : start + self.batch_size]
+        self.position = start + chosen.shape[0]
+        yield tuple(x[chosen] for x in self.arrays)
+    self.epoch += 1
+    self.position = 0
+
+
+@misconception(
+    "5.19",
+    "You take the mean of the batches' means. The last batch may be smaller, and its examples then "
+    "count more than the others: weight each batch with its number of examples.",
+)
+def train(self, batches, report=None):
+    self.model.train()
+    losses = []
+    for batch in batches:
+        losses.append(self.step(*batch))
+        self.total += losses[-1] * batch[0].shape[0]
+        self.seen += batch[0].shape[0]
+        if report is not None:
+            report(self.seen, sum(losses) / len(losses))
+    self.total, self.seen = 0.0, 0
+    return sum(losses) / len(losses)
+
+
+@misconception(
+    "5.19",
+    "The model stays in the mode that it was in. After an evaluation it would be trained without "
+    "dropout, and with the running statistics of its normalizations.",
+)
+def train(self, batches, report=None):
+    for batch in batches:
+        loss = self.step(*batch)
+        self.total += loss * batch[0].shape[0]
+        self.seen += batch[0].shape[0]
+        if report is not None:
+            report(self.seen, self.total / self.seen)
+    mean = self.total / self.seen
+    self.total, self.seen = 0.0, 0
+    return mean
+
+
+@misconception(
+    "5.19",
+    "The sums are never set back to 0: the second epoch's mean contains the first epoch.",
+)
+def train(self, batches, report=None):
+    self.model.train()
+    for batch in batches:
+        loss = self.step(*batch)
+        self.total += loss * batch[0].shape[0]
+        self.seen += batch[0].shape[0]
+        if report is not None:
+            report(self.seen, self.total / self.seen)
+    return self.total / self.seen
+
+
+@misconception(
+    "5.19",
+    "The sums begin at 0 in every call. If the epoch was interrupted, what was done before counts: "
+    "`self.total` and `self.seen` remember it.",
+)
+def train(self, batches, report=None):
+    self.model.train()
+    self.total, self.seen = 0.0, 0
+    for batch in batches:
+        loss = self.step(*batch)
+        self.total += loss * batch[0].shape[0]
+        self.seen += batch[0].shape[0]
+        if report is not None:
+            report(self.seen, self.total / self.seen)
+    mean = self.total / self.seen
+    self.total, self.seen = 0.0, 0
+    return mean
+
+
+@misconception(
+    "5.19",
+    "The model is evaluated in training mode: dropout is on, and the numbers differ from call to "
+    "call. `self.validating()` is the context for it.",
+)
+def evaluate(self, batches):
+    functions = {"loss": self.loss, **self.metrics}
+    totals, seen = dict.fromkeys(functions, 0.0), 0
+    batches.position = 0
+    for batch in batches:
+        examples = batch[0].shape[0]
+        for name, fn in functions.items():
+            totals[name] += fn(self.model, *batch).item() * examples
+        seen += examples
+    return {name: total / seen for name, total in totals.items()}
+
+
+@misconception(
+    "5.19",
+    "You begin where the batches happen to stand, and judge a part of the data: set the position "
+    "to 0.",
+)
+def evaluate(self, batches):
+    functions = {"loss": self.loss, **self.metrics}
+    totals, seen = dict.fromkeys(functions, 0.0), 0
+    with self.validating():
+        for batch in batches:
+            examples = batch[0].shape[0]
+            for name, fn in functions.items():
+                totals[name] += fn(self.model, *batch).item() * examples
+            seen += examples
+    return {name: total / seen for name, total in totals.items()}
+
+
+@misconception(
+    "5.19",
+    "You take the mean of the batches' means: the examples of a smaller last batch count more.",
+)
+def evaluate(self, batches):
+    functions = {"loss": self.loss, **self.metrics}
+    found = {name: [] for name in functions}
+    batches.position = 0
+    with self.validating():
+        for batch in batches:
+            for name, fn in functions.items():
+                found[name].append(fn(self.model, *batch).item())
+    return {name: sum(values) / len(values) for name, values in found.items()}

@@ -15,6 +15,7 @@ from tinymlx.nn import init, weights
 from tinymlx.nn.layers.dropout import channels_dropped as dropped_channels
 from tinymlx.nn.layers.normalization.layer_norm import layer_norm as normalized
 from tinymlx.nn.module import replace_arrays
+from tinymlx.training import Batches, Trainer
 
 __all__ = ["to_array"]
 
@@ -184,7 +185,7 @@ class Scaled(nn.Module):
 VALUES: dict[str, Any] = {
     "array": lambda: core.array([1.0, 2.0]),
     "list": lambda: [nn.Identity()],
-    "empty list": lambda: [],
+    "empty list": list,
     "dict": lambda: {"a": core.array([1.0])},
     "tuple": lambda: (core.array([1.0]), 2),
     "module": nn.Identity,
@@ -932,3 +933,117 @@ def compiled_and_not(x, y, w1, b1, w2, b2, optimizer):
         found[kind] = {"losses": losses, "weights": dict(utils.tree_flatten(model.parameters())),
                        "steps": opt.step.item()}  # fmt: skip
     return found
+
+
+# 5.18: an epoch in batches
+
+
+def epochs(x, y, options, count):
+    """All batches of some epochs, with where the run stands while a batch is worked on."""
+    batches = Batches(x, y, **options)
+    found = []
+    for _ in range(count):
+        order = batches.order()
+        handed, standing = [], []
+        for pair in batches:
+            handed.append([pair[0], pair[1]])
+            standing.append(dict(batches.state))
+        found.append({"order": order, "batches": handed, "standing": standing,
+                      "after": dict(batches.state), "length": len(batches)})  # fmt: skip
+    return {"epochs": found}
+
+
+def one_array_alone(x, options):
+    """Batches are tuples, also of one array; NumPy arrays are converted."""
+    found = list(Batches(x, **options))
+    return {"kinds": [type(b).__name__ for b in found], "batches": [b[0] for b in found]}
+
+
+def continued(x, options, after):
+    """The state is saved while a batch is worked on; another object goes on from there."""
+    whole = [b[0] for b in Batches(x, **options)]
+    first, second = Batches(x, **options), Batches(x, **{**options, "seed": 99})
+    handed = []
+    for batch in first:
+        handed.append(batch[0])
+        if len(handed) == after:
+            second.state = first.state
+            break
+    handed += [b[0] for b in second]
+    return {"whole": whole, "in two parts": handed, "epoch": second.epoch}
+
+
+def global_random_state(x, options):
+    """Numbers drawn with and without an epoch in between."""
+    core.random.seed(3)
+    alone = core.random.uniform(shape=(2,))
+    core.random.seed(3)
+    epoch = [b[0] for b in Batches(x, **options)]
+    return {"the same numbers": (core.random.uniform(shape=(2,)) == alone).all().item(),
+            "batches": len(epoch)}  # fmt: skip
+
+
+# 5.19: train, then look
+
+
+def regression(w, x, y, rate, batch_size, compile=False, dropout=0.0):
+    """A linear model without bias, its trainer, and batches in the order of the data."""
+    model = nn.Sequential(nn.Dropout(dropout), nn.Linear(*w.shape[::-1], bias=False))
+    model.layers[1]["weight"] = w
+    modes = []
+
+    def loss(model, x, y):
+        modes.append(model.layers[0].training)
+        return nn.losses.mse_loss(model(x), y, reduction="mean")
+
+    def farthest(model, x, y):
+        return core.max(core.abs(model(x) - y), axis=-1).mean()
+
+    trainer = Trainer(model, optimizers.SGD(rate), loss, metrics={"farthest": farthest},
+                      compile=compile)  # fmt: skip
+    return trainer, Batches(x, y, batch_size=batch_size, shuffle=False), modes
+
+
+def trained(w, x, y, rate, batch_size, epochs, compile):
+    """Two epochs: the mean losses, what was reported, the weights."""
+    trainer, batches, modes = regression(w, x, y, rate, batch_size, compile)
+    trainer.model.eval()
+    found = {}
+    for i in range(epochs):
+        reports: list[Any] = []
+        mean = trainer.train(batches, lambda seen, loss, to=reports: to.append([seen, loss]))
+        found[f"epoch {i}"] = {
+            "mean loss": mean,
+            "reports": reports,
+            "weight": trainer.model.layers[1]["weight"],
+            "steps": trainer.steps,
+            "left over": [trainer.total, trainer.seen],
+        }
+    return found | {"in training mode": all(modes), "without report": trainer.train(batches) > 0}
+
+
+def epoch_continued(w, x, y, rate, batch_size, total, seen):
+    """The first batches of the epoch were done before; their losses are remembered."""
+    trainer, batches, _ = regression(w, x, y, rate, batch_size)
+    batches.position = seen
+    trainer.total, trainer.seen = total, seen
+    return {"mean loss": trainer.train(batches), "weight": trainer.model.layers[1]["weight"],
+            "steps": trainer.steps}  # fmt: skip
+
+
+def evaluated(w, x, y, batch_size, start):
+    """Twice, from a position in the middle of an epoch; nothing changes."""
+    trainer, batches, modes = regression(w, x, y, 0.1, batch_size, dropout=0.5)
+    batches.position = start
+    core.random.seed(4)
+    first, second = trainer.evaluate(batches), trainer.evaluate(batches)
+    weight = trainer.model.layers[1]["weight"]
+    return {
+        "numbers": {key: first[key] for key in sorted(first)},
+        "again the same": first == second,
+        "in evaluation mode": not any(modes),
+        "training mode afterwards": trainer.model.training,
+        "weight untouched": weight is w,
+        "steps": trainer.steps,
+        "left over": [trainer.total, trainer.seen],
+    }

@@ -90,7 +90,7 @@ def test_a_whole_model_layer_by_layer(check, draw):
         "batch.bias": draw.normal(6),
         "out.weight": draw.normal(4, 6),
     }
-    # Two normalizations stand on the way back; each divides by a standard deviation that may be 0.1.
+    # Two normalizations on the way back; each divides by a standard deviation, perhaps 0.1.
     check("whole_model", tokens=draw.integers(8, 3, low=0, high=9),
           labels=draw.integers(8, low=0, high=4), parameters=parameters, sizes=sizes,
           terms=64, scale=16.0)  # fmt: skip

@@ -192,8 +192,11 @@ def test_dropout_that_does_nothing(probe, draw):
 
 
 @exercise("5.13")
-@pytest.mark.parametrize("axes, shape", [(2, (6, 3, 4, 40)), (2, (5, 4, 200)), (3, (4, 2, 3, 4, 60)),
-                                         (3, (2, 3, 4, 200))], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "axes, shape",
+    [(2, (6, 3, 4, 40)), (2, (5, 4, 200)), (3, (4, 2, 3, 4, 60)), (3, (2, 3, 4, 200))],
+    ids=str,
+)
 def test_whole_channels_drop(probe, draw, axes, shape):
     """A channel of an example is kept or dropped as a whole, each for itself.
 
@@ -333,7 +336,8 @@ def test_without_running_statistics(check, draw):
     """The batch's own statistics in both modes, and nothing is kept."""
     x = [3 * draw.normal(5, 2) + 1 for _ in range(2)]
     check("batch_norm", x=x, weight=draw.normal(2), bias=draw.normal(2), steps=2,
-          options={"track_running_stats": False}, cotangent=draw.normal(5, 2), terms=20)  # fmt: skip
+          options={"track_running_stats": False}, cotangent=draw.normal(5, 2),
+          terms=20)  # fmt: skip
 
 
 @exercise("5.15")
