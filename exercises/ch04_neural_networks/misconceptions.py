@@ -18,7 +18,8 @@ def forward(parameters, x):
 
 
 @misconception(
-    "4.1", "You add the bias after the tanh. It moves the place where a neuron bends: add it before."
+    "4.1",
+    "You add the bias after the tanh. It moves the place where a neuron bends: add it before.",
 )
 def forward(parameters, x):
     if x.ndim != 2 or x.shape[1] != parameters.weight1.shape[1]:
@@ -64,7 +65,8 @@ def forward(parameters, x):
 
 
 @misconception(
-    "4.2", "You take the smaller of the two lines. Above 0 it is x that lies higher: take the larger."
+    "4.2",
+    "You take the smaller of the two lines. Above 0 it is x that lies higher: take the larger.",
 )
 def leaky_relu(x, negative_slope=0.01):
     return core.minimum(negative_slope * x, x)
@@ -273,9 +275,7 @@ def log_softmax(x, axis=-1):
     "You take the logarithm of a softmax. Where the right class's share underflows to 0 the loss is "
     "infinite.",
 )
-def cross_entropy(
-    logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"
-):
+def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"):
     if label_smoothing < 0 or label_smoothing >= 1:
         raise ValueError(f"Label smoothing must be in [0, 1), got {label_smoothing}.")
     check_targets(logits, targets, axis)
@@ -296,9 +296,7 @@ def cross_entropy(
     "You do not subtract the maximum. For logits near 10,000 the difference of two large numbers "
     "keeps only three decimals.",
 )
-def cross_entropy(
-    logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"
-):
+def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"):
     if label_smoothing < 0 or label_smoothing >= 1:
         raise ValueError(f"Label smoothing must be in [0, 1), got {label_smoothing}.")
     check_targets(logits, targets, axis)
@@ -319,9 +317,7 @@ def cross_entropy(
     "one too: s / C each.",
     read="label-smoothing",
 )
-def cross_entropy(
-    logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"
-):
+def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"):
     if label_smoothing < 0 or label_smoothing >= 1:
         raise ValueError(f"Label smoothing must be in [0, 1), got {label_smoothing}.")
     check_targets(logits, targets, axis)
@@ -343,9 +339,7 @@ def cross_entropy(
     "You sum the logits for the smoothing. Each class gets s / C, so it is their mean.",
     read="label-smoothing",
 )
-def cross_entropy(
-    logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"
-):
+def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"):
     if label_smoothing < 0 or label_smoothing >= 1:
         raise ValueError(f"Label smoothing must be in [0, 1), got {label_smoothing}.")
     check_targets(logits, targets, axis)
@@ -366,9 +360,7 @@ def cross_entropy(
     "You divide by the sum of the weights. Here, as in MLX, the mean divides by the number of "
     "examples.",
 )
-def cross_entropy(
-    logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"
-):
+def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"):
     if label_smoothing < 0 or label_smoothing >= 1:
         raise ValueError(f"Label smoothing must be in [0, 1), got {label_smoothing}.")
     check_targets(logits, targets, axis)
@@ -391,9 +383,7 @@ def cross_entropy(
     "`take` picks the same classes for every example. Each example has a class of its own: "
     "take_along_axis.",
 )
-def cross_entropy(
-    logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"
-):
+def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"):
     if label_smoothing < 0 or label_smoothing >= 1:
         raise ValueError(f"Label smoothing must be in [0, 1), got {label_smoothing}.")
     check_targets(logits, targets, axis)
@@ -412,9 +402,7 @@ def cross_entropy(
     "4.6",
     "You take the last axis for the classes. Which one it is, `axis` says.",
 )
-def cross_entropy(
-    logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"
-):
+def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"):
     if label_smoothing < 0 or label_smoothing >= 1:
         raise ValueError(f"Label smoothing must be in [0, 1), got {label_smoothing}.")
     check_targets(logits, targets, axis)
@@ -486,7 +474,8 @@ def binary_cross_entropy(inputs, targets, weights=None, with_logits=True, reduct
 
 
 @misconception(
-    "4.7", "You add t x. The loss is log(1 + e^x) - t x: a large logit is good where the target is 1."
+    "4.7",
+    "You add t x. The loss is log(1 + e^x) - t x: a large logit is good where the target is 1.",
 )
 def binary_cross_entropy(inputs, targets, weights=None, with_logits=True, reduction="mean"):
     if inputs.shape != targets.shape:
@@ -529,7 +518,8 @@ def huber_loss(inputs, targets, delta=1.0, reduction="none"):
 
 
 @misconception(
-    "4.8", "Your line is delta d, which lies above the parabola where they meet: subtract delta / 2."
+    "4.8",
+    "Your line is delta d, which lies above the parabola where they meet: subtract delta / 2.",
 )
 def huber_loss(inputs, targets, delta=1.0, reduction="none"):
     d = core.abs(inputs - targets)
@@ -559,9 +549,7 @@ def huber_loss(inputs, targets, delta=1.0, reduction="none"):
 # 4.9
 
 
-@misconception(
-    "4.9", "The loss is a mean, so every slope has a factor 1/N: you leave it out."
-)
+@misconception("4.9", "The loss is a mean, so every slope has a factor 1/N: you leave it out.")
 def loss_and_gradients(parameters, x, targets):
     if targets.shape != x.shape[:1]:
         raise ValueError(f"loss_and_gradients: targets {targets.shape}, x {x.shape}")
@@ -690,7 +678,9 @@ def apply_single(self, gradient, parameter, state):
     return parameter - step
 
 
-@misconception("4.10", "You never put the new velocity into the state, so every step starts at rest.")
+@misconception(
+    "4.10", "You never put the new velocity into the state, so every step starts at rest."
+)
 def apply_single(self, gradient, parameter, state):
     if self.weight_decay != 0:
         gradient = gradient + self.weight_decay * parameter
@@ -948,7 +938,8 @@ def apply_single(self, gradient, parameter, state):
 
 
 @misconception(
-    "4.13", "You shrink by 1 - weight_decay. The learning rate belongs to it: 1 - lr * weight_decay."
+    "4.13",
+    "You shrink by 1 - weight_decay. The learning rate belongs to it: 1 - lr * weight_decay.",
 )
 def apply_single(self, gradient, parameter, state):
     return super().apply_single(gradient, parameter * (1 - self.weight_decay), state)
