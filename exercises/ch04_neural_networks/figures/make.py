@@ -19,6 +19,7 @@ def save(fig, out: Path, name: str) -> None:
 
 
 def main(out: Path) -> None:
+    question(out)
     bends(out)
     activations(out)
     overflow(out)
@@ -32,11 +33,30 @@ def main(out: Path) -> None:
     project(out)
 
 
+def project_script():
+    return load_script(Path(__file__).parents[1] / "project.py")
+
+
 def numbers(x) -> np.ndarray:
     return np.array(x.tolist())
 
 
 # Networks
+
+
+def question(out: Path) -> None:
+    """The two moons, and the best straight line."""
+    script = project_script()
+    x, targets = script.moons(script.POINTS, seed=4)
+    line = numbers(script.straight_line(x, targets, steps=3000))
+    points, moon = np.array(x), np.array(targets) > 0.5
+    fig, ax = plotting.figure(width=5.2, height=3.4)
+    ax.plot(*points[~moon].T, "o", color=plotting.BLUE, ms=4)
+    ax.plot(*points[moon].T, "^", color=plotting.RED, ms=4)
+    across = np.array([-1.8, 2.8])
+    ax.plot(across, -(line[0] * across + line[2]) / line[1], color="black")
+    ax.set(xlim=(-1.8, 2.8), ylim=(-1.3, 1.9), xlabel="first coordinate", ylabel="second")
+    save(fig, out, "question")
 
 
 def bends(out: Path) -> None:
@@ -283,7 +303,7 @@ def schedules(out: Path) -> None:
 
 def project(out: Path) -> None:
     """The project's pictures, from a run of its own parts."""
-    script = load_script(Path(__file__).parents[1] / "project.py")
+    script = project_script()
     x, targets = script.moons(script.POINTS, seed=4)
     start = two_layers.start(2, script.HIDDEN, mx.random.key(0))
     kept, losses = {}, []
