@@ -1,0 +1,812 @@
+"""What people really write in chapter 6. Parsed, never imported: see CONTRIBUTING.md."""
+
+
+@misconception(
+    "6.1",
+    "Your slope at the logits is not divided by the number of examples: the loss is their mean.",
+)
+def loss_and_gradients(layers, x, labels):
+    values = forward(layers, x)
+    classes = mx.arange(values[-1].shape[1])
+    targets = (labels[:, None] == classes).astype(x.dtype)
+    delta = mx.softmax(values[-1], axis=1) - targets
+    gradients = []
+    for k in reversed(range(len(layers))):
+        gradients.insert(0, (delta.T @ values[k], delta.sum(axis=0)))
+        if k > 0:
+            delta = (delta @ layers[k][0]) * (values[k] > 0)
+    return cross_entropy(values[-1], labels), gradients
+
+
+@misconception(
+    "6.1",
+    "You pass the slope back through the weights, but not through the rectified linear units: "
+    "where one of them gave 0, nothing flows.",
+)
+def loss_and_gradients(layers, x, labels):
+    values = forward(layers, x)
+    classes = mx.arange(values[-1].shape[1])
+    targets = (labels[:, None] == classes).astype(x.dtype)
+    delta = (mx.softmax(values[-1], axis=1) - targets) / x.shape[0]
+    gradients = []
+    for k in reversed(range(len(layers))):
+        gradients.insert(0, (delta.T @ values[k], delta.sum(axis=0)))
+        if k > 0:
+            delta = delta @ layers[k][0]
+    return cross_entropy(values[-1], labels), gradients
+
+
+@misconception(
+    "6.1",
+    "A bias is added to every example, so its gradient is the sum over the examples, not the mean: "
+    "the division by N has been done at the logits already.",
+)
+def loss_and_gradients(layers, x, labels):
+    values = forward(layers, x)
+    classes = mx.arange(values[-1].shape[1])
+    targets = (labels[:, None] == classes).astype(x.dtype)
+    delta = (mx.softmax(values[-1], axis=1) - targets) / x.shape[0]
+    gradients = []
+    for k in reversed(range(len(layers))):
+        gradients.insert(0, (delta.T @ values[k], delta.mean(axis=0)))
+        if k > 0:
+            delta = (delta @ layers[k][0]) * (values[k] > 0)
+    return cross_entropy(values[-1], labels), gradients
+
+
+@misconception(
+    "6.2",
+    "You copy the trees. A function that reaches its model by another name then finds arrays that "
+    "nobody watches: put the watched ones into the same lists and dicts (`replace`).",
+)
+def lend(self, tape):
+    self.tracers = [tape.watch(x) for x in self.originals]
+    self.leaves = [tape.node_of(x) for x in self.tracers]
+    supply = iter(self.tracers)
+    for i in self.selection.positions:
+        self.args[i] = rebuild(lambda _: next(supply), self.args[i])
+    for name in self.selection.names:
+        self.kwargs[name] = rebuild(lambda _: next(supply), self.kwargs[name])
+    return self.args, self.kwargs
+
+
+@misconception(
+    "6.2",
+    "You hand the watched arrays to the named arguments first. The originals were collected from "
+    "the positional ones first, and both must be in the same order.",
+)
+def lend(self, tape):
+    self.tracers = [tape.watch(x) for x in self.originals]
+    self.leaves = [tape.node_of(x) for x in self.tracers]
+    supply = iter(self.tracers)
+    for name in self.selection.names:
+        self.kwargs[name] = replace(lambda _: next(supply), self.kwargs[name])
+    for i in self.selection.positions:
+        self.args[i] = replace(lambda _: next(supply), self.args[i])
+    return self.args, self.kwargs
+
+
+@misconception(
+    "6.2",
+    "You forget the arguments that were chosen by name: their arrays are constants to the function.",
+)
+def lend(self, tape):
+    self.tracers = [tape.watch(x) for x in self.originals]
+    self.leaves = [tape.node_of(x) for x in self.tracers]
+    supply = iter(self.tracers)
+    for i in self.selection.positions:
+        self.args[i] = replace(lambda _: next(supply), self.args[i])
+    return self.args, self.kwargs
+
+
+@misconception(
+    "6.2",
+    "You put the originals back, but what the function computed and wrote into a list is still "
+    "watched by a tape that has ended.",
+)
+def take_back(self, tape):
+    owner = {id(t): x for t, x in zip(self.tracers, self.originals, strict=False)}
+    for tree in (*self.args, *self.kwargs.values()):
+        if isinstance(tree, (list, dict, tuple)):
+            replace(lambda x: owner.get(id(x), x), tree)
+
+
+@misconception(
+    "6.2",
+    "You replace every watched array by its value. The model should get its own arrays back, the "
+    "very objects.",
+)
+def take_back(self, tape):
+    for tree in (*self.args, *self.kwargs.values()):
+        if isinstance(tree, (list, dict, tuple)):
+            replace(lambda x: holder(x._value) if tape.watches(x) else x, tree)
+
+
+@misconception(
+    "6.3",
+    "You return what the function returned, still watched: outputs leave a transform one level "
+    "down (`trace.lower`).",
+)
+def jvp(fun, primals, tangents):
+    directions = matching_tangents(primals, tangents)
+    trace = Tangents()
+    inputs = [watched(holder(as_array(x)), trace, v) for x, v in zip(primals, directions)]
+    outputs = arrays_of(fun(*inputs))
+    moved = [holder(y._record) if trace.watches(y) else zeros_like(y) for y in outputs]
+    return outputs, moved
+
+
+@misconception(
+    "6.3",
+    "You drop the outputs that do not move. Each output has a tangent; that of a constant is 0.",
+)
+def jvp(fun, primals, tangents):
+    directions = matching_tangents(primals, tangents)
+    trace = Tangents()
+    try:
+        inputs = [watched(holder(as_array(x)), trace, v) for x, v in zip(primals, directions)]
+        outputs = arrays_of(fun(*inputs))
+        values = [holder(trace.lower(y)) for y in outputs]
+        moved = [holder(y._record) for y in outputs if trace.watches(y)]
+    finally:
+        trace.finished = True
+    return values, moved
+
+
+@misconception(
+    "6.3",
+    "You never say that the trace has finished. An array that leaks from the function is then "
+    "watched for ever, and the next operation on it fails or carries a tangent along.",
+)
+def jvp(fun, primals, tangents):
+    directions = matching_tangents(primals, tangents)
+    trace = Tangents()
+    inputs = [watched(holder(as_array(x)), trace, v) for x, v in zip(primals, directions)]
+    outputs = arrays_of(fun(*inputs))
+    values = [holder(trace.lower(y)) for y in outputs]
+    moved = [holder(y._record) if trace.watches(y) else zeros_like(y) for y in outputs]
+    return values, moved
+
+
+@misconception(
+    "6.3",
+    "You use the tangents without comparing them with the primals: fewer directions, or one of "
+    "another shape, must be an error (`matching_tangents`).",
+)
+def jvp(fun, primals, tangents):
+    trace = Tangents()
+    try:
+        inputs = [
+            watched(holder(as_array(x)), trace, as_array(v)) for x, v in zip(primals, tangents)
+        ]
+        outputs = arrays_of(fun(*inputs))
+        values = [holder(trace.lower(y)) for y in outputs]
+        moved = [holder(y._record) if trace.watches(y) else zeros_like(y) for y in outputs]
+    finally:
+        trace.finished = True
+    return values, moved
+
+
+@misconception(
+    "6.4",
+    "You send the tangents through the rule for cotangents itself: that gives the transposed "
+    "Jacobian times the direction. Send them back through a recording of that rule.",
+)
+def push(node, tangents):
+    outputs = node.output if isinstance(node.output, list) else [node.output]
+    directions = [
+        zeros_like(y) if t is None or t.shape != y.shape else t
+        for y, t in zip(outputs, [*tangents, *outputs])
+    ]
+    pulled = node.pull(directions if isinstance(node.output, list) else directions[0])
+    found = [g for g in pulled if g is not None]
+    return [found[0] if found[0].shape == y.shape else zeros_like(y) for y in outputs]
+
+
+@misconception(
+    "6.4",
+    "Only the first argument's tangent is pushed through. An output moves with every argument that "
+    "moves, and the contributions add up.",
+)
+def push(node, tangents):
+    outputs = node.output if isinstance(node.output, list) else [node.output]
+    with Tape() as tape:
+        cotangents = [tape.watch(zeros_like(y)) for y in outputs]
+        leaves = [tape.node_of(g) for g in cotangents]
+        pulled = node.pull(cotangents if isinstance(node.output, list) else cotangents[0])
+        ends, directions = [], []
+        for g, x, tangent in zip(pulled, node.args, tangents):
+            if g is not None and tangent is not None and tape.watches(g) and not ends:
+                ends.append(match_dtype(g, x)._record)
+                directions.append(tangent)
+        moved = backward(ends, directions)
+    return [gradient_of(leaf, moved) for leaf in leaves]
+
+
+@misconception(
+    "6.4",
+    "You send a 1 back where the tangents belong: that adds up the columns of the Jacobian and "
+    "forgets the direction.",
+)
+def push(node, tangents):
+    outputs = node.output if isinstance(node.output, list) else [node.output]
+    with Tape() as tape:
+        cotangents = [tape.watch(zeros_like(y)) for y in outputs]
+        leaves = [tape.node_of(g) for g in cotangents]
+        pulled = node.pull(cotangents if isinstance(node.output, list) else cotangents[0])
+        ends, directions = [], []
+        for g, x, tangent in zip(pulled, node.args, tangents):
+            if g is not None and tangent is not None and tape.watches(g):
+                ends.append(match_dtype(g, x)._record)
+                directions.append(zeros_like(tangent) + 1)
+        moved = backward(ends, directions)
+    return [gradient_of(leaf, moved) for leaf in leaves]
+
+
+@misconception(
+    "6.5",
+    "You take an example of every argument. One without a batch is the same for all examples: "
+    "its first axis is something else.",
+)
+def one_by_one(batch, primitive, args, batched, params):
+    results = [
+        primitive(*(x[i] if isinstance(x, array) else x for x in args), **params)
+        for i in range(batch.size)
+    ]
+    if isinstance(results[0], list):
+        return [joining.stack(list(outputs)) for outputs in zip(*results)]
+    return joining.stack(results)
+
+
+@misconception(
+    "6.5",
+    "You join the results at their first axis. Each example is one place of a new first axis: "
+    "stack them.",
+)
+def one_by_one(batch, primitive, args, batched, params):
+    results = [
+        primitive(*(x[i] if has_batch else x for x, has_batch in zip(args, batched)), **params)
+        for i in range(batch.size)
+    ]
+    if isinstance(results[0], list):
+        return [joining.concatenate(list(outputs)) for outputs in zip(*results)]
+    return joining.concatenate(results)
+
+
+@misconception(
+    "6.5",
+    "You carry out the primitive on the whole batch without asking for its rule. That is right for "
+    "functions of single elements only.",
+)
+def bind(self, primitive, args, params):
+    inputs = [self.lower(x) for x in args]
+    output = primitive(*inputs, **params)
+    if isinstance(output, list):
+        return [watched(y, self, None) for y in output]
+    return watched(output, self, None)
+
+
+@misconception(
+    "6.5",
+    "You look into the table of rules, but not at `primitive.batch`: a primitive may bring its own "
+    "rule along.",
+)
+def bind(self, primitive, args, params):
+    inputs = [self.lower(x) for x in args]
+    batched = [self.watches(x) for x in args]
+    rule = rules.get(primitive, one_by_one)
+    output = rule(self, primitive, inputs, batched, params)
+    if isinstance(output, list):
+        return [watched(y, self, None) for y in output]
+    return watched(output, self, None)
+
+
+@misconception(
+    "6.6",
+    "You put the axes of size 1 in front of the batch. The batch must stay in front of all: the "
+    "missing axes belong between it and the example.",
+)
+def aligned(args, batched):
+    most = max(rank(x, b) for x, b in zip(args, batched))
+    return [
+        shapes.reshape(x, (*(1,) * (most + 1 - x.ndim), *x.shape)) if b else x
+        for x, b in zip(args, batched)
+    ]
+
+
+@misconception(
+    "6.6",
+    "You append the axes of size 1 at the end. Broadcasting compares from the right: the axes of "
+    "the example must stay the last ones.",
+)
+def aligned(args, batched):
+    most = max(rank(x, b) for x, b in zip(args, batched))
+    return [
+        shapes.reshape(x, (*x.shape, *(1,) * (most + 1 - x.ndim))) if b else x
+        for x, b in zip(args, batched)
+    ]
+
+
+@misconception(
+    "6.6",
+    "You leave the axes as the function for one example wrote them. Behind the batch, axis 0 of an "
+    "example is axis 1.",
+)
+def reduction(batch, primitive, args, batched, params):
+    (x,) = args
+    axis = params.get("axis")
+    if axis is None:
+        axis = tuple(range(1, x.ndim))
+    if axis == ():
+        return reduced_numbers(primitive, x, params)
+    return primitive(x, **{**params, "axis": axis})
+
+
+@misconception(
+    "6.6",
+    "Without an axis you reduce everything, the batch too. No axis means all axes of one example.",
+)
+def reduction(batch, primitive, args, batched, params):
+    (x,) = args
+    axis = params.get("axis")
+    if axis is None:
+        y = primitive(x, **params)
+        return shapes.broadcast_to(y, (batch.size, *([1] * (x.ndim - 1) if y.ndim else [])))
+    return primitive(x, **{**params, "axis": all_behind(axis)})
+
+
+@misconception(
+    "6.7",
+    "You multiply as if every example were a matrix: a batch of vectors is taken for one matrix.",
+)
+def matmul(batch, primitive, args, batched, params):
+    return primitive(*aligned(args, batched), **params)
+
+
+@misconception(
+    "6.7",
+    "You make a row of both vectors. The second factor's vector is a column: its new axis comes "
+    "last.",
+)
+def matmul(batch, primitive, args, batched, params):
+    a, b = args
+    a_rank, b_rank = rank(a, batched[0]), rank(b, batched[1])
+    if a_rank == 1:
+        a = shapes.expand_dims(a, -2)
+    if b_rank == 1:
+        b = shapes.swapaxes(shapes.expand_dims(b, -2), -1, -2) * 1.0
+    y = primitive(*aligned((a, b), batched), **params)
+    if a_rank == 1 and b_rank == 1:
+        return shapes.squeeze(y, -1)
+    if b_rank == 1:
+        y = shapes.squeeze(y, -1)
+    return shapes.squeeze(y, -2) if a_rank == 1 else y
+
+
+@misconception(
+    "6.7",
+    "You leave the axes of size 1 in the result: a matrix times a vector is a vector.",
+)
+def matmul(batch, primitive, args, batched, params):
+    a, b = args
+    if rank(a, batched[0]) == 1:
+        a = shapes.expand_dims(a, -2)
+    if rank(b, batched[1]) == 1:
+        b = shapes.expand_dims(b, -1)
+    return primitive(*aligned((a, b), batched), **params)
+
+
+@misconception(
+    "6.8",
+    "The axes of the input come first in your Jacobian. Rows belong to the output: its shape is "
+    "that of y followed by that of x.",
+)
+def jacobian_by_rows(fun, x):
+    x = as_array(x)
+    y = fun(x)
+
+    def row(cotangent):
+        return vjp(fun, [x], [cotangent])[1][0]
+
+    rows = vmap(row, out_axes=-1)(unit_arrays(y))
+    return reshape(rows, (*x.shape, *y.shape))
+
+
+@misconception(
+    "6.8",
+    "One cotangent of ones gives the sum of all rows. Each row needs a cotangent of its own.",
+)
+def jacobian_by_rows(fun, x):
+    x = as_array(x)
+    y = fun(x)
+    return vjp(fun, [x], [y * 0 + 1])[1][0]
+
+
+@misconception(
+    "6.8",
+    "The columns stand in front in your result, where rows belong. Each column has the shape of y; "
+    "the axis that counts them is the last (`out_axes=-1`).",
+)
+def jacobian_by_columns(fun, x):
+    x = as_array(x)
+
+    def column(tangent):
+        return jvp(fun, [x], [tangent])[1][0]
+
+    columns = vmap(column)(unit_arrays(x))
+    return reshape(columns, (*columns.shape[1:], *x.shape))
+
+
+@misconception(
+    "6.9",
+    "You multiplied the gradient by the direction. That is the slope in its direction; the second "
+    "derivative is how that gradient changes.",
+)
+def hessian_vector_product(fun, x, v):
+    return grad(fun)(x) * v
+
+
+@misconception(
+    "6.9",
+    "This is the derivative of the function in the direction v, a number: differentiate the "
+    "gradient instead.",
+)
+def hessian_vector_product(fun, x, v):
+    return jvp(fun, [x], [v])[1][0]
+
+
+@misconception(
+    "6.10",
+    "You never ask for the rule that the user wrote: the function is differentiated as if there "
+    "were none.",
+)
+def pull(self, g, y, *flat):
+    return list(vjp(lambda *xs: self.run(xs), flat, g)[1])
+
+
+@misconception(
+    "6.10",
+    "You hand the rule arrays in a row. It was written for the function's own arguments and "
+    "results, with their dicts and tuples.",
+)
+def pull(self, g, y, *flat):
+    rule = self.rules.get(Tape)
+    if rule is None:
+        return list(vjp(lambda *xs: self.run(xs), flat, g)[1])
+    given = list(leaves(rule(list(flat), g, y)))
+    return given + [None] * (len(flat) - len(given))
+
+
+@misconception(
+    "6.10",
+    "A rule may return fewer gradients than there are arrays: the rest gets None.",
+)
+def pull(self, g, y, *flat):
+    rule = self.rules.get(Tape)
+    if rule is None:
+        return list(vjp(lambda *xs: self.run(xs), flat, g)[1])
+    returned = list(leaves(rule(self.primals(flat), self.result(g), self.result(y))))
+    return [returned[min(i, len(returned) - 1)] for i in range(len(flat))]
+
+
+@misconception(
+    "6.11",
+    "Your function is the plain one: it gives the right gradient, and remembers every step of it.",
+)
+def checkpoint(fun):
+    return functools.wraps(fun)(lambda *args, **kwargs: fun(*args, **kwargs))
+
+
+@misconception(
+    "6.11",
+    "Your rule takes the primals for arrays. They may be trees, and there may be one argument "
+    "only, which is then not in a tuple: bring the arrays into a row, and put them back.",
+)
+def checkpoint(fun):
+    kept = custom_function(fun)
+
+    @kept.vjp
+    def recompute(primals, cotangents, outputs):
+        return vjp(fun, list(primals), [cotangents])[1]
+
+    return functools.wraps(fun)(lambda *args, **kwargs: kept(*args, **kwargs))
+
+
+@misconception(
+    "6.12",
+    "You average the pieces' means. Where the last piece is smaller, its examples then count more "
+    "than the others: weight each piece with its share of the examples.",
+)
+def accumulated(value_and_gradient, pieces):
+    if pieces < 1:
+        raise ValueError(f"[accumulated] pieces should be at least 1; it is {pieces}.")
+
+    def of_batch(*batch):
+        size = batch_size(batch)
+        length = -(-size // pieces)
+        starts = range(0, size, length)
+        total = None
+        for start in starts:
+            part = scaled(
+                value_and_gradient(*(x[start : start + length] for x in batch)), 1 / len(starts)
+            )
+            total = part if total is None else tree_map(lambda a, b: a + b, total, part)
+            core.eval(total)
+        return total
+
+    return of_batch
+
+
+@misconception(
+    "6.12",
+    "You add the gradients up without weights: the sum of three means is three times too long.",
+)
+def accumulated(value_and_gradient, pieces):
+    if pieces < 1:
+        raise ValueError(f"[accumulated] pieces should be at least 1; it is {pieces}.")
+
+    def of_batch(*batch):
+        size = batch_size(batch)
+        length = -(-size // pieces)
+        total = None
+        for start in range(0, size, length):
+            part = value_and_gradient(*(x[start : start + length] for x in batch))
+            total = part if total is None else tree_map(lambda a, b: a + b, total, part)
+            core.eval(total)
+        return total
+
+    return of_batch
+
+
+@misconception(
+    "6.12",
+    "You round the size of a piece down: what is left over makes one piece more, and of fewer "
+    "examples than pieces nothing is left at all.",
+)
+def accumulated(value_and_gradient, pieces):
+    if pieces < 1:
+        raise ValueError(f"[accumulated] pieces should be at least 1; it is {pieces}.")
+
+    def of_batch(*batch):
+        size = batch_size(batch)
+        length = max(size // pieces, 1)
+        total = None
+        for start in range(0, size, length):
+            piece = [x[start : start + length] for x in batch]
+            part = scaled(value_and_gradient(*piece), piece[0].shape[0] / size)
+            total = part if total is None else tree_map(lambda a, b: a + b, total, part)
+            core.eval(total)
+        return total
+
+    return of_batch
+
+
+@misconception(
+    "6.13",
+    "A bad step must start the count again: it asks for good steps in a row.",
+    symbol="LossScaler.update",
+)
+def update(self, finite):
+    scale = self.state["scale"]
+    good_steps = self.state["good_steps"] + 1
+    grows = good_steps >= self.growth_interval
+    changed = core.where(finite, core.where(grows, scale * 2, scale), scale / 2)
+    self.state["scale"] = changed
+    self.state["good_steps"] = core.where(
+        finite, core.where(grows, 0, good_steps), self.state["good_steps"]
+    )
+
+
+@misconception(
+    "6.13",
+    "When the scale has grown the count starts again at 0; yours goes on, and the scale doubles in "
+    "every step.",
+    symbol="LossScaler.update",
+)
+def update(self, finite):
+    scale = self.state["scale"]
+    good_steps = self.state["good_steps"] + 1
+    grows = good_steps >= self.growth_interval
+    changed = core.where(finite, core.where(grows, scale * 2, scale), scale / 2)
+    self.state["scale"] = changed
+    self.state["good_steps"] = core.where(finite, good_steps, 0)
+
+
+@misconception(
+    "6.13",
+    "You decide by `if`. A compiled step runs that once, while it is traced, and keeps the answer "
+    "for ever: choose by core.where.",
+    symbol="LossScaler.update",
+)
+def update(self, finite):
+    if not finite.item():
+        self.state["scale"] = self.state["scale"] / 2
+        self.state["good_steps"] = core.zeros_like(self.state["good_steps"])
+        return
+    self.state["good_steps"] = self.state["good_steps"] + 1
+    if self.state["good_steps"].item() >= self.growth_interval:
+        self.state["scale"] = self.state["scale"] * 2
+        self.state["good_steps"] = core.zeros_like(self.state["good_steps"])
+
+
+@misconception(
+    "6.13",
+    "You multiply by the scale once more. The gradients belong to the scaled loss: divide.",
+    symbol="LossScaler.unscaled",
+)
+def unscaled(self, gradients):
+    unscaled = tree_map(lambda g: g * self.state["scale"], gradients)
+    return unscaled, all_finite(unscaled)
+
+
+@misconception(
+    "6.14",
+    "You swapped the shares: with a decay of 0.9 the average keeps nine tenths of itself.",
+    symbol="WeightAverage.update",
+)
+def update(self):
+    self.state["parameters"] = tree_map(
+        lambda a, w: (1 - self.decay) * a + self.decay * w,
+        self.state["parameters"],
+        self.model.trainable_parameters(),
+    )
+
+
+@misconception(
+    "6.14",
+    "You write the averages into the model. It must be trained with its own weights; the averages "
+    "are kept beside it.",
+    symbol="WeightAverage.update",
+)
+def update(self):
+    self.state["parameters"] = tree_map(
+        lambda a, w: self.decay * a + (1 - self.decay) * w,
+        self.state["parameters"],
+        self.model.trainable_parameters(),
+    )
+    self.model.update(self.state["parameters"])
+
+
+@misconception(
+    "6.14",
+    "When something is raised inside, your model keeps the averages: give it its own weights back "
+    "in a `finally`.",
+    symbol="WeightAverage.applied",
+)
+@contextmanager
+def applied(self):
+    own = self.model.trainable_parameters()
+    self.model.update(self.state["parameters"])
+    yield self.model
+    self.model.update(own)
+
+
+@misconception(
+    "6.15",
+    "You count a value as better that is only equal, or better by less than min_delta.",
+)
+def update(self, value):
+    better = value <= self.best if self.mode == "min" else value >= self.best
+    if better:
+        self.best, self.waited = value, 0
+    else:
+        self.waited += 1
+    return better
+
+
+@misconception(
+    "6.15",
+    "You compare with the value before, not with the best one: a slow way down and up again would "
+    "never end.",
+)
+def update(self, value):
+    gain = self.best - value if self.mode == "min" else value - self.best
+    better = gain > self.min_delta
+    self.best = value
+    self.waited = 0 if better else self.waited + 1
+    return better
+
+
+@misconception(
+    "6.15",
+    "You ignore the mode: for an accuracy greater is better.",
+)
+def update(self, value):
+    better = self.best - value > self.min_delta
+    if better:
+        self.best, self.waited = value, 0
+    else:
+        self.waited += 1
+    return better
+
+
+@misconception(
+    "6.16",
+    "You restore the weights, but not the optimizer. Its running means and its count of steps are "
+    "part of the run.",
+)
+def restore(self, state, batches=None, stopping=None):
+    parts = {
+        "scaler": self.scaler,
+        "average": self.average,
+        "batches": batches,
+        "stopping": stopping,
+    }
+    for name, part in parts.items():
+        if (part is None) != (state[name] is None):
+            has, lacks = ("run", "checkpoint") if part is not None else ("checkpoint", "run")
+            raise ValueError(f"[Trainer] The {has} has a {name} state, the {lacks} has not.")
+    own = tree_flatten(self.model.parameters(), destination={})
+    weights.check(own, tree_flatten(state["model"], destination={}))
+    self.model.update(state["model"])
+    checkpoints.set_random_state(state["random"])
+    for name, part in parts.items():
+        if part is not None:
+            part.state = state[name]
+    self.best, self.history = state["best"], state["history"]
+    self.steps, self.total, self.seen = state["steps"], state["total"], state["seen"]
+    self._step = None
+
+
+@misconception(
+    "6.16",
+    "You forget the random numbers. Dropout then draws others than in the run that never stopped.",
+)
+def restore(self, state, batches=None, stopping=None):
+    parts = {
+        "scaler": self.scaler,
+        "average": self.average,
+        "batches": batches,
+        "stopping": stopping,
+    }
+    for name, part in parts.items():
+        if (part is None) != (state[name] is None):
+            has, lacks = ("run", "checkpoint") if part is not None else ("checkpoint", "run")
+            raise ValueError(f"[Trainer] The {has} has a {name} state, the {lacks} has not.")
+    own = tree_flatten(self.model.parameters(), destination={})
+    weights.check(own, tree_flatten(state["model"], destination={}))
+    self.model.update(state["model"])
+    self.optimizer.state = state["optimizer"]
+    for name, part in parts.items():
+        if part is not None:
+            part.state = state[name]
+    self.best, self.history = state["best"], state["history"]
+    self.steps, self.total, self.seen = state["steps"], state["total"], state["seen"]
+    self._step = None
+
+
+@misconception(
+    "6.16",
+    "You put parts in place before you have compared all of them: a checkpoint that does not fit "
+    "leaves a run that is half one and half the other.",
+)
+def restore(self, state, batches=None, stopping=None):
+    self.model.update(state["model"], strict=False)
+    self.optimizer.state = state["optimizer"]
+    checkpoints.set_random_state(state["random"])
+    parts = {
+        "scaler": self.scaler,
+        "average": self.average,
+        "batches": batches,
+        "stopping": stopping,
+    }
+    for name, part in parts.items():
+        if (part is None) != (state[name] is None):
+            has, lacks = ("run", "checkpoint") if part is not None else ("checkpoint", "run")
+            raise ValueError(f"[Trainer] The {has} has a {name} state, the {lacks} has not.")
+        if part is not None:
+            part.state = state[name]
+    own = tree_flatten(self.model.parameters(), destination={})
+    weights.check(own, tree_flatten(state["model"], destination={}))
+    self.best, self.history = state["best"], state["history"]
+    self.steps, self.total, self.seen = state["steps"], state["total"], state["seen"]
+    self._step = None
+
+
+@misconception(
+    "6.16",
+    "The two halves of the seed are swapped: the first number of the state is the upper one.",
+)
+def set_random_state(state):
+    high, low = state.tolist()
+    core.random.seed((low << 32) | high)

@@ -1,0 +1,128 @@
+"""Judges of 6.2 to 6.4: arguments on loan, and forward mode."""
+
+import pytest
+
+from course.grading.marks import exercise
+
+OPTIONS = [
+    {},
+    {"argnums": 1},
+    {"argnums": [0, 1]},
+    {"argnums": [1, 0]},
+    {"argnames": "three"},
+    {"argnums": 0, "argnames": ["three"]},
+    {"argnums": [0, 1], "argnames": "three"},
+]
+
+
+@exercise("6.2")
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_which_arguments_are_lent(check, draw, options):
+    """A dict, a list and a named tuple, by position and by name; afterwards they are themselves."""
+    arrays = {name: draw.normal(3) for name in "abc"}
+    check("loans", **arrays, options=options, terms=6)
+
+
+@exercise("6.2")
+def test_lists_and_dicts_are_lent_not_copied(check, draw):
+    """What the function reaches by another name is watched, too."""
+    check("by_another_name", x=draw.normal(4), terms=4)
+
+
+@exercise("6.2")
+def test_what_the_function_wrote(check, draw):
+    """Edits stay; computed arrays are there by their values, originals as themselves."""
+    check("edited", x=draw.normal(3), y=draw.normal(3))
+    check("moved", x=draw.normal(3), y=draw.normal(3))
+
+
+@exercise("6.2")
+def test_one_array_at_two_places(check, draw):
+    """Each place has a gradient of its own."""
+    check("arrays_twice", x=draw.normal(3), terms=3)
+
+
+@exercise("6.2")
+def test_a_function_that_raises(check, draw):
+    """The loan ends all the same."""
+    check("raised", x=draw.normal(3))
+
+
+# Forward mode: a text, and the shapes of its arguments.
+SMOOTH = {
+    "wave": ("lambda x: c.sin(x) * x", [(2, 3)]),
+    "broadcast": ("lambda x, y: x * c.exp(y)", [(2, 3), (3,)]),
+    "quotient": ("lambda x, y: x / (y * y + 1.0)", [(2, 3), (2, 3)]),
+    "matrix product": ("lambda x, y: c.matmul(x, y)", [(2, 3), (3, 4)]),
+    "sum": ("lambda x: c.sum(x * x)", [(2, 3)]),
+    "sum of rows": ("lambda x: c.sum(c.tanh(x), 1)", [(2, 3)]),
+    "slices": ("lambda x: x[1:] * x[:-1]", [(4, 3)]),
+    "joined": ("lambda x, y: c.concatenate([c.sin(x), y * y])", [(2, 3), (1, 3)]),
+    "chosen": ("lambda x, y: c.where(x > 0, x * y, y)", [(2, 3), (2, 3)]),
+    "two results": ("lambda x, y: (c.sin(x) * y, c.sum(x))", [(2, 3), (2, 3)]),
+    "one unused": ("lambda x, y: c.exp(x)", [(2, 3), (4,)]),
+    "no axes": ("lambda x: c.exp(x) * x", [()]),
+    "network": ("lambda x, w, v: c.matmul(c.tanh(c.matmul(x, w)), v)", [(5, 3), (3, 4), (4, 2)]),
+}
+
+
+def moving(draw, name):
+    text, shapes = SMOOTH[name]
+    primals, tangents = ([draw.normal(*s) for s in shapes] for _ in range(2))
+    return {"function": text, "primals": primals, "tangents": tangents}
+
+
+@exercise("6.3", "6.4")
+@pytest.mark.parametrize("name", SMOOTH)
+def test_values_and_tangents(check, draw, name):
+    """The Jacobian times a direction, for functions of one array and of several."""
+    check("forward_mode", **moving(draw, name), terms=20)
+
+
+@exercise("6.3")
+def test_outputs_that_do_not_move(check, draw):
+    """Zeros for a constant, the tangent itself for the primal itself."""
+    check("constant_outputs", x=draw.normal(2, 3), v=draw.normal(2, 3))
+
+
+@exercise("6.3")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision(check, draw, dtype):
+    """Outputs and tangents have the dtype of the primal."""
+    x, v = draw.normal(4, dtype=dtype), draw.normal(4, dtype=dtype)
+    check("forward_mode", function="lambda x: c.sin(x) * x", primals=[x], tangents=[v], terms=9)
+
+
+@exercise("6.3")
+def test_in_place(check, draw):
+    """An argument that the function changes is not the caller's array."""
+    check("forward_in_place", x=draw.normal(3), v=draw.normal(3))
+
+
+@exercise("6.3", "6.4")
+@pytest.mark.parametrize(
+    "case", ["forward over reverse", "reverse over forward", "forward over forward"]
+)
+def test_second_derivatives(check, draw, case):
+    """Both modes inside of each other."""
+    check("forward_compositions", x=draw.normal(4), v=draw.normal(4), case=case, terms=16)
+
+
+@exercise("6.3")
+def test_what_leaks_is_a_constant(check, draw):
+    """An array from inside, used after jvp has returned."""
+    check("leaked_tangent", x=draw.normal(3), v=draw.normal(3), terms=3)
+
+
+@exercise("6.3")
+@pytest.mark.parametrize("case", ["too few", "another shape"])
+def test_directions_that_do_not_fit(check, draw, case):
+    """Fewer directions than primals; another shape, even one that would broadcast."""
+    check.raises("jvp_fails", "ValueError", match="tangent", x=draw.normal(3), case=case)
+
+
+@exercise("6.4")
+@pytest.mark.parametrize("case", ["split", "taken", "cumulative", "sorted"])
+def test_primitives_of_other_kinds(check, draw, case):
+    """Several outputs, integer arguments, sums that run."""
+    check("pushed_pairs", x=draw.normal(4), v=draw.normal(4), case=case, terms=4)
