@@ -49,7 +49,9 @@ def tree_map(fn, tree, *rest, is_leaf=None):
     if is_leaf is not None and is_leaf(tree):
         return fn(tree, *rest)
     if isinstance(tree, (list, tuple)):
-        return like(tree, [tree_map(fn, *branches, is_leaf=is_leaf) for branches in zip(tree, *rest)])
+        return like(
+            tree, [tree_map(fn, *branches, is_leaf=is_leaf) for branches in zip(tree, *rest)]
+        )
     if isinstance(tree, dict):
         values = [list(t.values()) for t in (tree, *rest)]
         return {
@@ -68,10 +70,7 @@ def tree_map(fn, tree, *rest, is_leaf=None):
     if isinstance(tree, (list, tuple)):
         return like(
             tree,
-            [
-                tree_map(fn, branch, *(other[i] for other in rest))
-                for i, branch in enumerate(tree)
-            ],
+            [tree_map(fn, branch, *(other[i] for other in rest)) for i, branch in enumerate(tree)],
         )
     if isinstance(tree, dict):
         return {
@@ -1237,7 +1236,8 @@ def layer_norm(x, weight, bias, eps):
 
 
 @misconception(
-    "5.14", "Epsilon is added to the standard deviation. It belongs to the variance, under the root."
+    "5.14",
+    "Epsilon is added to the standard deviation. It belongs to the variance, under the root.",
 )
 def layer_norm(x, weight, bias, eps):
     dtype = result_dtype("layer_norm", x, weight, bias)
@@ -1557,9 +1557,7 @@ def apply_gradients(self, gradients, parameters):
     for name, schedule in self._schedulers.items():
         self.state[name] = schedule(self.step)
     self.state["step"] = self.step + 1
-    return tree_map(
-        lambda p, g, s: self.apply_single(g, p, s), parameters, gradients, self.state
-    )
+    return tree_map(lambda p, g, s: self.apply_single(g, p, s), parameters, gradients, self.state)
 
 
 @misconception(
@@ -1572,9 +1570,7 @@ def apply_gradients(self, gradients, parameters):
     for name, schedule in self._schedulers.items():
         self.state[name] = schedule(self.step)
     self.state["step"] = self.step + 1
-    return tree_map(
-        lambda g, p, s: self.apply_single(p, g, s), gradients, parameters, self.state
-    )
+    return tree_map(lambda g, p, s: self.apply_single(p, g, s), gradients, parameters, self.state)
 
 
 @misconception(
