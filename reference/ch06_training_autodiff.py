@@ -134,7 +134,7 @@ def forward_compositions(x, v, case):
 
 @in_numpy
 def leaked_tangent(x, v):
-    return {"y": np.asarray(np.sum(2 * x * x)), "g": 2 * x, "watched": False}
+    return {"moved": v, "y": np.asarray(np.sum(2 * x * x)), "g": 2 * x, "watched": False}
 
 
 def pushed_pairs(x, v, case):
@@ -192,16 +192,13 @@ def gradients_of_examples(x, y, w):
 
 
 @in_numpy
-def alignment(shapes, batched, numbers):
-    ranks = [
-        0 if s is None else len(s) - has_batch for s, has_batch in zip(shapes, batched, strict=True)
-    ]
-    most = max(ranks)
+def alignment(args, batched):
+    ranks = [np.ndim(x) - has_batch for x, has_batch in zip(args, batched, strict=True)]
     found = []
-    for s, has_batch, rank in zip(shapes, batched, ranks, strict=True):
-        ones = [1] * (most - rank)
-        found.append(s if s is None or not has_batch else [s[0], *ones, *s[1:]])
-    return {"shapes": found, "values": [3.0 if s is None and numbers else None for s in shapes]}
+    for x, has_batch, rank in zip(args, batched, ranks, strict=True):
+        ones = (1,) * (max(ranks) - rank)
+        found.append(x.reshape(len(x), *ones, *x.shape[1:]) if has_batch else x)
+    return {"aligned": found}
 
 
 @in_numpy
@@ -247,7 +244,7 @@ def curvature(x, v, case):
 
 @in_numpy
 def straight_through(x, g, rule):
-    return {"y": np.round(x) * 2.0 + x, "dx": g * 3.0 + g if rule else g}
+    return {"y": np.round(x) * x + x, "dx": g * 3.0 + g if rule else g * np.round(x) + g}
 
 
 @in_numpy

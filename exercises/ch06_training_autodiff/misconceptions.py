@@ -130,9 +130,12 @@ def take_back(self, tape):
 def jvp(fun, primals, tangents):
     directions = matching_tangents(primals, tangents)
     trace = Tangents()
-    inputs = [watched(holder(as_array(x)), trace, v) for x, v in zip(primals, directions)]
-    outputs = arrays_of(fun(*inputs))
-    moved = [holder(y._record) if trace.watches(y) else zeros_like(y) for y in outputs]
+    try:
+        inputs = [watched(holder(as_array(x)), trace, v) for x, v in zip(primals, directions)]
+        outputs = arrays_of(fun(*inputs))
+        moved = [holder(y._record) if trace.watches(y) else zeros_like(y) for y in outputs]
+    finally:
+        trace.finished = True
     return outputs, moved
 
 
@@ -156,7 +159,7 @@ def jvp(fun, primals, tangents):
 @misconception(
     "6.3",
     "You never say that the trace has finished. An array that leaks from the function is then "
-    "watched for ever, and the next operation on it fails or carries a tangent along.",
+    "watched for ever, and every later operation on it carries a tangent along.",
 )
 def jvp(fun, primals, tangents):
     directions = matching_tangents(primals, tangents)
