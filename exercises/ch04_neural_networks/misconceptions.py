@@ -925,6 +925,23 @@ def apply_single(self, gradient, parameter, state):
     return parameter - c1 * m / (core.sqrt(v) * c2 + self.eps)
 
 
+@misconception(
+    "4.12",
+    "You ask for the number of the step with item(). In a compiled step it is not yet a number: "
+    "compute with the array.",
+)
+def apply_single(self, gradient, parameter, state):
+    lr = self.learning_rate.astype(gradient.dtype)
+    b1, b2 = self.betas
+    m = b1 * state["m"] + (1 - b1) * gradient
+    v = b2 * state["v"] + (1 - b2) * core.square(gradient)
+    state["m"], state["v"] = m, v
+    if not self.bias_correction:
+        return parameter - lr * m / (core.sqrt(v) + self.eps)
+    t = self.step.item()
+    return parameter - lr * (m / (1 - b1**t)) / (core.sqrt(v / (1 - b2**t)) + self.eps)
+
+
 # 4.13
 
 

@@ -125,13 +125,18 @@ def stepped(name, options, w, gradients, state, step=0):
     optimizer.state["step"] = core.array(step, core.uint64)
     own = {}
     optimizer.init_single(w, own)
-    own.update(state)
+    own.update(copied(state))
     trail = []
     for g in gradients:
         optimizer.state["step"] = optimizer.state["step"] + 1
         w = optimizer.apply_single(g, w, own)
         trail.append(w)
     return {"parameters": trail, "state": {key: own[key] for key in state}}
+
+
+def copied(state):
+    """New arrays: an optimizer may change its state in place."""
+    return {key: core.array(value) for key, value in state.items()}
 
 
 def sgd(**inputs):
@@ -146,13 +151,29 @@ def adam(**inputs):
     return stepped("Adam", **inputs)
 
 
+def adam_compiled(options, w, gradients, state, step=0):
+    """As `stepped`, with a compiled step: the count goes in as an array without a value."""
+    optimizer = optimizers.Adam(**options)
+
+    def one(g, w, own, count):
+        optimizer.state["step"] = count
+        new = dict(own)
+        return optimizer.apply_single(g, w, new), new
+
+    compiled, own, trail = core.compile(one), copied(state), []
+    for i, g in enumerate(gradients, start=step + 1):
+        w, own = compiled(g, w, own, core.array(i, core.uint64))
+        trail.append(w)
+    return {"parameters": trail, "state": {key: own[key] for key in state}}
+
+
 def adamw(**inputs):
     return stepped("AdamW", **inputs)
 
 
 def scaled(gradients, betas, eps, state):
     optimizer = optimizers.Adafactor(eps=(eps, 1e-3))
-    own, dtype = dict(state), gradients[0].dtype
+    own, dtype = copied(state), gradients[0].dtype
     updates = [
         optimizer.scaled(g, core.array(beta, dtype), own)
         for g, beta in zip(gradients, betas, strict=True)

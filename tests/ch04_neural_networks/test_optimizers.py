@@ -125,6 +125,14 @@ def test_adam_of_every_shape_and_dtype(check, draw, dtype, correction):
         check("adam", reference=reference, options=options, **inputs, terms=STEPS)
 
 
+@exercise("4.12")
+def test_adam_in_a_compiled_step(check, draw):
+    """There the count of steps is not yet a number."""
+    options = {"learning_rate": 0.01, "bias_correction": True, "betas": [0.9, 0.95]}
+    inputs = given(draw, "mv", fresh=True)
+    check("adam_compiled", reference="adam", options=options, **inputs, terms=STEPS)
+
+
 @exercise("4.13")
 @pytest.mark.parametrize("decay", [0.01, 0.5, 3.0])
 @pytest.mark.parametrize("correction", [False, True])
