@@ -86,9 +86,10 @@ def test_linear_with_as_many_outputs_as_inputs(check, draw):
 @exercise("5.12")
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_linear_in_half_precision(check, draw, dtype):
-    """Half precision stays half precision."""
+    """Half precision stays half precision, with a bias and without."""
     x, w, b, g = (draw.normal(*s, dtype=dtype) for s in ((4, 3), (2, 3), (2,), (4, 2)))
-    check("linear", x=x, weight=w, bias=b, cotangent=g, terms=4)
+    for bias in (b, None):
+        check("linear", x=x, weight=w, bias=bias, cotangent=g, terms=4)
 
 
 @exercise("5.12")
@@ -230,11 +231,11 @@ def test_layers_that_drop_channels(probe, draw):
 
 @exercise("5.14")
 @pytest.mark.parametrize("shape", [(4, 6), (6,), (2, 3, 6), (1, 1, 6)], ids=str)
-@pytest.mark.parametrize("affine", ["both", "weight", "neither"])
+@pytest.mark.parametrize("affine", ["both", "weight", "bias", "neither"])
 def test_layer_norm(check, draw, shape, affine):
     """Along the last axis alone, with every gradient."""
-    weight = draw.normal(6) if affine != "neither" else None
-    bias = draw.normal(6) if affine == "both" else None
+    weight = draw.normal(6) if affine in ("both", "weight") else None
+    bias = draw.normal(6) if affine in ("both", "bias") else None
     # The gradients hold quotients by the standard deviation, which is about 2 here.
     check("layer_norm", x=2 * draw.normal(*shape) + 1, weight=weight, bias=bias, eps=1e-5,
           cotangent=draw.normal(*shape), terms=12)  # fmt: skip

@@ -200,6 +200,9 @@ def test_a_fold_over_nothing(check):
     check("tree_reduce", tree=empty, function="counted", initializer=5, is_leaf="none")
     check("tree_reduce", tree=empty, function="counted", initializer=None, is_leaf="none")
     check("tree_reduce", tree=["x", {}], function="joined", initializer=None, is_leaf="none")
+    # None is a leaf like any other.
+    check("tree_reduce", tree=[1, None, {"a": 2}], function="joined", initializer=None,
+          is_leaf="none")  # fmt: skip
 
 
 @exercise("5.4")
