@@ -73,7 +73,7 @@ def test_a_map_that_stops_early(check, stop):
 
 
 @exercise("5.2")
-@pytest.mark.parametrize("tree", [DEEP, KINDS, {"a": {"b": {"c": 1}}}], ids=str)
+@pytest.mark.parametrize("tree", [DEEP, KINDS, {"a.b": {"c": 1}, "": [2]}], ids=str)
 def test_every_leaf_with_its_path(check, tree):
     """Keys and positions, with dots between; an empty branch has no leaf."""
     check("tree_flatten", tree=tree, options={}, is_leaf="none")
