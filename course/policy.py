@@ -17,7 +17,12 @@ from course.registry import Exercise
 from course.syntax import find
 
 TRANSFORMS = ("grad", "value_and_grad", "vjp", "jvp", "vmap", "checkpoint", "custom_function")
-CLOSED = frozenset({*(f"mlx.core.{name}" for name in TRANSFORMS), "mlx.core.fast", "mlx.nn"})
+CLOSED = frozenset(
+    {
+        *(f"mlx.core.{name}" for name in TRANSFORMS),
+        *("mlx.core.fast", "mlx.nn", "mlx.optimizers", "mlx.utils"),
+    }
+)
 DYNAMIC = frozenset(
     "__import__ eval exec compile globals locals vars open input setattr delattr "
     "__builtins__ __loader__ __spec__".split()
