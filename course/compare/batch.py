@@ -26,7 +26,9 @@ def main() -> None:
         listener = Listener()
         options = [f"--impl={folder}", "--isolated", "--fence", "--alone", "--limit", "10"]
         options += ["--seed", str(seed), "--exercise", request["exercise"]]
-        pytest.main([*OPTIONS, *options, "-p", "no:terminalreporter"], plugins=[listener])
+        # Without the plugin that collects garbage five times at the end of each session.
+        options += ["-p", "no:terminalreporter", "-p", "no:unraisableexception"]
+        pytest.main([*OPTIONS, *options], plugins=[listener])
         verdicts[name] = listener.verdicts.get(request["exercise"])
     Path(request["out"]).write_text(json.dumps(verdicts), encoding="utf-8")
 

@@ -20,10 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from course.grading.probing import ChangedInput, load_probes, run_probe
 from course.grading.values import LIMIT, Plain, WrongValue, decode, encode
 from course.grading.worker import ENDING, LENGTH, send
 from course.overlay import Bundle, Overlay
+from course.overlay.ready import ready_modules
 from course.paths import Project
 
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
@@ -212,6 +215,10 @@ class Isolated:
         limits = {"cpu": self.limits.cpu, "memory": self.limits.memory, "file": self.limits.file}
         setup = {
             "bundle": self.bundle.to_plain(),
+            "ready": {
+                name: np.frombuffer(code, np.uint8)
+                for name, code in ready_modules(self.project, self.bundle).items()
+            },
             "fork": self.fork,
             "limits": limits,
             "fence": self.fence,

@@ -71,6 +71,7 @@ def main() -> None:
 
     setup = decode(receive(control, LIMIT) or b"")
     overlay = Overlay(Bundle.from_plain(setup.pop("bundle")))
+    overlay.adopt({name: code.tobytes() for name, code in setup.pop("ready").items()})
     overlay.compile_all()
     if setup["fence"]:
         overlay.forget_texts()  # a submission could look for them in memory
@@ -141,7 +142,16 @@ def _close_doors() -> None:
     mx.set_default_device(mx.cpu)
     for name in ("grad", "value_and_grad", "vjp", "jvp", "vmap", "checkpoint", "custom_function"):
         delattr(mx, name)
-    for name in ("mlx.nn", "mlx.optimizers", "torch", "jax", "tensorflow", "sklearn", "scipy"):
+    for name in (
+        "mlx.nn",
+        "mlx.optimizers",
+        "mlx.utils",
+        "torch",
+        "jax",
+        "tensorflow",
+        "sklearn",
+        "scipy",
+    ):
         sys.modules[name] = None  # type: ignore[assignment]
 
 

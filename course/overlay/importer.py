@@ -10,7 +10,7 @@ import marshal
 import os
 import sys
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -87,15 +87,23 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def compile_all(self) -> None:
         """Compile every module now, without running any (a parent does it before it forks)."""
-        for unit in self.bundle.units.values():
+        for name, unit in self.bundle.units.items():
+            if name in self._ready:
+                continue
             try:
                 self._code(unit)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 continue  # the child that imports this module will say so
 
+    def adopt(self, ready: dict[str, bytes]) -> None:
+        """Take modules that somebody trusted has compiled already (`course.overlay.ready`)."""
+        self._ready.update({name: marshal.loads(code) for name, code in ready.items()})
+
     def forget_texts(self) -> None:
         """Keep the code objects alone, so that nobody finds the text of a solution in memory."""
         for name, unit in self.bundle.units.items():
+            if name in self._ready:
+                continue
             try:
                 self._ready[name] = self._code(unit)
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -104,7 +112,8 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         _compiled.clear()
 
     def _code(self, unit: Unit) -> types.CodeType:
-        key = _key(unit, self.bundle.texts)
+        """The unit's code, from memory, from the cache folder, or compiled now."""
+        key = unit_key(unit, self.bundle.texts)
         if key not in _compiled:
             code = self._read(key)
             if code is None:
@@ -137,7 +146,7 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 _compiled: dict[str, types.CodeType] = {}
 
 
-def _key(unit: Unit, texts: dict[str, str]) -> str:
+def unit_key(unit: Unit, texts: Mapping[str, str]) -> str:
     """A hash of everything that the code of a module follows from."""
     digest = hashlib.sha256(importlib.util.MAGIC_NUMBER)
     for part in (unit.file, texts[unit.file]):
