@@ -41,6 +41,24 @@ CASES: dict[str, tuple[Callable[..., Any], list[Any], tuple[int | None, ...]]] =
     "take": (lambda c, x, i: c.take(x, i, axis=1), [(3, 4, 3), ROWS], (0, 0)),
     "take shared": (lambda c, x, i: c.take(x, i, axis=0), [(4, 3), ROWS], (None, 0)),
     "along axis": (lambda c, x, i: c.take_along_axis(x, i, axis=0), [(3, 4), ROWS], (0, 0)),
+    "slope of rows": (
+        lambda c, x, i: c.grad(lambda a: c.sum(c.sin(a[i]) * a[i]))(x), [(3, 4, 2), ROWS], (0, 0)
+    ),
+    "slope of far rows": (
+        lambda c, x, i: c.grad(lambda a: c.sum(c.sin(a[i, :, i])))(x),
+        [(3, 4, 2, 4), ROWS], (0, 0),
+    ),
+    "slope of take": (
+        lambda c, x, i: c.grad(lambda a: c.sum(c.take(a, i, axis=0) ** 2))(x),
+        [(3, 4, 2), ROWS], (0, 0),
+    ),
+    "slope of take shared": (
+        lambda c, x, i: c.grad(lambda a: c.sum(c.take(a, i, axis=0) ** 2))(x),
+        [(4, 2), ROWS], (None, 0),
+    ),
+    "slope of one number": (
+        lambda c, x, i: c.grad(lambda a: c.sin(c.take(a, i)))(x), [(3, 4), ROWS[:, 0]], (0, 0)
+    ),
     "sort": (lambda c, x: c.sort(x, axis=0), [(3, 4, 2)], (0,)),
     "nested": (lambda c, x, y: c.vmap(lambda a: a @ y)(x), [(3, 4, 5), (3, 5)], (0, 0)),
     "gradient inside": (

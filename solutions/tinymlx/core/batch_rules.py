@@ -455,13 +455,22 @@ def numbers_of(batch: Batch, ndim: int) -> array:
 def written(
     batch: Batch, primitive: Primitive, args: Args, batched: Sequence[bool], params: Params
 ) -> array:
-    """Where all examples write to the same places, one assignment does it; else one by one."""
+    """One assignment for all examples where the arrays of the index lead; else one by one.
+
+    Examples that write to places of their own are told apart as in :func:`gathered`.
+    """
     x, value, *indices = args
     index = params["index"]
-    if any(batched[2:]) or (indices and not arrays_lead(index)):
+    if indices and not arrays_lead(index):
         return one_by_one(batch, primitive, args, batched, params)
     x = everywhere(batch, x, batched[0])
-    index = behind_batch(index)
+    if any(batched[2:]):
+        indices = [everywhere(batch, i, b) for i, b in zip(indices, batched[2:])]
+        indices = aligned(indices, [True] * len(indices))
+        indices = [numbers_of(batch, indices[0].ndim), *indices]
+        index = (indexing.HOLE, *(index if isinstance(index, tuple) else (index,)))
+    else:
+        index = behind_batch(index)
     if batched[1]:
         place = x[indexing.joined(index, indices)]
         if value.ndim > place.ndim:
