@@ -469,6 +469,17 @@ def epoch_continued(w, x, y, rate, batch_size, total, seen):
 
 
 @in_numpy
+def evaluated_as_validation_wants(w, x, y, batch_size):
+    full = len(x) // batch_size * batch_size
+    losses, farthest, _ = of_examples(2 * w, x[:full], y[:full])
+    return {
+        "numbers": {"farthest": float(farthest.mean()), "loss": float(losses.mean())},
+        "training mode afterwards": False,
+        "weight untouched": True,
+    }
+
+
+@in_numpy
 def evaluated(w, x, y, batch_size, start):
     losses, farthest, _ = of_examples(w, x, y)
     return {

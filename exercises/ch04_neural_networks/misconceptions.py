@@ -116,6 +116,15 @@ def softplus(x):
     return core.log1p(core.exp(-core.abs(x)))
 
 
+@misconception(
+    "4.2",
+    "Values are right, but at 0 two corners meet, that of max(x, 0) and that of |x|, and both have "
+    "the slope 0 there: softplus is smooth, with slope 1/2. core.logaddexp knows.",
+)
+def softplus(x):
+    return core.maximum(x, 0) + core.log1p(core.exp(-core.abs(x)))
+
+
 # 4.3
 
 
@@ -145,6 +154,17 @@ def softmax(x, axis=-1):
 )
 def softmax(x, axis=-1):
     e = core.exp(x - core.stop_gradient(core.max(x)))
+    return e / core.sum(e, axis=axis, keepdims=True)
+
+
+@misconception(
+    "4.3",
+    "You subtract the maximum of the whole array. In a row that lies far below it every exponential "
+    "is 0, and 0 by 0 is nan: take the maximum along the axis.",
+    read="what-can-overflow",
+)
+def softmax(x, axis=-1):
+    e = core.exp(x - core.max(x))
     return e / core.sum(e, axis=axis, keepdims=True)
 
 
@@ -307,6 +327,44 @@ def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, r
         score = core.take_along_axis(logits, index, axis).squeeze(axis)
     if label_smoothing > 0:
         score = (1 - label_smoothing) * score + label_smoothing * core.mean(logits, axis=axis)
+    loss = core.logsumexp(logits, axis=axis) - score
+    return reduce(weighted(loss, weights), reduction)
+
+
+@misconception(
+    "4.6",
+    "You subtract the maximum of the whole table. In a row that lies far below it both terms are "
+    "large again, and digits are lost: take the maximum along the axis.",
+)
+def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"):
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"Label smoothing must be in [0, 1), but got {label_smoothing}.")
+    check_targets(logits, targets, axis)
+    logits = logits - core.stop_gradient(core.max(logits))
+    if targets.ndim == logits.ndim:
+        score = core.sum(logits * targets, axis=axis)
+    else:
+        score = core.take_along_axis(logits, core.expand_dims(targets, axis), axis).squeeze(axis)
+    if label_smoothing > 0:
+        score = (1 - label_smoothing) * score + label_smoothing * core.mean(logits, axis=axis)
+    loss = core.logsumexp(logits, axis=axis) - score
+    return reduce(weighted(loss, weights), reduction)
+
+
+@misconception(
+    "4.6",
+    "You do not look at `label_smoothing`.",
+    read="label-smoothing",
+)
+def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"):
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"Label smoothing must be in [0, 1), but got {label_smoothing}.")
+    check_targets(logits, targets, axis)
+    logits = logits - core.stop_gradient(core.max(logits, axis=axis, keepdims=True))
+    if targets.ndim == logits.ndim:
+        score = core.sum(logits * targets, axis=axis)
+    else:
+        score = core.take_along_axis(logits, core.expand_dims(targets, axis), axis).squeeze(axis)
     loss = core.logsumexp(logits, axis=axis) - score
     return reduce(weighted(loss, weights), reduction)
 

@@ -810,6 +810,22 @@ def replace_arrays(target, tree, strict):
 
 
 @misconception(
+    "5.8",
+    "You look at what arrives: an array then takes the place of a whole module or list. What the "
+    "target holds decides, and for an array there has to be an array.",
+)
+def replace_arrays(target, tree, strict):
+    for key, value in common(target, tree, strict, "Module does not have parameter named"):
+        if isinstance(value, array):
+            target[key] = value
+        elif isinstance(target[key], array):
+            if strict:
+                raise ValueError(f"Received invalid type: {type(value).__name__}.")
+        else:
+            replace_arrays(target[key], value, strict)
+
+
+@misconception(
     "5.9",
     "The set begins anew with each call, and what was frozen before is trained again. Add to it.",
 )
@@ -1052,6 +1068,27 @@ def orthogonal(gain=1.0, dtype=core.float32):
         size = max(rows, columns)
         q, r = core.linalg.qr(gain * core.random.normal(shape=(size, size)), stream=core.cpu)
         q = q * core.sign(core.diag(r)) * gain
+        return (q[:rows, :columns] * gain).astype(dtype)
+
+    return initializer
+
+
+@misconception(
+    "5.11",
+    "You multiply the rows of Q by the signs. In Q R = (Q S)(S R) the S stands behind Q: there it "
+    "multiplies columns.",
+    symbol="orthogonal",
+)
+def orthogonal(gain=1.0, dtype=core.float32):
+    def initializer(a):
+        if a.ndim != 2:
+            raise ValueError(
+                f"Orthogonal initialization requires a 2D array but got a {a.ndim}D array."
+            )
+        rows, columns = a.shape
+        size = max(rows, columns)
+        q, r = core.linalg.qr(core.random.normal(shape=(size, size)), stream=core.cpu)
+        q = q * core.sign(core.diag(r))[:, None]
         return (q[:rows, :columns] * gain).astype(dtype)
 
     return initializer
@@ -1784,3 +1821,38 @@ def evaluate(self, batches):
             for name, fn in functions.items():
                 found[name].append(fn(self.model, *batch).item())
     return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+@misconception(
+    "5.19",
+    "You divide by the number of all examples. With `drop_last` some are never handed out: divide "
+    "by those that you have seen.",
+)
+def evaluate(self, batches):
+    functions = {"loss": self.loss, **self.metrics}
+    totals = dict.fromkeys(functions, 0.0)
+    batches.position = 0
+    with self.validating():
+        for batch in batches:
+            for name, fn in functions.items():
+                totals[name] += fn(self.model, *batch).item() * batch[0].shape[0]
+    return {name: total / batches.size for name, total in totals.items()}
+
+
+@misconception(
+    "5.19",
+    "You set the modes by hand. A model that was in evaluation mode comes back in training mode, and "
+    "an average of weights is not used: `self.validating()` does both.",
+)
+def evaluate(self, batches):
+    functions = {"loss": self.loss, **self.metrics}
+    totals, seen = dict.fromkeys(functions, 0.0), 0
+    batches.position = 0
+    self.model.eval()
+    for batch in batches:
+        examples = batch[0].shape[0]
+        for name, fn in functions.items():
+            totals[name] += fn(self.model, *batch).item() * examples
+        seen += examples
+    self.model.train()
+    return {name: total / seen for name, total in totals.items()}

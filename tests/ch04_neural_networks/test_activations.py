@@ -54,6 +54,12 @@ def test_softplus(check, draw, shape):
 
 
 @exercise("4.2")
+def test_softplus_has_no_corner(check, draw):
+    """At 0 itself the slope is 1/2: it is smooth there, whatever it is put together of."""
+    both(check, "softplus", np.array([0.0, -0.0, 1.0], np.float32), draw)
+
+
+@exercise("4.2")
 @pytest.mark.parametrize("dtype", ["float32", *HALF])
 def test_softplus_far_from_zero(check, draw, dtype):
     """Up to 1e4, where e^x is infinite: neither value nor slope is."""

@@ -115,9 +115,9 @@ def test_what_joining_refuses(check):
     one, two = [["constant", 1.0]], [["constant", 1.0], ["constant", 2.0]]
     for schedules, boundaries, match in [
         ([], [], "schedule"),
-        (one, [3], "boundaries"),
-        (two, [], "boundaries"),
-        (two, [1, 2], "boundaries"),
+        (one, [3], "boundar"),
+        (two, [], "boundar"),
+        (two, [1, 2], "boundar"),
     ]:
         options = {"schedules": schedules, "boundaries": boundaries, "steps": [1]}
         check.raises("join_schedules", "ValueError", match=match, **options)

@@ -36,10 +36,10 @@ def test_large_inputs_saturate(check, draw):
 
 @exercise("4.1")
 def test_examples_of_a_wrong_shape(check, draw):
-    """One row without its axis, and a column too many, are refused by name."""
+    """One row without its axis, a column too many and a stack are refused."""
     p = network(draw, 3, 4)
     for shape in [(3,), (5, 4), (2, 5, 3)]:
-        check.raises("forward", "ValueError", match="forward", **p, x=draw.normal(*shape))
+        check.raises("forward", "ValueError", **p, x=draw.normal(*shape))
     check("forward", **p, x=draw.normal(2, 3), terms=4)
 
 

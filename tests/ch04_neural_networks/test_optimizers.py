@@ -227,6 +227,6 @@ def test_muon_makes_directions_alike(probe, draw, dtype):
 def test_muon_of_anything_but_a_matrix(check, draw):
     """Vectors and stacks are refused; of zeros no direction is made up."""
     for shape in [(4,), (2, 3, 4)]:
-        check.raises("orthogonalized", "AssertionError", match="2D", x=draw.normal(*shape), steps=1)
+        check.raises("orthogonalized", "AssertionError", x=draw.normal(*shape), steps=1)
     check("orthogonalized", x=np.zeros((2, 3), np.float32), steps=2)
     check("orthogonalized", x=draw.normal(2, 2), steps=1, scale=3.4445, terms=2)

@@ -7,6 +7,7 @@ go back in the same words, see `shown`, so that a list in the place of a tuple i
 
 import os
 import tempfile
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from tinymlx import core, nn, optimizers, utils
@@ -494,6 +495,25 @@ def orthogonal_corners(size, count, seed):
     core.random.seed(seed)
     make, a = init.orthogonal(), core.zeros((size, size))
     return {"corners": core.stack([make(a)[0, 0] for _ in range(count)])}
+
+
+def orthogonal_by_two_programs(shape, seed):
+    """The same random numbers, with `qr` as it is, and with one that has another habit."""
+    qr, found = core.linalg.qr, {}
+
+    def first_row_positive(a, **options):
+        q, r = qr(a, **options)
+        signs = core.sign(q[0])
+        return q * signs, signs[:, None] * r
+
+    try:
+        for name, program in (("first", qr), ("second", first_row_positive)):
+            core.linalg.qr = program
+            core.random.seed(seed)
+            found[name] = init.orthogonal()(core.zeros(tuple(shape)))
+    finally:
+        core.linalg.qr = qr
+    return found
 
 
 def orthogonal_of(shape):
@@ -1029,6 +1049,37 @@ def epoch_continued(w, x, y, rate, batch_size, total, seen):
     trainer.total, trainer.seen = total, seen
     return {"mean loss": trainer.train(batches), "weight": trainer.model.layers[1]["weight"],
             "steps": trainer.steps}  # fmt: skip
+
+
+class Doubled:
+    """In the place of an average of weights: while it is applied, the weight is twice its own."""
+
+    def __init__(self, model):
+        self.model = model
+
+    @contextmanager
+    def applied(self):
+        layer = self.model.layers[1]
+        own = layer["weight"]
+        layer["weight"] = 2 * own
+        try:
+            yield
+        finally:
+            layer["weight"] = own
+
+
+def evaluated_as_validation_wants(w, x, y, batch_size):
+    """A model in evaluation mode, with other weights for validation, on full batches only."""
+    trainer, _, _ = regression(w, x, y, 0.1, batch_size, dropout=0.5)
+    trainer.average = Doubled(trainer.model)
+    trainer.model.eval()
+    batches = Batches(x, y, batch_size=batch_size, shuffle=False, drop_last=True)
+    numbers = trainer.evaluate(batches)
+    return {
+        "numbers": {key: numbers[key] for key in sorted(numbers)},
+        "training mode afterwards": trainer.model.training,
+        "weight untouched": trainer.model.layers[1]["weight"] is w,
+    }
 
 
 def evaluated(w, x, y, batch_size, start):

@@ -111,6 +111,13 @@ def test_an_evaluation(check, draw, batch_size, start):
 
 
 @exercise("5.19")
+@pytest.mark.parametrize("batch_size", [4, 7])
+def test_an_evaluation_leaves_things_as_they_were(check, draw, batch_size):
+    """The mode and the weights return, and examples that `drop_last` leaves out do not count."""
+    check("evaluated_as_validation_wants", **data(draw), batch_size=batch_size, terms=40)
+
+
+@exercise("5.19")
 def test_an_evaluation_of_one_example(check, draw):
     """A batch of one."""
     check("evaluated", **data(draw, rows=1), batch_size=4, start=0, terms=12)
