@@ -130,6 +130,18 @@ def swap(
 
 
 @app.command()
+def data(
+    name: Annotated[str | None, typer.Argument(help="What to download: mnist.")] = None,
+    mirror: Annotated[list[str] | None, typer.Option(help="Where from; may be repeated.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where to put it.")] = None,
+) -> None:
+    """Where the real data sets are; with a name, download one."""
+    from course.cli import data as page
+
+    page.show(name, mirror or [], folder)
+
+
+@app.command()
 def bench(
     what: What = None,
     as_json: AsJson = False,

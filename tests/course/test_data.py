@@ -124,10 +124,10 @@ def server() -> Iterator[Server]:
 
 
 def test_a_download_arrives_once(server: Server, tmp_path: Path) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[str, int, int]] = []
     path = fetch(REMOTE, server.at("good"), tmp_path, lambda *numbers: seen.append(numbers))
     assert path.read_bytes() == CONTENT
-    assert seen[-1] == (len(CONTENT), len(CONTENT)) and seen == sorted(seen)
+    assert seen[-1] == ("numbers.bin", len(CONTENT), len(CONTENT)) and seen == sorted(seen)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "numbers.bin"]
     assert fetch(REMOTE, [], tmp_path) == path
     assert len(server.asked) == 1
@@ -320,3 +320,24 @@ def test_digits_and_tumours() -> None:
     assert y.sum() == 212 and x[y == 1, 0].mean() > x[y == 0, 0].mean()
     with pytest.raises(ValueError, match="between 0 and 1; it is 1"):
         digits.load(test_share=1)
+
+
+def test_the_command_downloads_and_says_where(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against a mirror that does not have it: one sentence for each file that was tried."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("TINYMLX_DATA", raising=False)
+    from typer.testing import CliRunner
+
+    from course.cli.main import app
+    from course.errors import CourseError
+
+    shown = CliRunner().invoke(app, ["data"])
+    assert shown.exit_code == 0 and "MNIST: not here; `tinymlx data mnist`" in shown.output
+    failed = CliRunner().invoke(app, ["data", "mnist", "--mirror", server.at("missing")[0]])
+    assert isinstance(failed.exception, CourseError)
+    assert "train-images-idx3-ubyte.gz could not be downloaded" in str(failed.exception)
+    assert "status 404" in str(failed.exception)
+    other = CliRunner().invoke(app, ["data", "imagenet"])
+    assert "no data set imagenet" in str(other.exception)

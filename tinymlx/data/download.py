@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 CHUNK = 1 << 16  # bytes
-Report = Callable[[int, int], None]  # called with the bytes that are there, and those there will be
+#: Called with the name of the file, the bytes that are there, and those there will be.
+Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def fetch(
         for mirror in mirrors:
             url = f"{mirror.rstrip('/')}/{remote.name}"
             try:
-                _receive(url, part, remote, report or (lambda done, size: None), timeout)
+                _receive(url, part, remote, report or _no_report, timeout)
                 _check(part, remote)
             except _Refused as refused:
                 reasons.append(f"  {url}: {refused}")
@@ -116,7 +117,7 @@ def _receive(url: str, part: Path, remote: Remote, report: Report, timeout: floa
                 raise _Refused(f"answered with status {response.status}, not the file")
             _compare_size(response, remote.size - (have if continues else 0))
             with part.open("ab" if continues else "wb") as file:
-                _copy(response, file, have if continues else 0, remote.size, report)
+                _copy(response, file, have if continues else 0, remote, report)
     except urllib.error.HTTPError as error:
         raise _Refused(f"answered with status {error.code} ({error.reason})") from error
     except TimeoutError as error:
@@ -141,11 +142,15 @@ def _compare_size(response: http.client.HTTPResponse, expected: int) -> None:
         raise _Refused(f"offers {length} bytes where {expected} are expected: another file")
 
 
+def _no_report(name: str, done: int, size: int) -> None:
+    """For those who do not want to know."""
+
+
 def _copy(
-    response: http.client.HTTPResponse, file: BinaryIO, done: int, size: int, report: Report
+    response: http.client.HTTPResponse, file: BinaryIO, done: int, remote: Remote, report: Report
 ) -> None:
     """Write what arrives, but never more than the file should have."""
-    while done <= size:
+    while done <= remote.size:
         try:
             chunk = response.read1(CHUNK)
         except http.client.IncompleteRead as error:
@@ -154,8 +159,8 @@ def _copy(
             return
         file.write(chunk)
         done += len(chunk)
-        report(min(done, size), size)
-    raise _Refused(f"sends more than {size} bytes: another file")
+        report(remote.name, min(done, remote.size), remote.size)
+    raise _Refused(f"sends more than {remote.size} bytes: another file")
 
 
 def _check(part: Path, remote: Remote) -> None:

@@ -82,7 +82,7 @@ def download(
     Args:
         folder: where to put them; by default ``~/.cache/tinymlx/mnist``.
         mirrors: addresses of folders that have them.
-        report: called with the bytes of a file that are there, and its size.
+        report: called with the name of a file, the bytes that are there, and its size.
 
     Returns:
         The folder.
