@@ -82,7 +82,7 @@ def bench_training_step(race):
     def mlx_compiled():
         return training_step(mx, mlx.nn, mlx.optimizers, compiled=True)
 
-    def pytorch():
+    def pytorch(compiled):
         modules = []
         for layer in LAYERS:
             linear = torch.nn.Linear(*layer["weight"].shape[::-1])
@@ -93,9 +93,14 @@ def bench_training_step(race):
         optimizer = torch.optim.Adam(model.parameters(), RATE)
         x, t = torch.from_numpy(X), torch.from_numpy(T).long()
 
+        def loss():
+            return torch.nn.functional.cross_entropy(model(x), t)
+
+        loss = torch.compile(loss) if compiled else loss  # both ways; the optimizer runs eagerly
+
         def step():
             optimizer.zero_grad()
-            value = torch.nn.functional.cross_entropy(model(x), t)
+            value = loss()
             value.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
@@ -103,8 +108,12 @@ def bench_training_step(race):
 
         return step
 
-    candidates = {"tiny": tiny, "mlx": mlx_eager, "pytorch": pytorch}
-    compiled = {"tiny_compiled": tiny_compiled, "mlx_compiled": mlx_compiled}
+    candidates = {"tiny": tiny, "mlx": mlx_eager, "pytorch": lambda: pytorch(False)}
+    compiled = {
+        "tiny_compiled": tiny_compiled,
+        "mlx_compiled": mlx_compiled,
+        "pytorch_compiled": lambda: pytorch(True),
+    }
     race(**candidates, **compiled, flops=FLOPS)
 
 

@@ -72,7 +72,7 @@ def bench_layer_norm_stack(race):
     def mlx_(compile=False):
         return stack_step(mx, mlx.nn, mlx.optimizers, mx.array, compile)
 
-    def pytorch():
+    def pytorch(compiled):
         layers = []
         for _ in range(DEPTH):
             layers += [torch.nn.Linear(WIDTH, WIDTH), torch.nn.LayerNorm(WIDTH), torch.nn.ReLU()]
@@ -80,9 +80,14 @@ def bench_layer_norm_stack(race):
         optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
         x, y = torch.from_numpy(X), torch.from_numpy(Y)
 
+        def loss():
+            return torch.nn.functional.mse_loss(model(x), y)
+
+        loss = torch.compile(loss) if compiled else loss  # both ways; the optimizer runs eagerly
+
         def step():
             optimizer.zero_grad()
-            value = torch.nn.functional.mse_loss(model(x), y)
+            value = loss()
             value.backward()
             optimizer.step()
             return value
@@ -94,7 +99,8 @@ def bench_layer_norm_stack(race):
         tiny_compiled=lambda package: tiny(package, True),
         mlx=mlx_,
         mlx_compiled=lambda: mlx_(True),
-        pytorch=pytorch,
+        pytorch=lambda: pytorch(False),
+        pytorch_compiled=lambda: pytorch(True),
         # Forward, the gradient by each weight, and by the input of each layer but the first.
         flops=2 * ROWS * WIDTH**2 * (3 * DEPTH - 1),
     )
@@ -141,14 +147,19 @@ def bench_embedding_bag(race):
     def mlx_(compile=False):
         return bag_step(mx, mlx.nn, mlx.optimizers, mx.array, compile)
 
-    def pytorch():
+    def pytorch(compiled):
         embed, out = torch.nn.Embedding(TOKENS, DIMS), torch.nn.Linear(DIMS, CLASSES)
         optimizer = torch.optim.SGD([*embed.parameters(), *out.parameters()], lr=RATE)
         text, labels = torch.from_numpy(TEXT), torch.from_numpy(LABELS).long()
 
+        def loss():
+            return torch.nn.functional.cross_entropy(out(embed(text).mean(1)), labels)
+
+        loss = torch.compile(loss) if compiled else loss  # both ways; the optimizer runs eagerly
+
         def step():
             optimizer.zero_grad()
-            value = torch.nn.functional.cross_entropy(out(embed(text).mean(1)), labels)
+            value = loss()
             value.backward()
             optimizer.step()
             return value
@@ -160,7 +171,8 @@ def bench_embedding_bag(race):
         tiny_compiled=lambda package: tiny(package, True),
         mlx=mlx_,
         mlx_compiled=lambda: mlx_(True),
-        pytorch=pytorch,
+        pytorch=lambda: pytorch(False),
+        pytorch_compiled=lambda: pytorch(True),
         # The table and its gradient (written, then read), once each way.
         bytes=4 * (4 * TOKENS * DIMS + 2 * TEXTS * LENGTH * DIMS),
     )

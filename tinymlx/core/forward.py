@@ -82,6 +82,13 @@ def jvp(
     For :math:`y = f(x)`, Jacobian :math:`J = \partial y / \partial x` and a tangent :math:`v` of
     the shape of :math:`x` this is :math:`J v`, of the shape of :math:`y`.
 
+    The steps: compare the tangents with the primals (:func:`matching_tangents`); make a
+    :class:`Tangents` and let it watch each primal, in an array of its own, with its tangent as the
+    record (``watched(holder(as_array(x)), trace, v)``); call ``fun`` and bring what it returned
+    into a list (``arrays_of``). An output goes one level down, ``holder(trace.lower(y))``; its
+    tangent is its record if the trace watches it. Whatever happens, in the end the trace is
+    ``finished``.
+
     Args:
         fun: a function of ``len(primals)`` arrays that returns an array, or a list or tuple of
             arrays.
