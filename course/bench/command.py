@@ -92,7 +92,8 @@ def show(rows: list[dict[str, Any]]) -> None:
         out.print(_table(row))
     if any(limit(row) > t["median"] for row in rows for t in row["candidates"].values()):
         out.print(
-            "\nOver 100% of the roofline: the data stay in a cache, or several threads outdo the copy of one.",
+            "\nOver 100% of the roofline: the data stay in a cache, or several threads outdo "
+            "the copy of one.",
             style="bright_black",
         )
 

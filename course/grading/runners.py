@@ -28,6 +28,7 @@ from course.grading.worker import ENDING, LENGTH, send
 from course.overlay import Bundle, Overlay
 from course.overlay.ready import ready_modules
 from course.paths import Project
+from course.sandbox import macos
 
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 START_SECONDS = 60.0
@@ -203,6 +204,9 @@ class Isolated:
         paths = [str(self.project.root), *(p for p in sys.path if p and Path(p).is_dir())]
         worker = Path(__file__).with_name("worker.py")
         command = [sys.executable, "-I", str(worker), str(theirs.fileno()), json.dumps(paths)]
+        if self.fence and not self.fork:
+            probes = sorted(self.project.tests.glob("*/probes.py"))
+            command = [*macos.prefix(self.project.root, probes, self._scratch), *command]
         self._process = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno()],
