@@ -22,6 +22,7 @@ from typing import Protocol
 
 import numpy as np
 
+from course.grading.groups import group_memory
 from course.grading.probing import ChangedInput, load_probes, run_probe
 from course.grading.values import LIMIT, Plain, WrongValue, decode, encode
 from course.grading.worker import ENDING, LENGTH, send
@@ -99,6 +100,7 @@ class Isolated:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._scratch = ""
+        self._child = 0
         self.peak = 0  # memory of the last probe's process, in the units of `getrusage`
 
     def run_series(
@@ -153,8 +155,13 @@ class Isolated:
         """While a probe runs: what it may not do although each single limit allows it.
 
         Raises:
-            WorkerFailed: many files together fill the disk.
+            WorkerFailed: many files together fill the disk, or many processes the memory.
         """
+        memory = group_memory(self._child)
+        if memory > self.limits.memory:
+            raise WorkerFailed(
+                f"its processes took {memory >> 20} MB; the limit is {self.limits.memory >> 20} MB."
+            )
         used = sum(entry.stat(follow_symlinks=False).st_size for entry in _files(self._scratch))
         if used > SCRATCH_BYTES:
             raise WorkerFailed(f"it wrote {used} bytes; the limit is {SCRATCH_BYTES}.")
@@ -165,6 +172,7 @@ class Isolated:
             control = self._start()
             socket.send_fds(control, [b"x"], [channel.fileno()])
             (pid,) = struct.unpack("<i", _wait_exactly(control, 4, _soon()))
+            self._child = int(pid)  # it leads a group of its own
         except (OSError, EOFError) as error:
             self.close()
             raise WorkerFailed("the worker did not start; `tinymlx doctor` may say why.") from error

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from small import Mini
 
+from course.grading import groups, runners
 from course.grading.runners import Isolated, Limits, ProbeFailed, WorkerFailed
 from course.overlay import Choice, make_bundle
 
@@ -156,3 +157,34 @@ def wait(condition: object, seconds: float = 30.0) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_the_memory_of_a_group_is_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes of 40 MB each in one group; read from /proc, and as on a Mac from `ps`."""
+    code = "import os, sys; b = bytearray(40 << 20); os.fork(); print(flush=True); sys.stdin.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline(), process.stdout.readline()
+        assert 80 << 20 < groups.group_memory(process.pid) < 200 << 20
+        monkeypatch.setattr(groups, "PROC", Path("/nowhere"))
+        assert 80 << 20 < groups.group_memory(process.pid) < 200 << 20
+        assert groups.group_memory(-5) == 0
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_many_processes_may_not_fill_the_memory(
+    mini: Mini, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No single process is over the limit, but all together are."""
+    monkeypatch.setattr(runners, "group_memory", lambda group: (16 << 30) + 1 if group else 0)
+    body = "    import time\n    time.sleep(5)"
+    with pytest.raises(WorkerFailed, match="its processes took 16384 MB; the limit is 16384 MB"):
+        pick(worker(mini, body))
