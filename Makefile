@@ -12,7 +12,7 @@ learn: $(STAMP)  ## set up, then show the map of the course and the next exercis
 	@$(BIN)/tinymlx
 
 test: $(STAMP)  ## set up, then run all tests of the project
-	@$(BIN)/python -m pytest --impl solutions -n auto --dist loadgroup
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --impl solutions -n auto
 
 check-style: $(STAMP)  ## ruff and mypy, as continuous integration runs them
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

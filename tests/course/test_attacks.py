@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shutil
 import tempfile
@@ -20,7 +22,6 @@ from course.grading.runners import Isolated, Limits, ProbeFailed, WorkerFailed
 from course.grading.values import WrongValue
 from course.overlay import Choice, make_bundle
 
-pytestmark = pytest.mark.xdist_group("attacks")  # one campaign grades them all
 RETURN = "    return rows.softmax(x)[index]"
 
 
@@ -39,8 +40,29 @@ def write(mini: Mini, attack: Attack, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """The records of all attacks and of the honest solution, graded in one campaign."""
-    base = tmp_path_factory.mktemp("attacks")
+    """The records of all attacks and of the honest solution, graded in one campaign.
+
+    Where tests run in several processes, the first that comes grades, and the others wait.
+    """
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"alone-{os.getpid()}")
+    shared = tmp_path_factory.getbasetemp().parent
+    with (shared / f"attacks-{run}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        written = shared / f"attacks-{run}.json"
+        if not written.exists():
+            base = tmp_path_factory.mktemp("attacks")
+            written.write_text(json.dumps({"base": str(base), "records": campaign_of(base)}))
+        found = json.loads(written.read_text())
+    base = Path(found["base"])
+    return {
+        "records": found["records"],
+        "mini": Mini(base / "course"),
+        "scratch": base / "scratch",
+    }
+
+
+def campaign_of(base: Path) -> dict:
+    """Grade all attacks below ``base``; the records by name."""
     shutil.copytree(MINI, base / "course", ignore=shutil.ignore_patterns("__pycache__"))
     mini = Mini(base / "course")
     folders = {}
@@ -57,10 +79,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> dict:
         patch.setattr(tempfile, "tempdir", str(scratch))
         patch.setenv("TMPDIR", str(scratch))
         campaign.run(paths)
-    records = {}
-    for name, path in folders.items():
-        records[name] = campaign.record(path.name)
-    return {"records": records, "mini": mini, "scratch": scratch}
+    return {name: campaign.record(path.name) for name, path in folders.items()}
 
 
 def test_the_honest_solution_passes(graded: dict) -> None:
