@@ -16,7 +16,6 @@ from small import Mini
 from course.compare.collect import Row
 from course.compare.page import page
 
-pytestmark = pytest.mark.xdist_group("browser")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 EVIL = "</script><script>document.title = 'broken'</script><!--"
