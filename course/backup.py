@@ -14,24 +14,35 @@ from course.paths import Project
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write ``text`` so that ``path`` holds the old text or the new one and nothing between.
+    """`write_bytes` for a text in UTF-8, its line ends as they are."""
+    write_bytes(path, text.encode("utf-8", "surrogatepass"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` so that ``path`` holds the old bytes or the new ones and nothing between.
+
+    A symbolic link stays one: what it points to is written. Permissions stay.
 
     Raises:
         CourseError: the folder is read-only or the disk is full; ``path`` is unchanged.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(draft, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if path.exists():
-            shutil.copymode(path, draft)
-        os.replace(draft, path)
+        target = Path(os.path.realpath(path))
+        draft = target.with_name(f".{target.name}.{os.getpid()}.new")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(draft, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if target.exists():
+                shutil.copymode(target, draft)
+            os.replace(draft, target)
+        except OSError:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         raise CourseError(
             f"{path} cannot be written ({error.strerror}); nothing was changed. "
             "Make the folder writable or free some space, then run the command again."

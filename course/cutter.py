@@ -9,6 +9,7 @@ from pathlib import Path
 from course.errors import CourseError
 from course.paths import Project
 from course.registry import Exercise, Registry, Symbol
+from course.source import bare_lines, read_text
 from course.syntax import FunctionNode, body_after_docstring, find, functions
 
 WIDTH = 100
@@ -24,7 +25,7 @@ def cut_text(text: str, cuts: list[tuple[Exercise, Symbol]], path: str) -> str:
             raise CourseError(f"{path} has no {symbol.qualname}, which card {exercise.id} names.")
         for item in found:
             edits += [(node, exercise.message(symbol)) for node in functions(item)]
-    lines = text.splitlines()
+    lines = bare_lines(text)
     for node, message in sorted(edits, key=lambda edit: -edit[0].lineno):
         lines[_first_body_line(node, path) - 1 : node.end_lineno] = _starter(node, message)
     return "\n".join(lines) + "\n"
@@ -63,7 +64,7 @@ def cut_package(project: Project, registry: Registry) -> dict[str, str]:
     starters: dict[str, str] = {}
     for path in sorted(base.rglob("*.py")):
         name = path.relative_to(base).as_posix()
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         shown = project.relative(path)
         starters[name] = cut_text(text, cuts[name], shown) if name in cuts else text
     return starters
@@ -84,7 +85,7 @@ def differences(project: Project, registry: Registry) -> list[str]:
             found.append(f"solutions/tinymlx/{name} is declared given and must not exist.")
         elif not path.is_file():
             found.append(f"tinymlx/{name} is missing.")
-        elif path.read_text(encoding="utf-8") != text:
+        elif read_text(path) != text:
             found.append(f"tinymlx/{name} differs from the cut of its solution.")
     for path in sorted(project.tinymlx.rglob("*.py")):
         name = path.relative_to(project.tinymlx).as_posix()
@@ -100,7 +101,7 @@ def write_starters(project: Project, registry: Registry) -> list[Path]:
     changed: list[Path] = []
     for name, text in cut_package(project, registry).items():
         path = project.tinymlx / name
-        if path.is_file() and path.read_text(encoding="utf-8") == text:
+        if path.is_file() and read_text(path) == text:
             continue
         if path.is_file():
             backup(project, [path], reason="cut")

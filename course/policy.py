@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from course.errors import CourseError
 from course.paths import Project
 from course.registry import Exercise
+from course.source import read_text
 from course.syntax import find
 
 TRANSFORMS = ("grad", "value_and_grad", "vjp", "jvp", "vmap", "checkpoint", "custom_function")
@@ -68,8 +70,8 @@ def violations(project: Project, exercise: Exercise, folder: Path) -> list[Viola
 
 def _tree(path: Path) -> ast.Module | None:
     try:
-        return ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return ast.parse(read_text(path))
+    except (CourseError, ValueError, SyntaxError, RecursionError, MemoryError):
         return None  # `inspection` says what is wrong with the file
 
 

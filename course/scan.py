@@ -16,8 +16,13 @@ from typing import Any
 from course.backup import write_atomic
 from course.errors import CourseError
 from course.paths import Project
+from course.reach import reach
 from course.registry import Exercise, Registry
-from course.syntax import find, first_line, is_starter
+from course.source import decode
+from course.syntax import find, is_starter
+
+FORMAT = "2"  # of a file's scan: another number forgets those that were remembered
+MOST_VERDICTS = 64  # kept for each exercise, by the hash of the code
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class Scan:
     def __init__(self, project: Project, registry: Registry) -> None:
         self.project, self.registry = project, registry
         self._scans: dict[str, dict[str, Any]] = {}
-        self._chapter_hashes: dict[str, str] = {}
+        self._test_hashes: dict[str, str] = {}
+        self._contents: dict[Path, bytes] = {}
         self._memory_path = project.state / "cache" / "scan.json"
         self._verdict_path = project.state / "cache" / "verdicts.json"
         self._memory: dict[str, dict[str, Any]] = _load(self._memory_path)
@@ -61,30 +67,34 @@ class Scan:
                 return Status(exercise, "to do")
             if state == "absent":
                 return Status(exercise, "broken", f"tinymlx/{symbol.file}: no {symbol.qualname}")
-        verdict = self._verdicts.get(exercise.id, {})
-        if verdict.get("key") == self.key(exercise):
-            return Status(exercise, verdict["outcome"])
-        return Status(exercise, "changed")
+        outcome = self._verdicts.get(exercise.id, {}).get(self.key(exercise), "changed")
+        return Status(exercise, outcome)
 
     def key(self, exercise: Exercise) -> str:
         """A hash of all that the verdict follows from: the code, what it requires, the tests."""
-        digest = hashlib.sha256(self._chapter_hash(exercise).encode())
+        digest = hashlib.sha256(self._tests_hash(exercise).encode())
         for member in self.registry.closure(exercise):
             for symbol in member.symbols:
                 scan = self._file(symbol.file)
-                digest.update(scan["symbols"].get(symbol.qualname, ["absent", ""])[1].encode())
-                if member is exercise:
-                    digest.update(scan["rest"].encode())
+                _, sha, modules = scan["symbols"].get(symbol.qualname, ("absent", "", ()))
+                digest.update(sha.encode())
+                for module in modules:
+                    digest.update(self._own_module(symbol.file, module))
         return digest.hexdigest()[:32]
 
     def record(self, outcomes: dict[str, str]) -> None:
-        """Keep verdicts (exercise id to ``"passed"`` or ``"failed"``) for the code as it is now."""
+        """Keep verdicts (exercise id to ``"passed"`` or ``"failed"``) for the code as it is now.
+
+        Older verdicts are kept by the hash of their code: who restores a text has its pass again.
+        """
         for number, outcome in outcomes.items():
             if outcome in ("passed", "failed"):
+                known = self._verdicts.setdefault(number, {})
                 key = self.key(self.registry[number])
-                self._verdicts[number] = {"key": key, "outcome": outcome}
-            else:
-                self._verdicts.pop(number, None)
+                known.pop(key, None)
+                known[key] = outcome  # the newest stands last
+                for old in list(known)[:-MOST_VERDICTS]:
+                    del known[old]
         _save(self._verdict_path, self._verdicts)
 
     def remember(self) -> None:
@@ -94,7 +104,9 @@ class Scan:
 
     @cached_property
     def _verdicts(self) -> dict[str, dict[str, str]]:
-        return _load(self._verdict_path)
+        """Exercise id to the verdicts on its texts: hash to outcome, the newest last."""
+        known = _load(self._verdict_path)
+        return {n: v for n, v in known.items() if isinstance(v, dict) and "key" not in v}
 
     @cached_property
     def _names(self) -> dict[str, list[str]]:
@@ -114,7 +126,7 @@ class Scan:
             except OSError as error:
                 self._scans[name] = _unusable("", f"{shown}: {error.strerror}")
                 return self._scans[name]
-            asked = "\0".join([shown, *self._names[name]]).encode()
+            asked = "\0".join([FORMAT, shown, *self._names[name]]).encode()
             sha = hashlib.sha256(asked + b"\0" + content).hexdigest()
             if sha not in self._memory:
                 self._memory[sha] = _scan(content, sha, shown, self._names[name])
@@ -122,47 +134,60 @@ class Scan:
             self._scans[name] = self._memory[sha]
         return self._scans[name]
 
-    def _chapter_hash(self, exercise: Exercise) -> str:
-        """The tests and the reference of the exercise's chapter, by their content."""
-        if exercise.folder not in self._chapter_hashes:
+    def _own_module(self, file: str, module: str) -> bytes:
+        """The content of a module that the student has added, if ``module`` of ``file`` is one."""
+        level = len(module) - len(module.lstrip("."))
+        inside = module.lstrip(".").removeprefix("tinymlx.").replace(".", "/") + ".py"
+        base = Path(file).parents[level - 1] if 0 < level <= len(Path(file).parents) else Path()
+        name = (base / inside).as_posix()
+        if name == ".py" or (self.project.solutions / "tinymlx" / name).exists():
+            return b""
+        try:
+            return (self.project.tinymlx / name).read_bytes()
+        except OSError:
+            return b""
+
+    def _tests_hash(self, exercise: Exercise) -> str:
+        """What judges the exercise, by content: its tests, the chapter's probes and reference."""
+        if exercise.id not in self._test_hashes:
+            folder = self.project.tests / exercise.folder
             digest = hashlib.sha256()
-            files = sorted((self.project.tests / exercise.folder).glob("*.py"))
-            for path in [*files, self.project.reference / f"{exercise.folder}.py"]:
-                digest.update(path.read_bytes() if path.is_file() else b"")
-            self._chapter_hashes[exercise.folder] = digest.hexdigest()
-        return self._chapter_hashes[exercise.folder]
+            for path in sorted(folder.glob("*.py")):
+                content = self._content(path)
+                if not path.name.startswith("test_") or f'"{exercise.id}"'.encode() in content:
+                    digest.update(content)
+            digest.update(self._content(self.project.reference / f"{exercise.folder}.py"))
+            self._test_hashes[exercise.id] = digest.hexdigest()
+        return self._test_hashes[exercise.id]
+
+    def _content(self, path: Path) -> bytes:
+        if path not in self._contents:
+            self._contents[path] = path.read_bytes() if path.is_file() else b""
+        return self._contents[path]
 
 
 def _scan(content: bytes, sha: str, shown: str, names: list[str]) -> dict[str, Any]:
     try:
-        text = content.decode("utf-8")
+        text = decode(content, shown).text
         tree = ast.parse(text)
+    except CourseError as error:
+        return _unusable(sha, str(error))
     except SyntaxError as error:
         return _unusable(sha, f"{shown}:{error.lineno}: {error.msg}")
     except (ValueError, RecursionError, MemoryError) as error:
         return _unusable(sha, f"{shown}: {error}")
-    lines = text.splitlines()
-    symbols: dict[str, list[str]] = {}
+    symbols: dict[str, tuple[str, str, tuple[str, ...]]] = {}
     for name in names:
         found = find(tree, name)
-        if not found:
-            continue
-        body: list[str] = []
-        for item in found:
-            start, end = first_line(item.node) - 1, item.node.end_lineno or 0
-            body += lines[start:end]
-            lines[start:end] = [""] * (end - start)
-        state = "starter" if any(is_starter(item) for item in found) else "written"
-        symbols[name] = [state, _sha("\n".join(body))]
-    return {"sha": sha, "error": "", "symbols": symbols, "rest": _sha("\n".join(lines))}
+        if found:
+            state = "starter" if any(is_starter(item) for item in found) else "written"
+            reached = reach(text, tree, name)
+            symbols[name] = (state, reached.sha, reached.modules)
+    return {"sha": sha, "error": "", "symbols": symbols}
 
 
 def _unusable(sha: str, error: str) -> dict[str, Any]:
-    return {"sha": sha, "error": error, "symbols": {}, "rest": ""}
-
-
-def _sha(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return {"sha": sha, "error": error, "symbols": {}}
 
 
 def _load(path: Path) -> dict[str, Any]:

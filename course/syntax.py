@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from course.source import bare_lines
+
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 STARTER = re.compile(r"(\d+\.\d+) (\S+) - exercises/")
 
@@ -81,4 +83,4 @@ def first_line(node: FunctionNode | ast.ClassDef) -> int:
 
 def source_lines(text: str, node: FunctionNode | ast.ClassDef) -> list[str]:
     """The lines of ``node`` with its decorators."""
-    return text.splitlines()[first_line(node) - 1 : node.end_lineno]
+    return bare_lines(text)[first_line(node) - 1 : node.end_lineno]

@@ -19,6 +19,7 @@ from typing import Any
 from course.errors import CourseError
 from course.paths import Project
 from course.registry import Exercise, Registry
+from course.source import bare_lines, read_text
 
 FRAME = re.compile(r'File "(.+)", line (\d+) in (\S+)')
 FILE_LIMIT = 64 << 20
@@ -291,8 +292,8 @@ def _ending(code: int) -> str:
 
 def _line(file: str, number: int) -> str:
     try:
-        return Path(file).read_text(encoding="utf-8").splitlines()[number - 1].strip()
-    except (OSError, ValueError, IndexError):
+        return bare_lines(read_text(Path(file)))[number - 1].strip()
+    except (CourseError, IndexError):
         return ""
 
 

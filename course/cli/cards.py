@@ -21,10 +21,10 @@ from course.cli.terminal import console
 from course.cutter import cut_package
 from course.definitions import definitions, replace_definition
 from course.errors import CourseError
-from course.overlay.bundle import read_source
 from course.paths import Project
 from course.registry import Exercise, slug
 from course.scan import Scan
+from course.source import Source, bare_lines, read_source, read_text, write_source
 
 LEVELS = ("a question", "the idea", "nearly the code")
 
@@ -60,10 +60,10 @@ def lesson(which: str | None) -> None:
     out = console()
     if which is not None and re.fullmatch(r"\d+", which):
         chapter = course.registry.chapter(int(which))
-        text = read_source(course.project.exercises / chapter.folder / "lesson.md")
+        text = read_text(course.project.exercises / chapter.folder / "lesson.md")
     else:
         exercise = course.exercise(which)
-        text = section(read_source(course.project.root / exercise.lesson), exercise)
+        text = section(read_text(course.project.root / exercise.lesson), exercise)
     if out.is_terminal:
         with out.pager(styles=True):
             out.print(Markdown(text), width=min(out.width, 100))
@@ -73,7 +73,7 @@ def lesson(which: str | None) -> None:
 
 def section(text: str, exercise: Exercise) -> str:
     """What stands between the previous exercise and the end of this one's own section."""
-    lines = text.splitlines()
+    lines = bare_lines(text)
     headings = [i for i, line in enumerate(lines) if re.match(r"#{1,6} ", line)]
     mine = [i for i in headings if slug(lines[i].lstrip("# ")) == exercise.anchor]
     if not mine:
@@ -122,7 +122,7 @@ def _last_passed(course: Course) -> Exercise:
 
 def _lines(path: Path, qualname: str) -> list[str]:
     try:
-        return [line for part in definitions(read_source(path), qualname) for line in part]
+        return [line for part in definitions(read_text(path), qualname) for line in part]
     except SyntaxError as error:
         raise CourseError(f"{path}:{error.lineno}: {error.msg}; mend it first.") from error
 
@@ -149,15 +149,16 @@ def put_back(
 ) -> Path | None:
     """Write the starter's definitions into the student's files; returns the backup's folder."""
     starters = cut_package(project, scan.registry)
-    texts: dict[Path, str] = {}
+    sources: dict[Path, Source] = {}
     for symbol in exercise.symbols:
         path = project.tinymlx / symbol.file
         if whole_file or not path.exists():
-            texts[path] = starters[symbol.file]
+            sources[path] = Source(starters[symbol.file])
             continue
-        text = texts.get(path) or read_source(path)
+        source = sources.get(path) or read_source(path, project.relative(path))
         try:
-            texts[path] = replace_definition(text, symbol.qualname, starters[symbol.file])
+            text = replace_definition(source.text, symbol.qualname, starters[symbol.file])
+            sources[path] = source.with_text(text)
         except SyntaxError as error:
             shown = project.relative(path)
             raise CourseError(
@@ -165,8 +166,8 @@ def put_back(
                 f"cannot be told from the rest; mend that line, or `tinymlx reset {exercise.id} "
                 "--file` puts the whole file back after a backup."
             ) from error
-    present = [path for path in texts if path.exists()]
+    present = [path for path in sources if path.exists()]
     folder = backup(project, present, f"reset_{exercise.id}") if present else None
-    for path, text in texts.items():
-        write_atomic(path, text)
+    for path, source in sources.items():
+        write_source(path, source)
     return folder

@@ -6,8 +6,10 @@ import ast
 from dataclasses import dataclass
 from pathlib import Path
 
+from course.errors import CourseError
 from course.paths import Project
 from course.registry import Exercise, Symbol
+from course.source import read_text
 from course.syntax import find, is_starter
 
 
@@ -51,11 +53,9 @@ def parse_file(project: Project, path: Path) -> tuple[ast.Module | None, str, in
     """The syntax tree, or what is wrong with the file and where."""
     shown = project.relative(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        return None, f"{shown} is not UTF-8 text (byte {error.start}); save it as UTF-8.", 0
-    except OSError as error:
-        return None, f"{shown} cannot be read: {error.strerror}.", 0
+        text = read_text(path, shown)
+    except CourseError as error:
+        return None, str(error), 0
     try:
         return ast.parse(text, str(path)), "", 0
     except SyntaxError as error:

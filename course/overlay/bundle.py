@@ -15,6 +15,7 @@ from course.cutter import is_given
 from course.errors import CourseError
 from course.paths import Project
 from course.registry import Exercise, Registry, Symbol
+from course.source import read_text
 from course.syntax import find, is_starter
 
 
@@ -180,7 +181,7 @@ class _Maker:
     def _text(self, path: Path) -> str:
         key = str(path)
         if key not in self.texts:
-            self.texts[key] = read_source(path)
+            self.texts[key] = read_text(path)
         return self.texts[key]
 
 
@@ -196,22 +197,6 @@ def _parse(text: str, path: Path) -> ast.Module | None:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             _trees[key] = None
     return _trees[key]
-
-
-def read_source(path: Path) -> str:
-    """The text of a Python file.
-
-    Raises:
-        CourseError: it cannot be read or is not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise CourseError(
-            f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8."
-        ) from error
-    except OSError as error:
-        raise CourseError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _module_name(file: str) -> str:

@@ -13,10 +13,12 @@ from collections import ChainMap
 from dataclasses import replace
 from pathlib import Path
 
+from course.errors import CourseError
 from course.overlay.bundle import Bundle, Unit
 from course.overlay.fill import compile_unit
 from course.overlay.importer import unit_key
 from course.paths import Project
+from course.source import read_text
 
 _marshalled: dict[str, bytes] = {}
 
@@ -49,6 +51,6 @@ def _twin(project: Project, name: str, unit: Unit, text: str) -> Unit | None:
 @functools.cache
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        return read_text(path)
+    except CourseError:
         return None
