@@ -2,7 +2,8 @@
 # when nothing has changed since the last time.
 
 PYTHON ?=
-VENV   := $(CURDIR)/.venv
+# Relative names: make cannot hold a path with a space.
+VENV   := .venv
 STAMP  := $(VENV)/.ready
 BIN    := $(VENV)/bin
 
@@ -16,7 +17,7 @@ test: $(STAMP)  ## set up, then run all tests of the project
 
 check-style: $(STAMP)  ## ruff and mypy, as continuous integration runs them
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@cd solutions && $(BIN)/mypy --config-file ../pyproject.toml -p tinymlx
+	@cd solutions && ../$(BIN)/mypy --config-file ../pyproject.toml -p tinymlx
 
 $(STAMP): pyproject.toml constraints.txt setup.sh
 	@PYTHON="$(PYTHON)" ./setup.sh "$(VENV)"
