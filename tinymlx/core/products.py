@@ -9,10 +9,11 @@ from typing import Any
 import mlx.core as mx
 
 from .arithmetic import conj, multiply
+from .arranging import repeat
 from .arrays import Stream, array, as_array, wrap
 from .broadcasting import normalized_axes, unbroadcast
 from .primitive import behind, primitive
-from .shapes import repeat, swapaxes, transpose
+from .shapes import swapaxes, transpose
 
 
 @primitive
