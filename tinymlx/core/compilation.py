@@ -69,7 +69,8 @@ def compile(
             result, changed = compiled(*arrays, list(map(_value_of, state)))
         except WatchedOutside:
             return fun(*args, **kwargs)
-        writes.current()
+        if writes is not reads:
+            writes.current()  # the tree may have grown since; the inputs have been looked up above
         writes.put(changed)
         return rebuild(_wrapped, result)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import array, bare, unwrap, wrap
+from .arrays import array, unwrap, wrap
 from .tree import leaves, rebuild
 
 #: Names that arrive with later chapters.
@@ -93,12 +93,27 @@ def names() -> dict[str, Any]:
 
 def eval(*args: Any) -> None:
     """Compute the arrays in the given trees now."""
-    mx.eval([bare(x) if isinstance(x, array) else x for x in leaves(args)])
+    mx.eval(_bare_leaves(args))
 
 
 def async_eval(*args: Any) -> None:
     """Begin to compute the arrays in the given trees, without waiting."""
-    mx.async_eval([bare(x) if isinstance(x, array) else x for x in leaves(args)])
+    mx.async_eval(_bare_leaves(args))
+
+
+def _bare_leaves(tree: Any) -> list[Any]:
+    """Everything in the tree, arrays as bare ones; a step evaluates hundreds, so it is quick."""
+    found: list[Any] = []
+    _append_leaves(tree, found.append)
+    return [x._value if type(x) is array and x._trace is None else unwrap(x) for x in found]
+
+
+def _append_leaves(box: Any, append: Callable[[Any], None]) -> None:
+    for x in dict.values(box) if isinstance(box, dict) else box:
+        if type(x) is not array and isinstance(x, (dict, list, tuple)):
+            _append_leaves(x, append)
+        else:
+            append(x)
 
 
 def result_type(*arrays_and_dtypes: Any) -> mx.Dtype:

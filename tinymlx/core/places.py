@@ -14,7 +14,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import array, wrap
+from .arrays import array
 
 _new = object.__new__
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import array, bare, unwrap, wrap
+from .arrays import array, unwrap, wrap
 from .tree import leaves, rebuild
 
 #: Names that arrive with later chapters.
