@@ -103,17 +103,7 @@ def async_eval(*args: Any) -> None:
 
 def _bare_leaves(tree: Any) -> list[Any]:
     """Everything in the tree, arrays as bare ones; a step evaluates hundreds, so it is quick."""
-    found: list[Any] = []
-    _append_leaves(tree, found.append)
-    return [x._value if type(x) is array and x._trace is None else unwrap(x) for x in found]
-
-
-def _append_leaves(box: Any, append: Callable[[Any], None]) -> None:
-    for x in dict.values(box) if isinstance(box, dict) else box:
-        if type(x) is not array and isinstance(x, (dict, list, tuple)):
-            _append_leaves(x, append)
-        else:
-            append(x)
+    return [x._value if type(x) is array and x._trace is None else unwrap(x) for x in leaves(tree)]
 
 
 def result_type(*arrays_and_dtypes: Any) -> mx.Dtype:

@@ -26,6 +26,11 @@ def matmul(a: mx.array, b: mx.array, /) -> mx.array:
     return mx.matmul(a, b)
 
 
+def _flipped(x: array) -> array:
+    """Rows as columns; a single matrix needs no axes to be named."""
+    return transpose(x) if x.ndim == 2 else swapaxes(x, -1, -2)
+
+
 @matmul.defvjp
 def matmul_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, array | None]:
     r"""The derivative of a matrix product in all its ranks.

@@ -120,7 +120,7 @@ class Trainer:
         Raises:
             ValueError: the model has no trainable parameters.
         """
-        if not any(True for _ in leaves(self.model.trainable_parameters())):
+        if not leaves(self.model.trainable_parameters()):
             raise ValueError("[Trainer] The model has no trainable parameters; unfreeze some.")
         self.optimizer.init(self.model.trainable_parameters())
         value_and_gradient = self.value_and_gradient()

@@ -125,7 +125,7 @@ class Loan:
         self.kwargs = dict(kwargs)
         trees = [args[i] for i in selection.positions]
         self.structure = [rebuild(lambda x: x, tree) for tree in trees]  # fun may change the trees
-        self.originals = list(leaves(trees))
+        self.originals = leaves(trees)
         if not all(isinstance(x, (array, mx.array)) for x in self.originals):
             raise ValueError("[tree_flatten] The argument should contain only arrays")
         if not self.originals:

@@ -121,11 +121,15 @@ class Tape(Trace):
             one level down as it is, unrecorded. For a primitive with several outputs, a list of
             watched arrays: ``self.pick_each(node)``.
         """
-        inputs = [self.lower(x) for x in args]
+        inputs: list[Any] = []
+        parents: list[Node | None] = []
+        for x in args:
+            watched_here = type(x) is array and x._trace is self
+            inputs.append(x._value if watched_here else self.lower(x))
+            parents.append(x._record if watched_here else None)
         output = primitive(*inputs, **params)
         if primitive.constant:
             return output
-        parents = [x._record if self.watches(x) else None for x in args]
         node = Node(primitive, inputs, params, output, parents)
         if isinstance(output, list):
             return self.pick_each(node)
