@@ -62,7 +62,7 @@ def compile(
     @functools.wraps(fun)
     def compiled_fun(*args: Any, **kwargs: Any) -> Any:
         state = reads.current()
-        if any(map(_trace_of, state)):
+        if reads.watched:
             return fun(*args, **kwargs)
         try:
             arrays = rebuild(_unwrapped, args), rebuild(_unwrapped, kwargs)
@@ -77,7 +77,7 @@ def compile(
     return compiled_fun
 
 
-_trace_of, _value_of = attrgetter("_trace"), attrgetter("_value")
+_value_of = attrgetter("_value")
 
 
 class WatchedOutside(Exception):

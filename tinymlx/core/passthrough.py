@@ -9,7 +9,7 @@ from typing import Any
 import mlx.core as mx
 
 from .arrays import array, unwrap, wrap
-from .tree import leaves, rebuild
+from .tree import BOXES, leaves, rebuild
 
 #: Names that arrive with later chapters.
 LATER = {
@@ -102,8 +102,20 @@ def async_eval(*args: Any) -> None:
 
 
 def _bare_leaves(tree: Any) -> list[Any]:
-    """Everything in the tree, arrays as bare ones; a step evaluates hundreds, so it is quick."""
-    return [x._value if type(x) is array and x._trace is None else unwrap(x) for x in leaves(tree)]
+    """Everything in the tree, arrays as bare ones. A step evaluates hundreds, so it is quick."""
+    found: list[Any] = []
+    _collect_bare(tree, found.append)
+    return found
+
+
+def _collect_bare(box: Any, append: Callable[[Any], None]) -> None:
+    for x in box.values() if isinstance(box, dict) else box:
+        if type(x) is array:
+            append(x._value if x._trace is None else bare(x))
+        elif isinstance(x, BOXES):
+            _collect_bare(x, append)
+        else:
+            append(x)
 
 
 def result_type(*arrays_and_dtypes: Any) -> mx.Dtype:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain, compress
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any
 
 import mlx.core as mx
@@ -17,6 +17,7 @@ import mlx.core as mx
 from .arrays import array
 
 _new = object.__new__
+_trace_of = attrgetter("_trace")
 
 
 class Places:
@@ -24,6 +25,9 @@ class Places:
 
     A list or dict that is reached twice counts once. A tuple cannot change, and a lone array stands
     nowhere: there the array itself takes on another value.
+
+    Attributes:
+        watched: whether a transform watched one of the arrays when they were last looked up.
 
     Args:
         tree: lists, dicts and tuples, nested, with arrays and other things as leaves; or an array.
@@ -41,22 +45,29 @@ class Places:
         # A view of a dict's values, and a list itself, show what is in there now.
         self.views = [dict.values(box) if isinstance(box, dict) else box for box in boxes]
         children = list(chain.from_iterable(self.views))
-        self.types = list(map(type, children))
-        self.arrays = [kind is array for kind in self.types]
-        self.others = [kind is not array for kind in self.types]
+        self.count = len(children)
+        self.arrays = [type(child) is array for child in children]
+        self.others = [type(child) is not array for child in children]
         self.rest = list(compress(children, self.others))
-        return list(compress(children, self.arrays))
+        found = list(compress(children, self.arrays))
+        self.watched = any(map(_trace_of, found))
+        return found
 
     def current(self) -> list[array]:
         """The arrays that stand there now. If the tree has another structure, it is walked again.
 
-        The structure is the same if every place holds something of the same type as before, and
-        what is no array is the very same object.
+        The structure is the same if there is an array wherever one was before, and what was no
+        array is the very same object.
         """
         children = list(chain.from_iterable(self.views))
-        if list(map(type, children)) == self.types:
+        if len(children) == self.count:
             if all(map(is_, compress(children, self.others), self.rest)):
-                return list(compress(children, self.arrays))
+                found = list(compress(children, self.arrays))
+                try:
+                    self.watched = any(list(map(_trace_of, found)))
+                except AttributeError:  # only an array has a trace
+                    return self.look()
+                return found
         return self.look()
 
     def put(self, values: Sequence[mx.array]) -> None:
