@@ -111,7 +111,7 @@ def _bare_leaves(tree: Any) -> list[Any]:
 def _collect_bare(box: Any, append: Callable[[Any], None]) -> None:
     for x in box.values() if isinstance(box, dict) else box:
         if type(x) is array:
-            append(x._value if x._trace is None else bare(x))
+            append(x._value if x._trace is None else unwrap(x))
         elif isinstance(x, BOXES):
             _collect_bare(x, append)
         else:
