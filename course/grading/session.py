@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from course.errors import CourseError
 from course.grading.answers import Answers
-from course.grading.compare import Rules, first_mismatch
-from course.grading.inspection import Inspection, inspect_exercise
-from course.grading.report import Failure, fingerprint
+from course.grading.compare import Rules
+from course.grading.inspection import Inspection, inspect_exercise, parse_file
+from course.grading.report import Spans, fingerprint
 from course.grading.runners import InProcess, Isolated, Limits, Runner
 from course.grading.values import Plain
 from course.misconceptions import Misconception, load_misconceptions
@@ -18,6 +17,7 @@ from course.overlay import Choice, Overlay, make_bundle
 from course.paths import Project
 from course.policy import violations
 from course.registry import Exercise, Registry
+from course.syntax import find
 
 MOST_WORKERS = 3  # processes that wait for probes, each with one way to complete the code
 
@@ -43,6 +43,7 @@ class Call:
     inputs: dict[str, Plain]
     result: Plain = None
     error: list[str] | None = None  # the exception's class and message, where it raised
+    rules: Rules = field(default_factory=Rules)  # how its result is compared
 
 
 class Grading:
@@ -112,7 +113,7 @@ class Grading:
                     self.project, bundle, self.settings.limits, self.settings.fence
                 )
             else:
-                cache = self.project.state / "cache" / "code"
+                cache = None if choice.texts else self.project.state / "cache" / "code"
                 self._runners[choice] = InProcess(Overlay(bundle, cache))
         return self._runners[choice]
 
@@ -149,35 +150,27 @@ class Grading:
         except ValueError:
             return str(path)
 
-    def diagnose(self, exercise: Exercise, calls: list[Call], rules: Rules) -> Misconception | None:
-        """The misconception that gives the student's results on all of the test's inputs."""
-        if not calls:
-            return None
-        for candidate in self.misconceptions.get(exercise.id, []):
-            choice = replace(self.perfect, replaced=(candidate.replacement,))
-            if all(self._same(exercise, call, choice, rules) for call in calls):
-                return candidate
-        return None
+    def may_show(self, file: str) -> bool:
+        """Whether a line of ``file`` may stand in a failure: the student's, the tests', given ones.
 
-    def _same(self, exercise: Exercise, call: Call, choice: Choice, rules: Rules) -> bool:
-        try:
-            result = self.run(exercise, call, choice, isolated=False)
-        except CourseError:
-            raise
-        except Exception as error:  # noqa: BLE001 - then the student must raise alike
-            return call.error == [type(error).__name__, str(error)]
-        if call.error is not None:
-            return False
-        # Their results come from the same arithmetic, so they agree to rounding or not at all.
-        return first_mismatch(call.result, result, rules) is None
+        The solutions' may not, except to their authors: they are exercises not done yet.
+        """
+        path = Path(file)
+        places = [self.settings.folder / "tinymlx", self.project.tinymlx, self.project.tests]
+        return any(path.is_relative_to(place) for place in places)
+
+    def spans(self, exercise: Exercise) -> Spans:
+        """Where the exercise's definitions stand in the implementation under test."""
+        found: Spans = []
+        for symbol in exercise.symbols:
+            path = self.settings.folder / "tinymlx" / symbol.file
+            tree, _, _ = parse_file(self.project, path)
+            for item in find(tree, symbol.qualname) if tree is not None else []:
+                last = item.node.end_lineno or item.node.lineno
+                found.append((str(path), item.node.lineno, last))
+        return found
 
     def close(self) -> None:
         for runner in self._runners.values():
             runner.close()
         self._runners.clear()
-
-
-def failure(
-    grading: Grading, exercise: Exercise, headline: str, *details: str, kind: str
-) -> Failure:
-    return Failure(exercise, headline, list(details), kind, graded=grading.graded(exercise))
