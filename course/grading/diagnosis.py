@@ -49,12 +49,17 @@ def diagnose(grading: Grading, exercise: Exercise, seen: Sequence[Seen]) -> list
     if not failed or any(test.kind not in EXPLICABLE for test in failed):
         return []
     deadline = time.monotonic() + SECONDS
-    found = []
-    for candidate in grading.misconceptions.get(exercise.id, []):
-        question = _Question(grading, exercise, candidate, deadline)
-        if question.explains(failed) and question.allows([t for t in seen if not t.kind]):
-            found.append(candidate)
-    return found
+    candidates = grading.misconceptions.get(exercise.id, [])
+    # What keeps a state from call to call gives the same only after the same calls.
+    for replayed in (failed, seen):
+        found = []
+        for candidate in candidates:
+            question = _Question(grading, exercise, candidate, deadline)
+            if question.explains(seen, replayed) and question.allows(seen):
+                found.append(candidate)
+        if found:
+            return found
+    return []
 
 
 class _Question:
@@ -63,29 +68,37 @@ class _Question:
     def __init__(
         self, grading: Grading, exercise: Exercise, candidate: Misconception, deadline: float
     ) -> None:
-        self.grading, self.exercise, self.candidate = grading, exercise, candidate
+        self.candidate, self.deadline = candidate, deadline
         self.choice = replace(grading.perfect, replaced=(candidate.replacement,))
-        self.deadline = deadline
+        self.grading = grading
+        self.runner = grading.new_runner(self.choice)
+        self.ended: dict[str, tuple[bool, list[Call]]] = {}
+        self.probes = grading.probes_path(exercise)
 
-    def explains(self, failed: list[Seen]) -> bool:
-        unequal = []
-        for test in failed:
+    def explains(self, seen: Sequence[Seen], replayed: Sequence[Seen]) -> bool:
+        failed = [test for test in seen if test.kind]
+        agrees = {}
+        for test in replayed:
             if not self._in_time():
                 return False
-            if not self._agrees(test):
-                if self._named(test, self.candidate.agrees) or not test.calls:
-                    return False
-                unequal.append(test)
-            elif self._named(test, self.candidate.differs):
-                return False
+            agrees[test.name] = self._agrees(test)
+        unequal = [test for test in failed if not agrees[test.name]]
         if len(unequal) == len(failed):
             return False
-        return all(self._fails_too(test) for test in unequal)
+        if any(self._named(test, self.candidate.agrees) or not test.calls for test in unequal):
+            return False
+        if any(self._named(t, self.candidate.differs) for t in failed if t not in unequal):
+            return False
+        return not unequal or (self._run(seen) and all(map(self._fails_too, unequal)))
 
-    def allows(self, passed: list[Seen]) -> bool:
+    def allows(self, seen: Sequence[Seen]) -> bool:
         """Whether it passes what the student passes, and keeps to what it declares."""
-        for test in passed:
-            if not self._in_time() or test.again(self.choice)[0]:
+        if not self._run(seen):
+            return False
+        for test in seen:
+            if test.kind:
+                continue
+            if self.ended[test.name][0]:
                 return False
             if self._named(test, self.candidate.agrees) and not self._agrees(test):
                 return False
@@ -95,9 +108,7 @@ class _Question:
 
     def _fails_too(self, test: Seen) -> bool:
         """Whether a failure with other numbers is one of this misconception all the same."""
-        if not self._in_time():
-            return False
-        fails, calls = test.again(self.choice)
+        fails, calls = self.ended[test.name]
         if not fails:
             return False
         if self.candidate.agrees:
@@ -106,15 +117,27 @@ class _Question:
         if mine is not None and theirs is not None:
             return mine[0] == theirs[0]
         # A measurement differs from itself, too.
-        return any(not self._same(call) for call in calls)
+        return not all(self._same(call) for call in calls)
+
+    def _run(self, seen: Sequence[Seen]) -> bool:
+        """Run all tests under the misconception, from the beginning; whether there was time."""
+        if not self.ended:
+            self.grading.forget(self.choice)
+        for test in seen:
+            if test.name not in self.ended:
+                if not self._in_time():
+                    return False
+                self.ended[test.name] = test.again(self.choice)
+        return True
 
     def _agrees(self, test: Seen) -> bool:
-        return bool(test.calls) and all(self._same(call) for call in test.calls)
+        same = [self._same(call) for call in test.calls]  # all of them: some keep a state
+        return bool(same) and all(same)
 
     def _same(self, call: Call) -> bool:
         """Whether the misconception does with a call's inputs what came back from the call."""
         try:
-            result = self.grading.run(self.exercise, call, self.choice, isolated=False)
+            result = self.runner.run(self.probes, call.name, call.inputs)
         except CourseError:
             raise
         except Exception as error:  # noqa: BLE001 - then the student must raise alike

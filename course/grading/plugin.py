@@ -12,7 +12,8 @@ import re
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -349,22 +350,37 @@ def draw(request: pytest.FixtureRequest) -> Draw:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Reporting:
-    report = yield
     numbers = exercises_of(item)
+    bench = item.stash.get(BENCH, None)
     if not numbers:
-        return report
+        return (yield)
+    explained = None
+    if call.excinfo is not None and bench is not None:
+        explained = _explained(item, call.excinfo.value, bench)
+    with _in_short(item, explained):
+        report = yield
     report.user_properties.append(("exercises", numbers))
     mark = item.get_closest_marker("exercise")
     report.user_properties.append(("mark", dict(mark.kwargs) if mark else {}))
-    bench = item.stash.get(BENCH, None)
-    failure = None
-    if call.excinfo is not None and bench is not None:
-        failure = _judge(item, report, call.excinfo.value, bench)
+    _tell(item, report, explained)
     if bench is not None and (call.when == "call" or report.outcome == "failed"):
         if call.when == "call":
             report.user_properties.append(("errors", bench.errors))
-        _remember(item, report, bench, failure)
+        _remember(item, report, bench, explained if isinstance(explained, Failure) else None)
     return report
+
+
+@contextmanager
+def _in_short(item: pytest.Item, explained: Failure | ToDo | None) -> Iterator[None]:
+    """Keep pytest from writing out a traceback that nobody will read; it takes its time."""
+    names = ("repr_failure", "_repr_failure_py") if explained is not None else ()
+    for name in names:
+        setattr(item, name, lambda excinfo, style=None: str(explained))
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(item, name)
 
 
 def _remember(
@@ -385,22 +401,37 @@ def _remember(
     item.config.stash[SEEN].setdefault(bench.exercise.id, []).append(seen)
 
 
-def _judge(
-    item: pytest.Item, report: pytest.TestReport, error: BaseException, bench: Bench
-) -> Failure | None:
+def _explained(item: pytest.Item, error: BaseException, bench: Bench) -> Failure | ToDo | None:
+    """What a test's exception means for the student; ``None`` for an author's mistake."""
     explained = bench.explain(error)
+    if explained is None and isinstance(error, AssertionError):
+        explained = _assertion(item, error, bench)
+    elif explained is None and bench.calls and isinstance(error, Exception):
+        if not isinstance(error, CourseError) and (
+            item.stash.get(CASE, None) is not None or not bench.grading.is_solutions
+        ):
+            explained = _unusable(item, error, bench)
+    return explained
+
+
+def _unusable(item: pytest.Item, error: Exception, bench: Bench) -> Failure:
+    """A judge that stumbles over a result, which the solution's never makes it do."""
+    said = str(error).partition("\n")[0]
+    what = type(error).__name__ + (f": {said}" if said else "")
+    headline = f"the test could not work with what came back: {what}"
+    returned = [f"it came back from {bench.calls[-1].name}"]
+    return bench.failure(headline, _source(error, item), *returned, kind="wrong")
+
+
+def _tell(item: pytest.Item, report: pytest.TestReport, explained: Failure | ToDo | None) -> None:
     if isinstance(explained, ToDo):
         report.outcome = "skipped"
         report.longrepr = (str(item.path), 0, f"to do: {explained}")
         report.user_properties.append(("todo", str(explained)))
-        return None
-    if explained is None and isinstance(error, AssertionError):
-        explained = _assertion(item, error, bench)
-    if explained is not None:
+    elif explained is not None:
         report.outcome = "failed"
         report.longrepr = str(explained)
         report.user_properties.append(("failure", _plain_failure(explained, report)))
-    return explained
 
 
 def _assertion(item: pytest.Item, error: AssertionError, bench: Bench) -> Failure:
@@ -426,11 +457,11 @@ def _said(error: AssertionError, item: pytest.Item) -> list[str]:
     return [text for text in [_source(error, item)] if text]
 
 
-def _source(error: AssertionError, item: pytest.Item) -> str:
+def _source(error: Exception, item: pytest.Item) -> str:
     """The assertion as the judge wrote it: names tell more than the numbers that it was about."""
     frames = traceback.extract_tb(error.__traceback__)
     line = next((f.line for f in reversed(frames) if f.filename == str(item.path)), "") or ""
-    return f"the test has: {line}"
+    return line and f"the test has: {line}"
 
 
 def _plain_failure(failure: Failure, report: pytest.TestReport) -> dict[str, Any]:

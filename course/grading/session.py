@@ -106,16 +106,22 @@ class Grading:
         if choice not in self._runners:
             if isolated and len(self._runners) >= MOST_WORKERS:
                 self._runners.pop(next(iter(self._runners))).close()
-            bundle = make_bundle(self.project, self.registry, choice)
-            self._filled[choice] = bundle.filled
-            if isolated:
-                self._runners[choice] = Isolated(
-                    self.project, bundle, self.settings.limits, self.settings.fence
-                )
-            else:
-                cache = None if choice.texts else self.project.state / "cache" / "code"
-                self._runners[choice] = InProcess(Overlay(bundle, cache))
+            self._runners[choice] = self.new_runner(choice, isolated)
         return self._runners[choice]
+
+    def forget(self, choice: Choice) -> None:
+        """Let the next probe under ``choice`` find modules that no probe has used yet."""
+        if choice in self._runners:
+            self._runners.pop(choice).close()
+
+    def new_runner(self, choice: Choice, isolated: bool = False) -> Runner:
+        """A runner whose modules no probe has used yet."""
+        bundle = make_bundle(self.project, self.registry, choice)
+        self._filled[choice] = bundle.filled
+        if isolated:
+            return Isolated(self.project, bundle, self.settings.limits, self.settings.fence)
+        cache = None if choice.texts else self.project.state / "cache" / "code"
+        return InProcess(Overlay(bundle, cache))
 
     def probes_path(self, exercise: Exercise) -> Path:
         return self.project.tests / exercise.folder / "probes.py"
