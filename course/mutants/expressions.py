@@ -132,8 +132,9 @@ def _subscript(node: ast.Subscript) -> Iterator[Change]:
                 kept = {p: getattr(index, p) for p in ("lower", "upper", "step") if p != part}
                 yield "bounds", ast.Subscript(node.value, ast.Slice(**kept), node.ctx)
     if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
-        for place in (0, -1):
-            yield "axis", ast.Subscript(node.value, _number(place), node.ctx)
+        last = ast.unparse(index) == "-1"
+        if last or ast.unparse(index) == "0":  # of others the neighbours are taken, as "one"
+            yield "axis", ast.Subscript(node.value, _number(0 if last else -1), node.ctx)
         yield "shape", ast.Constant(3)
 
 

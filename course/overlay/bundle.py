@@ -184,7 +184,7 @@ class _Maker:
     def _text(self, path: Path) -> str:
         key = str(path)
         if key not in self.texts:
-            self.texts[key] = read_text(path)
+            self.texts[key] = self.instead.get(key) or read_text(path)
         return self.texts[key]
 
 
