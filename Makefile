@@ -2,7 +2,8 @@
 # when nothing has changed since the last time.
 
 PYTHON ?=
-VENV   := $(CURDIR)/.venv
+# Relative names: make cannot hold a path with a space.
+VENV   := .venv
 STAMP  := $(VENV)/.ready
 BIN    := $(VENV)/bin
 
@@ -12,11 +13,12 @@ learn: $(STAMP)  ## set up, then show the map of the course and the next exercis
 	@$(BIN)/tinymlx
 
 test: $(STAMP)  ## set up, then run all tests of the project
+	@tests/course/install_browser.sh
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --impl solutions -n auto
 
 check-style: $(STAMP)  ## ruff and mypy, as continuous integration runs them
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	@cd solutions && $(BIN)/mypy --config-file ../pyproject.toml -p tinymlx
+	@cd solutions && ../$(BIN)/mypy --config-file ../pyproject.toml -p tinymlx
 
 $(STAMP): pyproject.toml constraints.txt setup.sh
 	@PYTHON="$(PYTHON)" ./setup.sh "$(VENV)"

@@ -35,15 +35,34 @@ case "$(uname -s)-$(uname -m)" in
   *) fail "the course runs on macOS with Apple silicon and on Linux; this is $(uname -s)" ;;
 esac
 
-printf 'Setting up in %s (%s, %s); this takes a minute or two.\n' "$venv" "$("$python" --version)" "$extra"
+printf 'Setting up in %s (%s, %s). The first time this fetches about 500 MB.\n' "$venv" "$("$python" --version)" "$extra"
+
+# One line that moves while packages are fetched, where somebody watches; pip itself would print
+# hundreds. What pip complains about is shown.
+progress() {
+  local count=0 line shown
+  while IFS= read -r line; do
+    case "$line" in
+      *'WARNING: Location'* | '') ;;
+      *Collecting* | *Downloading* | *'Using cached'* | *'Installing collected'* | *'Preparing'* | *'Building'*)
+        count=$((count + 1))
+        shown=${line#"${line%%[![:space:]]*}"}
+        if [ -t 1 ]; then printf '\r\033[K  %3d  %.70s' "$count" "$shown"; fi ;;
+      *ERROR* | *error* | *WARNING*) printf '\n%s\n' "$line" ;;
+    esac
+  done
+  if [ -t 1 ]; then printf '\r\033[K'; fi
+}
+
 if command -v uv >/dev/null 2>&1; then
   [ -x "$venv/bin/python" ] || uv venv --quiet --python "$python" "$venv"
-  uv pip install --quiet --python "$venv/bin/python" --config-setting editable_mode=compat -c constraints.txt -e ".[$extra]"
+  # uv shows its own progress.
+  uv pip install --python "$venv/bin/python" --config-setting editable_mode=compat -c constraints.txt -e ".[$extra]"
 else
   if [ ! -x "$venv/bin/python" ]; then
     "$python" -m venv "$venv" || fail "'$python -m venv' failed (Debian and Ubuntu: apt install python3-venv)"
   fi
-  PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat -c constraints.txt -e ".[$extra]" 2>&1 |
-    { grep -v -e 'WARNING: Location' -e '^$' || true; }
+  PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --progress-bar off --disable-pip-version-check --config-settings editable_mode=compat -c constraints.txt -e ".[$extra]" 2>&1 | progress
   [ "${PIPESTATUS[0]}" -eq 0 ] || fail "pip could not install the packages; the lines above say why"
 fi
+"$venv/bin/python" -c 'from course.update import remember; remember()'

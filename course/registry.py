@@ -7,6 +7,7 @@ follow from it. Every complaint names the file and the line.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -108,9 +109,25 @@ class Registry:
     def __getitem__(self, wanted: str) -> Exercise:
         if wanted in self.by_id:
             return self.by_id[wanted]
-        near = get_close_matches(wanted, self.by_id, n=1, cutoff=0.0)
-        hint = f"; did you mean {near[0]}?" if near else "."
+        near = self._near(wanted)
+        hint = f"; did you mean {near}?" if near else "."
         raise CourseError(f"There is no exercise {wanted}{hint} `tinymlx` lists them all.")
+
+    def _near(self, wanted: str) -> str:
+        """What a mistyped id, or a function's name in its place, may have meant; or nothing."""
+        number = re.fullmatch(r"(\d+)\.(\d+)", wanted)
+        if number:
+            mine = [e.id for e in self.exercises if e.chapter == int(number[1])]
+            return min(
+                mine,
+                key=lambda known: abs(int(known.partition(".")[2]) - int(number[2])),
+                default="",
+            )
+        word = wanted.lower()
+        for exercise in self.exercises:
+            if len(word) > 1 and word in {symbol.name.lower() for symbol in exercise.symbols}:
+                return f"{exercise.id} ({exercise.title})"
+        return ""
 
     def chapter(self, number: int) -> Chapter:
         for chapter in self.chapters:
@@ -118,6 +135,11 @@ class Registry:
                 return chapter
         known = ", ".join(str(chapter.number) for chapter in self.chapters)
         raise CourseError(f"There is no chapter {number} yet; there are {known}.")
+
+    def select_all(self, wanted: Iterable[str]) -> tuple[Exercise, ...]:
+        """The exercises that several words stand for, in the order of the course; all for none."""
+        chosen = {exercise.id for word in wanted for exercise in self.select(word)}
+        return tuple(e for e in self.exercises if e.id in chosen) if chosen else self.exercises
 
     def select(self, wanted: str | None) -> tuple[Exercise, ...]:
         """The exercises that ``4.3`` (one), ``4`` (a chapter) or ``None`` (all) stands for."""

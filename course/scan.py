@@ -49,6 +49,7 @@ class Scan:
         self._contents: dict[Path, bytes] = {}
         self._memory_path = project.state / "cache" / "scan.json"
         self._verdict_path = project.state / "cache" / "verdicts.json"
+        self._last_path = project.state / "cache" / "last.json"
         self._memory: dict[str, dict[str, Any]] = _load(self._memory_path)
         self._fresh = False
 
@@ -95,7 +96,16 @@ class Scan:
                 known[key] = outcome  # the newest stands last
                 for old in list(known)[:-MOST_VERDICTS]:
                     del known[old]
+        if outcomes:
+            graded = [e.id for e in self.registry.exercises if e.id in outcomes]
+            self.last = next((n for n in graded if outcomes[n] != "passed"), graded[-1])
+            _save(self._last_path, {"exercise": self.last})
         _save(self._verdict_path, self._verdicts)
+
+    @cached_property
+    def last(self) -> str:
+        """The exercise that was graded last: where the reader is; empty at the beginning."""
+        return str(_load(self._last_path).get("exercise", ""))
 
     def remember(self) -> None:
         if self._fresh:

@@ -9,6 +9,7 @@ file is left as it is and the new one is laid beside the backup.
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import tarfile
 import tempfile
@@ -18,16 +19,18 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
-from course.backup import backup, write_atomic
+from course.backup import backup, write_atomic, write_bytes
 from course.cli.terminal import console
 from course.cutter import cut_package, is_given
 from course.definitions import definitions, replace_definition
 from course.errors import CourseError
 from course.paths import Project, find_project
 from course.registry import Registry, load_registry
+from course.source import Source, read_source
 from course.syntax import find, is_starter
 
 PRIVATE = {".git", ".venv", ".tinymlx", "tinymlx"}
+FOLDERS = ("course", "exercises", "reference", "solutions", "tests")
 
 
 @dataclass
@@ -39,12 +42,18 @@ class Plan:
         modes: path to permissions, for files of the course.
         removes: files of the old course that the new one does not have.
         kept: files of the student left as they are, with the new text laid beside the backup.
+        reasons: why, a few words for each of them.
+        own: files among the course's that no version of the course has brought: they stay.
+        names: all files of the newer course, relative to the root.
     """
 
     writes: dict[Path, bytes] = field(default_factory=dict)
     modes: dict[Path, int] = field(default_factory=dict)
     removes: list[Path] = field(default_factory=list)
     kept: dict[Path, str] = field(default_factory=dict)
+    reasons: dict[Path, str] = field(default_factory=dict)
+    own: list[Path] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
 
 def run(source: str, dry: bool) -> None:
@@ -58,8 +67,12 @@ def run(source: str, dry: bool) -> None:
         out.print(f"  {project.relative(path)}: starters and untouched parts renewed")
     for path in plan.kept:
         out.print(
-            f"  {project.relative(path)}: kept as it is, both sides changed it", style="yellow"
+            f"  {project.relative(path)}: kept as it is, {plan.reasons[path]}", style="yellow"
         )
+    for path in plan.removes:
+        out.print(f"  {project.relative(path)}: removed, the newer course has no such file")
+    for path in plan.own:
+        out.print(f"  {project.relative(path)}: yours, left alone")
     if dry or not (plan.writes or plan.removes):
         return
     saved = apply(project, plan)
@@ -115,13 +128,33 @@ def make_plan(project: Project, newer: Project) -> Plan:
     old, new = cut_package(project, old_cards), cut_package(newer, new_cards)
     for name, starter in new.items():
         path = project.tinymlx / name
-        mine = path.read_text(encoding="utf-8") if path.is_file() else None
-        merged = merge(mine, old.get(name), starter, _names(new_cards, name))
+        try:
+            mine = read_source(path, project.relative(path)) if path.is_file() else None
+            merged = _merged(mine, old.get(name), starter, _names(new_cards, name))
+        except CourseError as error:
+            plan.kept[path], plan.reasons[path] = starter, str(error).rstrip(".")
+            continue
         if merged is None:
-            plan.kept[path] = starter
-        elif merged != mine:
-            plan.writes[path] = merged.encode()
+            plan.kept[path], plan.reasons[path] = starter, "both sides changed it"
+        elif mine is None or merged != mine.text:
+            plan.writes[path] = (mine or Source("")).with_text(merged).encode()
     return plan
+
+
+def _merged(mine: Source | None, old: str | None, new: str, names: list[str]) -> str | None:
+    """`merge` for a file with line ends and an encoding of its own."""
+    if mine is None:
+        return merge(None, old, new, names)
+    if mine.newline != "\n":
+        new = new.replace("\n", mine.newline)
+        old = old and old.replace("\n", mine.newline)
+    merged = merge(mine.text, old, new, names)
+    if merged is not None:
+        try:
+            mine.with_text(merged).encode()
+        except UnicodeEncodeError as error:
+            raise CourseError(f"its encoding {mine.encoding} cannot hold the new text") from error
+    return merged
 
 
 def _plan_course(project: Project, newer: Project, plan: Plan) -> None:
@@ -137,11 +170,49 @@ def _plan_course(project: Project, newer: Project, plan: Plan) -> None:
         if not target.is_file() or target.read_bytes() != content:
             plan.writes[target] = content
             plan.modes[target] = path.stat().st_mode & 0o777
-    folders = ("course", "exercises", "reference", "solutions", "tests")
-    for folder in folders:
+    plan.names = [name.as_posix() for name in wanted]
+    brought = _brought(project)
+    for folder in FOLDERS:
         for path in _files(project.root / folder):
-            if path.relative_to(project.root) not in wanted and path.suffix in (".py", ".toml"):
-                plan.removes.append(path)
+            name = path.relative_to(project.root)
+            if name not in wanted:
+                (plan.removes if name.as_posix() in brought else plan.own).append(path)
+
+
+def _brought(project: Project) -> set[str]:
+    """Names of files that earlier versions of the course have brought; no other is removed.
+
+    They are those that the set-up found or an earlier update has written, and those of the commit
+    that the student's own work began with, where there is one.
+    """
+    try:
+        names = set(json.loads(_manifest(project).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        names = set()
+    for branch in ("@{upstream}", "origin/HEAD", "origin/main"):
+        try:
+            base = _git(project, "merge-base", "HEAD", branch).decode().strip()
+            listed = _git(project, "ls-tree", "-r", "-z", "--name-only", base)
+        except CourseError:
+            continue
+        return names | set(listed.decode("utf-8", "surrogateescape").split("\0"))
+    return names
+
+
+def remember() -> None:
+    """Note which files came with the course (the set-up does it, once, before there are others)."""
+    project = find_project()
+    if not _manifest(project).exists():
+        names = [
+            path.relative_to(project.root).as_posix()
+            for folder in FOLDERS
+            for path in _files(project.root / folder)
+        ]
+        write_atomic(_manifest(project), json.dumps(names))
+
+
+def _manifest(project: Project) -> Path:
+    return project.state / "course.json"
 
 
 def _given(project: Project, path: Path) -> bool:
@@ -199,7 +270,7 @@ def _rest(text: str, names: list[str]) -> str:
     """The text without the exercises' definitions: what the course gave."""
     for name in names:
         for part in definitions(text, name):
-            text = text.replace("\n".join(part), "", 1)
+            text = text.replace(Source(text).newline.join(part), "", 1)
     return text
 
 
@@ -210,19 +281,10 @@ def apply(project: Project, plan: Plan) -> Path:
     for path, text in plan.kept.items():
         write_atomic(saved / "newer" / project.relative(path), text)
     for path, content in plan.writes.items():
-        _write_bytes(path, content)
+        write_bytes(path, content)
         if path in plan.modes:
             path.chmod(plan.modes[path])
     for path in plan.removes:
         path.unlink(missing_ok=True)
+    write_atomic(_manifest(project), json.dumps(plan.names))
     return saved
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        return
-    write_atomic(path, text)

@@ -363,17 +363,11 @@ def quadratic(w, x, y, b):
 def argument_choice(w, x, y, b, options, keyword):
     """The gradients in the structure that MLX gives them."""
     loss = quadratic(w, x, y, b if keyword else 0.0)
-    given = {"w": w, "x": x, "y": y, "b": b}
-    positions, names = options.get("argnums"), options.get("argnames", [])
-    names = [names] if isinstance(names, str) else names
-    if positions is None and not names:
-        positions = 0
-    places = positions if isinstance(positions, list) else [] if positions is None else [positions]
-    wanted = [given["wxy"[i]] for i in sorted(places)] + [given[n] for n in sorted(names)]
+    positions = options.get("argnums", 0)
+    places = positions if isinstance(positions, list) else [positions]
+    wanted = [(w, x, y)[i] for i in sorted(places)]
     found = slopes_of([loss], wanted, [torch.ones_like(loss)])
-    positional = found[: len(places)] if len(places) > 1 else found[0] if places else None
-    named = dict(zip(sorted(names), found[len(places) :], strict=True))
-    gradients = [positional, named] if names else positional
+    gradients = found if len(places) > 1 else found[0]
     return {"value": loss, "gradients": gradients, "grad alone": gradients}
 
 

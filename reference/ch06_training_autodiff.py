@@ -55,23 +55,20 @@ def backward_pass(x, labels, weights, biases):
     }
 
 
-def loans(a, b, c, options):
-    value = torch.sum(a * b**2) + torch.sum(c * a)
+def chosen_arguments(a, b, c, d, options):
+    value = torch.sum(a * b**2) + torch.sum(c * a) + 2 * torch.sum(d**2)
     value.backward()
     zero = torch.zeros(())
-    one, two, three = {"x": a.grad}, [b.grad], [zero, c.grad]
-    argnums, argnames = options.get("argnums"), options.get("argnames", [])
-    names = [argnames] if isinstance(argnames, str) else argnames
-    if argnums is None and not names:
-        argnums = 0
-    positions = [] if argnums is None else argnums
+    positional, named = [{"x": a.grad}, [b.grad]], {"three": [zero, c.grad], "four": d.grad}
+    positions, names = options.get("argnums", []), options["argnames"]
     if isinstance(positions, int):
-        gradients = [one, two][positions]
+        by_position = positional[positions]
     else:
-        gradients = [[one, two][i] for i in sorted(positions)] or None
-    if names:
-        gradients = [gradients, {"three": three}]
-    return {"value": value, "gradients": gradients, "kept": [True, True, True]}
+        by_position = [positional[i] for i in sorted(positions)] or None
+    names = [names] if isinstance(names, str) else names
+    gradients = [by_position, {name: named[name] for name in names}]
+    kept = [True, True, True]
+    return {"value": value, "gradients": gradients, "grad alone": gradients, "kept": kept}
 
 
 @in_numpy
@@ -93,12 +90,12 @@ def moved(x, y):
 
 @in_numpy
 def raised(x):
-    return {"x": x, "the original": True, "watched": False}
+    return {"x": x, "calls": 1, "the original": True, "watched": False}
 
 
 @in_numpy
 def arrays_twice(x):
-    return {"value": np.asarray(np.sum(x**3)), "gradient": [x**2, 2.0 * x**2]}
+    return {"value": np.asarray(np.sum(x**3)), "gradient": [None, {"b": x**2, "a": 2.0 * x**2}]}
 
 
 def forward_mode(function, primals, tangents):

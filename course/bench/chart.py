@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from course.bench.rows import baseline
 from course.errors import CourseError
 
 COLORS = {"yours": "#D55E00", "solution": "#0072B2", "mlx": "#009E73", "pytorch": "#CC79A7"}
@@ -16,8 +17,6 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-
-    from course.bench.command import baseline
 
     bars: list[tuple[str, str, float]] = []
     for row in rows:

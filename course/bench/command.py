@@ -13,6 +13,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from course.bench.rows import baseline, limit
 from course.cli.terminal import console
 from course.errors import CourseError
 from course.paths import Project, find_project
@@ -117,20 +118,6 @@ def _table(row: dict[str, Any]) -> Table:
             f"{100 * bound / seconds:.0f}%" if bound else "",
         )
     return table
-
-
-def limit(row: dict[str, Any]) -> float:
-    """The least seconds that the machine's roofline allows for one call of the row."""
-    machine = row["machine"]
-    return max(row["flops"] / machine["flops"], row["bytes"] / machine["bandwidth"])
-
-
-def baseline(name: str) -> str:
-    """The native candidate that ``name`` is compared with: the same variant of ``mlx``."""
-    for owner in ("yours", "solution", "pytorch"):
-        if name.startswith(owner):
-            return name.replace(owner, "mlx", 1)
-    return "mlx" if name != "mlx" else ""
 
 
 def _rank(name: str) -> tuple[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -65,6 +66,8 @@ def lesson(which: str | None) -> None:
         exercise = course.exercise(which)
         text = section(read_text(course.project.root / exercise.lesson), exercise)
     if out.is_terminal:
+        # Without -R, less shows the codes of colours as text; F and X as git sets them.
+        os.environ["LESS"] = f"{os.environ['LESS']} -R" if os.environ.get("LESS") else "-FRX"
         with out.pager(styles=True):
             out.print(Markdown(text), width=min(out.width, 100))
     else:

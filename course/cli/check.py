@@ -15,10 +15,10 @@ from course.cli.verdicts import verdict
 from course.registry import Exercise
 
 
-def run(what: str | None, options: Options, as_json: bool) -> int:
+def run(what: list[str], options: Options, as_json: bool) -> int:
     """Grade and show; the exit code is 0 if all passed, 1 if something failed, 3 if to do."""
     course = Course()
-    exercises = course.registry.select(what)
+    exercises = course.registry.select_all(what)
     console = terminal.console()
     checker = Checker(course.project, course.registry)
     try:

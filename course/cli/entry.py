@@ -11,6 +11,9 @@ import sys
 
 def main() -> None:
     """Entry point of the command ``tinymlx``."""
+    from course.cli.terminal import prepare
+
+    prepare()
     words = sys.argv[1:]
     if words not in ([], ["--json"]):
         from course.cli.main import main as commands

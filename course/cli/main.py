@@ -38,7 +38,9 @@ def overview(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command()
 def check(
-    what: What = None,
+    what: Annotated[
+        list[str] | None, typer.Argument(help="Exercises (4.3 4.7) or chapters (4); or nothing.")
+    ] = None,
     as_json: AsJson = False,
     isolated: Annotated[bool, typer.Option(help="Run each probe in its own process.")] = False,
     fill: Annotated[bool, typer.Option(help="Complete starters with the solutions.")] = True,
@@ -46,12 +48,12 @@ def check(
     seed: Annotated[str, typer.Option(help="A number, or 'random'.")] = "",
     limit: Annotated[float, typer.Option(help="Seconds that one test may take.")] = 20.0,
 ) -> None:
-    """Grade one exercise, a chapter, or everything you have written."""
+    """Grade exercises, chapters, or everything you have written."""
     from course.checker.parent import Options
     from course.cli import check as page
 
     options = Options(impl, fill, isolated, seed, limit)
-    raise typer.Exit(page.run(what, options, as_json))
+    raise typer.Exit(page.run(what or [], options, as_json))
 
 
 @app.command()
@@ -269,6 +271,9 @@ def figures(chapter: Annotated[int | None, typer.Argument()] = None) -> None:
 
 def main() -> None:
     """Entry point: a `CourseError` is shown as its sentence, never as a traceback."""
+    from course.cli.terminal import prepare
+
+    prepare()
     try:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -17,8 +17,14 @@ class Course:
         self.scan = Scan(self.project, self.registry)
 
     def next(self, statuses: list[Status] | None = None) -> Exercise | None:
-        """The first exercise that has not passed; ``None`` when all have."""
-        for status in statuses or self.scan.statuses():
+        """Where the reader is: the exercise graded last if it is still open, or the one after it.
+
+        ``None`` when all have passed.
+        """
+        statuses = statuses or self.scan.statuses()
+        numbers = [status.exercise.id for status in statuses]
+        here = numbers.index(self.scan.last) if self.scan.last in numbers else 0
+        for status in statuses[here:] + statuses[:here]:
             if status.state != "passed":
                 return status.exercise
         return None

@@ -25,6 +25,16 @@ def implementation(project: Project, registry: Registry, impl: str = ".") -> Ite
         yield overlay
 
 
+@contextmanager
+def after_chapter(project: Project, registry: Registry, number: int) -> Iterator[Overlay]:
+    """``tinymlx`` of a reader who has solved the chapters up to ``number``: nothing is filled."""
+    blas.load()
+    later = frozenset(e.id for c in registry.chapters if c.number > number for e in c.exercises)
+    bundle = make_bundle(project, registry, Choice(project.solutions, fill=False, cut=later))
+    with Overlay(bundle, project.state / "cache" / "code").activate() as overlay:
+        yield overlay
+
+
 def load_script(path: Path) -> types.ModuleType:
     """Import a file by its path."""
     spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 
 from rich.console import Console
+
+# What stands for a sign that the output's encoding does not have.
+PLAIN = str.maketrans("●✗◐○›━─│╭╮╰╯…", "*x~o>--|++++.")
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of `codecs`: a plain sign for each that cannot be written."""
+    assert isinstance(error, UnicodeEncodeError)
+    signs = error.object[error.start : error.end].translate(PLAIN)
+    return "".join(sign if sign.isascii() else "?" for sign in signs), error.end
+
+
+codecs.register_error("tinymlx", _plainly)
+
+
+def prepare() -> None:
+    """From here on nothing that is printed fails for its encoding: not a mark of the map where
+    the output is ASCII, not half a character in an error text of the student's code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="tinymlx")
 
 
 def console(stderr: bool = False) -> Console:
     """A console; without a terminal its lines are not wrapped at 80 columns."""
     stream = sys.stderr if stderr else sys.stdout
     if stream.isatty() or os.environ.get("COLUMNS"):
-        return Console(stderr=stderr, highlight=False)
-    return Console(stderr=stderr, highlight=False, width=240)
+        return Console(stderr=stderr, highlight=False, markup=False)
+    return Console(stderr=stderr, highlight=False, markup=False, width=240)

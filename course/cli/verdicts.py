@@ -12,9 +12,15 @@ from course.registry import Exercise
 LABELS = ("Likely:", "Read:", "Graded:", "It hung at")
 
 
-def failure(plain: dict[str, Any]) -> RenderableType:
-    """One failed check: the headline, what differs, what is likely, where to read."""
+def failure(plain: dict[str, Any], mistake_first: bool = False) -> RenderableType:
+    """One failed check: the headline, what differs, what is likely, where to read.
+
+    With ``mistake_first`` a named mistake follows the headline: on a small screen the rest may have
+    to be scrolled to.
+    """
     head, *rest = plain["lines"]
+    if mistake_first:
+        rest = _mistake_first(rest)
     parts: list[RenderableType] = [Text(head, style="bold red")]
     for line in rest:
         parts.append(_line(line))
@@ -24,6 +30,17 @@ def failure(plain: dict[str, Any]) -> RenderableType:
         parts.append(Text("  Printed:", style="bright_black"))
         parts += [Text(f"    {line}", style="bright_black") for line in shown]
     return Group(*parts)
+
+
+def _mistake_first(lines: list[str]) -> list[str]:
+    """The lines with ``Likely`` and all that is indented below it at the top."""
+    start = next((i for i, line in enumerate(lines) if line.startswith("  Likely")), None)
+    if start is None:
+        return lines
+    end = start + 1
+    while end < len(lines) and lines[end].startswith("   "):
+        end += 1
+    return lines[start:end] + lines[:start] + lines[end:]
 
 
 def _line(line: str) -> Text:
@@ -40,7 +57,7 @@ def _line(line: str) -> Text:
 
 
 def verdict(
-    exercise: Exercise, plain: dict[str, Any], all_failures: bool = False
+    exercise: Exercise, plain: dict[str, Any], mistake_first: bool = False
 ) -> RenderableType:
     """The verdict on one exercise, with its first failure in full."""
     outcome = plain["outcome"]
@@ -64,9 +81,14 @@ def verdict(
             ("not all tests ran  ", "bold yellow"), f"{exercise.id} {exercise.title}", text
         )
     failures = plain["failures"]
-    shown = failures if all_failures else failures[:1]
-    parts = [failure(f) for f in shown]
-    others = len(failures) - len(shown)
+    if not failures:
+        return Text(
+            f"{exercise.id} {exercise.title}: a test failed without a reason that could be told; "
+            f"`pytest --exercise {exercise.id}` shows all of it",
+            style="bold red",
+        )
+    parts = [failure(f, mistake_first) for f in failures[:1]]
+    others = len(failures) - len(parts)
     tail = f"  {plain['passed']} of {plain['expected']} tests pass" if plain["expected"] else ""
     if others:
         tail += f"; {others} more fail{'s' if others == 1 else ''}, mend this one first"

@@ -123,7 +123,9 @@ def _narrow(config: pytest.Config) -> None:
     for name in wanted:
         folder = grading.registry.chapter(int(name.partition(".")[0])).folder
         found.update(dict.fromkeys(_files_of(grading.project.tests / folder, name)))
-    config.args = list(found)
+    # Relative names, as a person would type them: pytest splits a path at a bracket.
+    here = config.invocation_params.dir
+    config.args = [os.path.relpath(path, here) for path in found]
 
 
 def _files_of(folder: Path, name: str) -> list[str]:

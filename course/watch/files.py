@@ -34,10 +34,16 @@ class Watched:
 
     def _look(self) -> dict[str, Mark]:
         marks: dict[str, Mark] = {}
+        seen: set[tuple[int, int]] = set()  # a link to a folder above would be walked for ever
         pending = [str(self.folder)]
         while pending:
+            folder = pending.pop()
             try:
-                entries = list(os.scandir(pending.pop()))
+                place = os.stat(folder)
+                if (place.st_dev, place.st_ino) in seen:
+                    continue
+                seen.add((place.st_dev, place.st_ino))
+                entries = list(os.scandir(folder))
             except OSError:
                 continue  # a folder that is being renamed
             for entry in entries:

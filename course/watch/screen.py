@@ -97,7 +97,7 @@ def body(state: State) -> RenderableType:
     elif state.busy and state.verdict is None:
         parts.append(Text("checking ...", style="bright_black"))
     elif state.verdict is not None:
-        parts.append(render_verdict(state.exercise, state.verdict))
+        parts.append(render_verdict(state.exercise, state.verdict, mistake_first=True))
         if state.verdict["outcome"] == "passed":
             parts.append(Text("Press n for the next exercise, d to compare with the solution."))
     for number, text in enumerate(state.hints, 1):

@@ -148,6 +148,15 @@ def loss(model: nn.Module, x: array, y: array) -> array:
     return nn.losses.binary_cross_entropy(logits(model, x), y, reduction="mean")
 
 
+class Patience(EarlyStopping):
+    """Stop when the loss has not reached a new minimum for long. Chapter 6 builds the full one."""
+
+    def update(self, value: float) -> bool:
+        better = value < self.best
+        self.best, self.waited = (value, 0) if better else (self.best, self.waited + 1)
+        return better
+
+
 def fit(model: nn.Module, training: Rows, validation: Rows, epochs: int) -> tuple[History, float]:
     """Leave the model with the weights of its best epoch; its history, the loss before training."""
     trainer = Trainer(model, optimizers.AdamW(3e-4, weight_decay=0.01), loss)
@@ -157,7 +166,7 @@ def fit(model: nn.Module, training: Rows, validation: Rows, epochs: int) -> tupl
         Batches(*training, batch_size=32),
         epochs,
         validation=aside,
-        stopping=EarlyStopping(patience=15),
+        stopping=Patience(15),
         progress=False,
     )
     model.eval()

@@ -56,70 +56,118 @@ def loss_and_gradients(layers, x, labels):
 
 @misconception(
     "6.2",
-    "You copy the trees. A function that reaches its model by another name then finds arrays that "
-    "nobody watches: put the watched ones into the same lists and dicts (`replace`).",
+    "You call the function with the named arguments as they came. The watched ones are in the dict "
+    "that your function of positions is called with, its last argument.",
 )
-def lend(self, tape):
-    self.tracers = [tape.watch(x) for x in self.originals]
-    self.leaves = [tape.node_of(x) for x in self.tracers]
-    supply = iter(self.tracers)
-    for i in self.selection.positions:
-        self.args[i] = rebuild(lambda _: next(supply), self.args[i])
-    for name in self.selection.names:
-        self.kwargs[name] = rebuild(lambda _: next(supply), self.kwargs[name])
-    return self.args, self.kwargs
+def named_value_and_gradient(selection, fun, args, kwargs):
+    named = {name: kwargs[name] for name in selection.names}
+    others = {name: value for name, value in kwargs.items() if name not in named}
+
+    def by_position(*args, **others):
+        return fun(*args[:-1], **named, **others)
+
+    everything = Selection(selection.tag, (*selection.positions, len(args)))
+    value, gradients = value_and_gradient(everything, by_position, (*args, dict(named)), others)
+    if not selection.positions:
+        return value, (None, gradients)
+    *positional, of_names = gradients
+    return value, (positional[0] if len(positional) == 1 else tuple(positional), of_names)
 
 
 @misconception(
     "6.2",
-    "You hand the watched arrays to the named arguments first. The originals were collected from "
-    "the positional ones first, and both must be in the same order.",
+    "Without positions, the first of the pair is None: nothing was asked for there.",
 )
-def lend(self, tape):
-    self.tracers = [tape.watch(x) for x in self.originals]
-    self.leaves = [tape.node_of(x) for x in self.tracers]
-    supply = iter(self.tracers)
-    for name in self.selection.names:
-        self.kwargs[name] = replace(lambda _: next(supply), self.kwargs[name])
-    for i in self.selection.positions:
-        self.args[i] = replace(lambda _: next(supply), self.args[i])
-    return self.args, self.kwargs
+def named_value_and_gradient(selection, fun, args, kwargs):
+    named = {name: kwargs[name] for name in selection.names}
+    others = {name: value for name, value in kwargs.items() if name not in named}
+
+    def by_position(*args, **others):
+        return fun(*args[:-1], **args[-1], **others)
+
+    everything = Selection(selection.tag, (*selection.positions, len(args)))
+    value, gradients = value_and_gradient(everything, by_position, (*args, named), others)
+    if not selection.positions:
+        return value, gradients
+    *positional, of_names = gradients
+    return value, (positional[0] if len(positional) == 1 else tuple(positional), of_names)
 
 
 @misconception(
     "6.2",
-    "You forget the arguments that were chosen by name: their arrays are constants to the function.",
+    "The gradient of a single positional argument stands alone, not in a tuple; a tuple is for "
+    "several.",
 )
-def lend(self, tape):
-    self.tracers = [tape.watch(x) for x in self.originals]
-    self.leaves = [tape.node_of(x) for x in self.tracers]
-    supply = iter(self.tracers)
-    for i in self.selection.positions:
-        self.args[i] = replace(lambda _: next(supply), self.args[i])
-    return self.args, self.kwargs
+def named_value_and_gradient(selection, fun, args, kwargs):
+    named = {name: kwargs[name] for name in selection.names}
+    others = {name: value for name, value in kwargs.items() if name not in named}
+
+    def by_position(*args, **others):
+        return fun(*args[:-1], **args[-1], **others)
+
+    everything = Selection(selection.tag, (*selection.positions, len(args)))
+    value, gradients = value_and_gradient(everything, by_position, (*args, named), others)
+    if not selection.positions:
+        return value, (None, gradients)
+    return value, (tuple(gradients[:-1]), gradients[-1])
 
 
 @misconception(
     "6.2",
-    "You put the originals back, but what the function computed and wrote into a list is still "
-    "watched by a tape that has ended.",
+    "You forget the positions: with `argnums` and `argnames` together, both are differentiated.",
 )
-def take_back(self, tape):
-    owner = {id(t): x for t, x in zip(self.tracers, self.originals, strict=False)}
-    for tree in (*self.args, *self.kwargs.values()):
-        if isinstance(tree, (list, dict, tuple)):
-            replace(lambda x: owner.get(id(x), x), tree)
+def named_value_and_gradient(selection, fun, args, kwargs):
+    named = {name: kwargs[name] for name in selection.names}
+    others = {name: value for name, value in kwargs.items() if name not in named}
+
+    def by_position(*args, **others):
+        return fun(*args[:-1], **args[-1], **others)
+
+    last = Selection(selection.tag, len(args))
+    value, gradient = value_and_gradient(last, by_position, (*args, named), others)
+    return value, (None, gradient)
 
 
 @misconception(
     "6.2",
-    "You replace every watched array by its value. The model should get its own arrays back, the "
-    "very objects.",
+    "You differentiate all named arguments. Only those in `selection.names` were asked for; the "
+    "others go on to the function as they are.",
 )
-def take_back(self, tape):
-    for tree in (*self.args, *self.kwargs.values()):
-        if isinstance(tree, (list, dict, tuple)):
-            replace(lambda x: holder(x._value) if tape.watches(x) else x, tree)
+def named_value_and_gradient(selection, fun, args, kwargs):
+    def by_position(*args):
+        return fun(*args[:-1], **args[-1])
+
+    everything = Selection(selection.tag, (*selection.positions, len(args)))
+    value, gradients = value_and_gradient(everything, by_position, (*args, dict(kwargs)), {})
+    if not selection.positions:
+        return value, (None, gradients)
+    *positional, of_names = gradients
+    return value, (positional[0] if len(positional) == 1 else tuple(positional), of_names)
+
+
+@misconception(
+    "6.2",
+    "You copy the trees that were handed over by name. A function that reaches its model by another "
+    "name then finds arrays that nobody watches: hand on the very lists and dicts.",
+)
+def named_value_and_gradient(selection, fun, args, kwargs):
+    def copied(tree):
+        if isinstance(tree, dict):
+            return {key: copied(branch) for key, branch in tree.items()}
+        return [copied(branch) for branch in tree] if isinstance(tree, list) else tree
+
+    named = {name: copied(kwargs[name]) for name in selection.names}
+    others = {name: value for name, value in kwargs.items() if name not in named}
+
+    def by_position(*args, **others):
+        return fun(*args[:-1], **args[-1], **others)
+
+    everything = Selection(selection.tag, (*selection.positions, len(args)))
+    value, gradients = value_and_gradient(everything, by_position, (*args, named), others)
+    if not selection.positions:
+        return value, (None, gradients)
+    *positional, of_names = gradients
+    return value, (positional[0] if len(positional) == 1 else tuple(positional), of_names)
 
 
 @misconception(

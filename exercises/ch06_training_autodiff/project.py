@@ -138,14 +138,14 @@ def fit(
 
 def fail_after(trainer: Trainer, steps: int) -> None:
     """Make the trainer raise in the step after ``steps``."""
-    step = trainer.step
+    begin = trainer.begin
 
-    def failing(*batch: array) -> float:
+    def failing(*batch: array) -> array:
         if trainer.steps >= steps:
             raise PowerFailure
-        return step(*batch)
+        return begin(*batch)
 
-    trainer.step = failing  # type: ignore[method-assign]
+    trainer.begin = failing  # type: ignore[method-assign]
 
 
 def different(one: Trainer, other: Trainer) -> float:

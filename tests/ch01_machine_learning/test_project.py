@@ -6,7 +6,7 @@ measured on the embedded weather, which is the same on every machine.
 
 import pytest
 
-from course.cli.project import implementation, load_script
+from course.cli.project import after_chapter, load_script
 from course.paths import find_project
 from course.registry import load_registry
 from tinymlx import plotting
@@ -21,7 +21,7 @@ PICTURES = {
 
 
 def run(out):
-    with implementation(PROJECT, load_registry(PROJECT), "solutions"):
+    with after_chapter(PROJECT, load_registry(PROJECT), 1):
         return load_script(FOLDER / "project.py").main(out, quick=True)
 
 

@@ -5,7 +5,7 @@ the same run. The numbers beside them were measured on two cores of a Xeon, with
 with sabotaged solutions (the misconceptions).
 """
 
-from course.cli.project import implementation, load_script
+from course.cli.project import after_chapter, load_script
 from course.paths import find_project
 from course.registry import load_registry
 
@@ -14,7 +14,7 @@ FOLDER = PROJECT.exercises / "ch02_environment"
 
 
 def test_the_roofline_of_this_machine(tmp_path):
-    with implementation(PROJECT, load_registry(PROJECT), "solutions"):
+    with after_chapter(PROJECT, load_registry(PROJECT), 2):
         numbers = load_script(FOLDER / "project.py").main(tmp_path, quick=True)
     pictures = {f"{name}.{kind}" for name in ("roofline", "bandwidths") for kind in ("png", "svg")}
     assert {path.name for path in tmp_path.iterdir()} == pictures

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinymlx import core
 from tinymlx.core import array as to_array
-from tinymlx.core import broadcasting, check, contraction, draw, primitive, shapes, tape
+from tinymlx.core import broadcasting, check, contraction, draw, primitive, strides, tape
 from tinymlx.core.arrays import bare
 
 __all__ = ["to_array"]
@@ -99,7 +99,7 @@ def broadcast_shapes(shapes):
 
 
 def sliding_windows(x, size, stride):
-    return {"windows": shapes.sliding_windows(x, size, stride)}
+    return {"windows": strides.sliding_windows(x, size, stride)}
 
 
 def memory_of_windows(n, size):
@@ -108,7 +108,7 @@ def memory_of_windows(n, size):
     core.eval(x)
     mx.clear_cache()
     before = mx.get_active_memory()
-    windows = shapes.sliding_windows(x, size)
+    windows = strides.sliding_windows(x, size)
     core.eval(windows)
     taken = mx.get_active_memory() - before
     return {"bytes": taken, "element": bare(windows)[3, 5].item()}

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from course.cli.project import implementation, load_script
+from course.cli.project import after_chapter, load_script
 from course.paths import find_project
 from course.registry import load_registry
 
@@ -21,7 +21,7 @@ FILES = {f"{name}.{kind}" for name in ("fit", "network") for kind in ("png", "sv
 def run(tmp_path_factory):
     """One run: its numbers, and the graph it wrote."""
     out = tmp_path_factory.mktemp("project")
-    with implementation(PROJECT, load_registry(PROJECT), "solutions"):
+    with after_chapter(PROJECT, load_registry(PROJECT), 3):
         numbers = load_script(FOLDER / "project.py").main(out, quick=True)
     assert {path.name for path in out.iterdir()} == FILES | {"network.dot"}
     return numbers, (out / "network.dot").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ measured. The points and the parameters at the start are the same on every machi
 
 import pytest
 
-from course.cli.project import implementation, load_script
+from course.cli.project import after_chapter, load_script
 from course.paths import find_project
 from course.registry import load_registry
 
@@ -19,7 +19,7 @@ PICTURES = {f"{name}.{kind}" for name in ("moons", "race") for kind in ("png", "
 def numbers(tmp_path_factory):
     """One run."""
     out = tmp_path_factory.mktemp("project")
-    with implementation(PROJECT, load_registry(PROJECT), "solutions"):
+    with after_chapter(PROJECT, load_registry(PROJECT), 4):
         measured = load_script(FOLDER / "project.py").main(out, quick=True)
     assert {path.name for path in out.iterdir()} == PICTURES
     for name in ("moons.gif", "race.gif"):

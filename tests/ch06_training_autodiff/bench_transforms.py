@@ -154,3 +154,62 @@ def bench_a_step_of_the_trainer(race):
         return run
 
     race(tiny_compiled=tiny_compiled, mlx_compiled=mlx_compiled, flops=6 * 64 * 794 * 256)
+
+
+def small_step(lib, nn, optimizers, depth, compile):
+    """Loss, gradients and Adam of `depth` layers of 8 x 8: so little arithmetic that all the rest
+    shows. There are 6 arrays a layer: weight, bias, and two running means of each."""
+    model = nn.Sequential(*[nn.Linear(8, 8) for _ in range(depth)])
+    optimizer = optimizers.Adam(1e-6)
+
+    def loss(x, y):
+        return nn.losses.mse_loss(model(x), y, reduction="mean")
+
+    value_and_grad = nn.value_and_grad(model, loss)
+
+    def step(x, y):
+        value, gradients = value_and_grad(x, y)
+        optimizer.update(model, gradients)
+        return value
+
+    x, y = lib.ones((4, 8)), lib.ones((4, 8))
+    optimizer.init(model.trainable_parameters())
+    state = [model.state, optimizer.state]
+    if compile:
+        step = lib.compile(step, inputs=state, outputs=state)
+    return lambda: (step(x, y), state)
+
+
+def overhead(race, depth):
+    def tiny(_tinymlx, compile=False):
+        from tinymlx import core, nn, optimizers
+
+        return small_step(core, nn, optimizers, depth, compile)
+
+    def mlx(compile=False):
+        return small_step(mx, mlx_nn, mlx_optimizers, depth, compile)
+
+    race(
+        tiny=tiny,
+        mlx=mlx,
+        tiny_compiled=partial(tiny, compile=True),
+        mlx_compiled=partial(mlx, compile=True),
+    )
+
+
+@exercise("6.2")
+def bench_overhead_of_18_arrays(race):
+    """A step of 3 layers of 8 x 8 with Adam: what Python costs."""
+    overhead(race, 3)
+
+
+@exercise("6.2")
+def bench_overhead_of_126_arrays(race):
+    """A step of 21 layers of 8 x 8 with Adam: what Python costs."""
+    overhead(race, 21)
+
+
+@exercise("6.2")
+def bench_overhead_of_366_arrays(race):
+    """A step of 61 layers of 8 x 8 with Adam: what Python costs."""
+    overhead(race, 61)

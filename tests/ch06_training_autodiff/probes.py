@@ -14,8 +14,9 @@ import numpy as np
 
 from tinymlx import core, nn, optimizers
 from tinymlx.core import array as to_array
-from tinymlx.core import batch_rules, draw, jacobians
+from tinymlx.core import draw, jacobians
 from tinymlx.core.arrays import bare
+from tinymlx.core.batch_rules.alignment import aligned
 from tinymlx.core.primitive import primitive
 from tinymlx.training import (
     Batches,
@@ -69,16 +70,19 @@ class Pair(NamedTuple):
     second: Any
 
 
-def loans(a, b, c, options):
-    """A loss of three arrays in different boxes; which are differentiated is chosen."""
+def chosen_arguments(a, b, c, d, options):
+    """A loss of four arrays, three of them in boxes; which are differentiated is chosen."""
 
-    def fn(one, two, *, three):
-        return core.sum(one["x"] * two[0] ** 2) + core.sum(three.second * one["x"])
+    def fn(one, two, *, three, four, five):
+        squares = core.sum(one["x"] * two[0] ** 2) + core.sum(four**2) * five
+        return squares + core.sum(three.second * one["x"])
 
     one, two, three = {"x": a}, [b], Pair(core.array(0.0), c)
-    value, gradients = core.value_and_grad(fn, **options)(one, two, three=three)
+    function = core.value_and_grad(fn, **options)
+    value, gradients = function(one, two, three=three, five=core.array(2.0), four=d)
+    only = core.grad(fn, **options)(one, two, three=three, five=core.array(2.0), four=d)
     kept = [one["x"] is a, two[0] is b, three.second is c]
-    return {"value": value, "gradients": gradients, "kept": kept}
+    return {"value": value, "gradients": gradients, "grad alone": only, "kept": kept}
 
 
 def by_another_name(x):
@@ -88,8 +92,9 @@ def by_another_name(x):
     def fn(model_again, factor):
         return core.sum(model["layers"][0]["w"] ** 2) * factor
 
-    value, gradient = core.value_and_grad(fn)(model, 3.0)
-    return {"value": value, "gradient": gradient["layers"][0]["w"]}
+    function = core.value_and_grad(fn, argnames="model_again")
+    value, (_, gradient) = function(model_again=model, factor=3.0)
+    return {"value": value, "gradient": gradient["model_again"]["layers"][0]["w"]}
 
 
 def edited(x, y):
@@ -104,7 +109,9 @@ def edited(x, y):
         return core.sum(z)
 
     model.pop("kept")
-    _, gradient = core.value_and_grad(fn)(model, notes, y)
+    function = core.value_and_grad(fn, argnames="model")
+    _, (_, gradient) = function(model=model, notes=notes, y=y)
+    gradient = gradient["model"]
     loose = [n for n in notes if isinstance(n, core.array) and n._trace is not None]
     return {
         "gradient": gradient["w"],
@@ -122,26 +129,34 @@ def moved(x, y):
         tree["a"], tree["b"] = tree["b"], tree["a"] * 2.0
         return core.sum(tree["a"] * tree["b"])
 
-    _, gradient = core.value_and_grad(fn)(tree)
+    _, (_, gradient) = core.value_and_grad(fn, argnames="tree")(tree=tree)
+    gradient = gradient["tree"]
     history = [v._trace is not None for v in tree.values()]
     return {**gradient, "tree": dict(tree), "y moved": tree["a"] is y, "history": history}
 
 
 def raised(x):
     """A function that fails: its argument gets its arrays back."""
-    tree = [x]
+    tree, calls = [x], []
 
     def fn(tree):
+        calls.append(tree)
         raise KeyError("on purpose")
 
     with contextlib.suppress(KeyError):
-        core.value_and_grad(fn)(tree)
-    return {"x": tree[0], "the original": tree[0] is x, "watched": tree[0]._trace is not None}
+        core.value_and_grad(fn, argnames="tree")(tree=tree)
+    return {
+        "x": tree[0],
+        "calls": len(calls),
+        "the original": tree[0] is x,
+        "watched": tree[0]._trace is not None,
+    }
 
 
 def arrays_twice(x):
-    """One array at two places is differentiated at each."""
-    value, gradient = core.value_and_grad(lambda t: core.sum(t[0] * t[1] ** 2))([x, x])
+    """One array by two names is differentiated by each."""
+    function = core.value_and_grad(lambda b, a: core.sum(b * a**2), argnames=["b", "a"])
+    value, gradient = function(a=x, b=x)
     return {"value": value, "gradient": gradient}
 
 
@@ -289,7 +304,7 @@ def gradients_of_examples(x, y, w):
 
 def alignment(args, batched):
     """What `aligned` returns; numbers stay what they are."""
-    return {"aligned": list(batch_rules.aligned(args, batched))}
+    return {"aligned": list(aligned(args, batched))}
 
 
 def combined(x, y, axes):

@@ -5,7 +5,7 @@ Each threshold lies between what the solutions and what sabotaged solutions meas
 
 import pytest
 
-from course.cli.project import implementation, load_script
+from course.cli.project import after_chapter, load_script
 from course.paths import find_project
 from course.registry import load_registry
 from tinymlx.data.folder import find
@@ -18,7 +18,7 @@ PICTURES = {
 
 
 def run(out, quick=True):
-    with implementation(PROJECT, load_registry(PROJECT), "solutions"):
+    with after_chapter(PROJECT, load_registry(PROJECT), 6):
         return load_script(FOLDER / "project.py").main(out, quick=quick)
 
 

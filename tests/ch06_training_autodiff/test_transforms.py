@@ -1,30 +1,28 @@
-"""Judges of 6.2 to 6.4: arguments on loan, and forward mode."""
+"""Judges of 6.2 to 6.4: arguments by name, and forward mode."""
 
 import pytest
 
 from course.grading.marks import exercise
 
 OPTIONS = [
-    {},
-    {"argnums": 1},
-    {"argnums": [0, 1]},
-    {"argnums": [1, 0]},
     {"argnames": "three"},
-    {"argnums": 0, "argnames": ["three"]},
-    {"argnums": [0, 1], "argnames": "three"},
+    {"argnames": ["three", "four"]},
+    {"argnums": 1, "argnames": ["three"]},
+    {"argnums": [1, 0], "argnames": ["four"]},
+    {"argnums": [0, 1], "argnames": ["four", "three"]},
 ]
 
 
 @exercise("6.2")
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_which_arguments_are_lent(check, draw, options):
-    """A dict, a list and a named tuple, by position and by name; afterwards they are themselves."""
-    arrays = {name: draw.normal(3) for name in "abc"}
-    check("loans", **arrays, options=options, terms=6)
+def test_which_arguments(check, draw, options):
+    """Trees by position and by name; afterwards they hold their own arrays again."""
+    arrays = {name: draw.normal(3) for name in "abcd"}
+    check("chosen_arguments", **arrays, options=options, terms=6)
 
 
 @exercise("6.2")
-def test_lists_and_dicts_are_lent_not_copied(check, draw):
+def test_named_arguments_are_lent_not_copied(check, draw):
     """What the function reaches by another name is watched, too."""
     check("by_another_name", x=draw.normal(4), terms=4)
 
@@ -37,8 +35,8 @@ def test_what_the_function_wrote(check, draw):
 
 
 @exercise("6.2")
-def test_one_array_at_two_places(check, draw):
-    """Each place has a gradient of its own."""
+def test_one_array_by_two_names(check, draw):
+    """Each name has a gradient of its own."""
     check("arrays_twice", x=draw.normal(3), terms=3)
 
 

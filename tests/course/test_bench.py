@@ -6,7 +6,8 @@ import json
 
 from small import Mini
 
-from course.bench.command import baseline, limit, span
+from course.bench.command import span
+from course.bench.rows import baseline, limit
 
 
 def test_yours_the_solution_mlx_and_pytorch_race(mini: Mini) -> None:

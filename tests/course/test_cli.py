@@ -15,6 +15,12 @@ from small import ROOT, Mini
 RETURN = "    return rows.softmax(x)[index]"
 
 
+def states(mini: Mini) -> dict[str, str]:
+    """Exercise id to the state that the map shows."""
+    plain = json.loads(mini.tinymlx("--json").stdout)
+    return {e["id"]: e["state"] for e in plain["chapters"][0]["exercises"]}
+
+
 def test_the_map_names_the_next_exercise_and_what_to_type(mini: Mini) -> None:
     text = mini.tinymlx().stdout
     assert "0 of 3 exercises, 0 of 4 points" in text
@@ -24,30 +30,26 @@ def test_the_map_names_the_next_exercise_and_what_to_type(mini: Mini) -> None:
 
 
 def test_the_map_follows_from_the_code(mini: Mini) -> None:
-    def states() -> dict[str, str]:
-        plain = json.loads(mini.tinymlx("--json").stdout)
-        return {e["id"]: e["state"] for e in plain["chapters"][0]["exercises"]}
-
-    assert states() == {"1.1": "to do", "1.2": "to do", "1.3": "to do"}
+    assert states(mini) == {"1.1": "to do", "1.2": "to do", "1.3": "to do"}
     path = mini.solve()
-    assert states()["1.1"] == "changed"
+    assert states(mini)["1.1"] == "changed"
     assert mini.tinymlx("check", "1.1").returncode == 0
     assert mini.tinymlx("check", "1.2").returncode == 0
-    assert states() == {"1.1": "passed", "1.2": "passed", "1.3": "to do"}
+    assert states(mini) == {"1.1": "passed", "1.2": "passed", "1.3": "to do"}
     text = path.read_text()
     path.write_text(text.replace(RETURN, "    return x[index]"))
-    assert states() == {"1.1": "passed", "1.2": "changed", "1.3": "to do"}
+    assert states(mini) == {"1.1": "passed", "1.2": "changed", "1.3": "to do"}
     assert mini.tinymlx("check", "1.2").returncode == 1
-    assert states()["1.2"] == "failed"
+    assert states(mini)["1.2"] == "failed"
     path.write_text(text.replace("shift(x, axis)", "shift(x, axis) * 1"))
-    assert states()["1.1"] == states()["1.2"] == "changed"  # 1.2 requires 1.1
+    assert states(mini)["1.1"] == states(mini)["1.2"] == "changed"  # 1.2 requires 1.1
     path.write_text("def (")
-    assert states()["1.1"] == "broken"
+    assert states(mini)["1.1"] == "broken"
     path.write_text(text)
     shutil.rmtree(mini.root / ".tinymlx")
-    assert states()["1.1"] == "changed"
+    assert states(mini)["1.1"] == "changed"
     assert mini.tinymlx("check").returncode == 3
-    assert states() == {"1.1": "passed", "1.2": "passed", "1.3": "to do"}
+    assert states(mini) == {"1.1": "passed", "1.2": "passed", "1.3": "to do"}
 
 
 def test_damaged_state_files_cost_nothing(mini: Mini) -> None:
@@ -206,3 +208,102 @@ def test_the_working_copy_itself_shows_its_map() -> None:
     )
     assert result.returncode == 0, result.stderr
     assert time.monotonic() - started < 5.0
+
+
+def test_editing_a_neighbour_revokes_nothing(mini: Mini) -> None:
+    """A verdict belongs to the exercise's own code, what it calls and its tests."""
+    path = mini.solve()
+    text = path.read_text()
+    assert mini.tinymlx("check", "1").returncode == 3
+    assert states(mini)["1.1"] == states(mini)["1.2"] == "passed"
+    path.write_text(text.replace("rows.softmax(x)[index]", "rows.softmax(x)[index + 1 - 1]"))
+    assert states(mini) == {"1.1": "passed", "1.2": "changed", "1.3": "to do"}
+    path.write_text(text)
+    assert states(mini)["1.2"] == "passed"  # the text is back, and so is its pass
+    path.write_text(text.replace("x - mx.max(", "x - 0 - mx.max("))  # a helper of 1.1
+    assert states(mini)["1.1"] == "changed"
+    path.write_text(text + "\n\ndef unused() -> None:\n    pass\n")
+    assert states(mini)["1.1"] == states(mini)["1.2"] == "passed"
+
+
+def test_a_module_of_ones_own_belongs_to_who_imports_it(mini: Mini) -> None:
+    mini.solve()
+    helper = mini.root / "tinymlx/rows/helpers.py"
+    helper.write_text("def same(x):\n    return x\n")
+    mini.replace("import mlx.core as mx", "import mlx.core as mx\nfrom .helpers import same")
+    mini.replace("e = mx.exp(", "e = same(mx.exp)(")
+    assert mini.tinymlx("check", "1.1").returncode == 0
+    assert states(mini)["1.1"] == "passed"
+    helper.write_text("def same(x):\n    return lambda y: 0 * y\n")
+    assert states(mini)["1.1"] == "changed"
+    assert mini.tinymlx("check", "1.1").returncode == 1
+
+
+def test_next_follows_the_reader(mini: Mini) -> None:
+    mini.solve()
+    said = mini.tinymlx("check", "1.2").stdout
+    assert "Next: 1.3" in said
+    assert json.loads(mini.tinymlx("--json").stdout)["next"] == "1.3"
+    mini.solve("counter.py")
+    assert "Next: 1.1" in mini.tinymlx("check", "1.3").stdout
+
+
+def test_several_exercises_are_graded_at_once(mini: Mini) -> None:
+    mini.solve()
+    result = mini.tinymlx("check", "1.2", "1.1", "--json")
+    assert [v["exercise"] for v in json.loads(result.stdout)["verdicts"]] == ["1.1", "1.2"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("foo", "There is no exercise foo. "),
+        ("1.77", "did you mean 1.3?"),
+        ("pick", "did you mean 1.2 (Picking from a softmax)?"),
+        ("8.1", "There is no exercise 8.1. "),
+    ],
+)
+def test_what_a_mistyped_name_may_have_meant(mini: Mini, wanted: str, words: str) -> None:
+    assert words in mini.tinymlx("check", wanted).stderr
+
+
+def test_output_that_is_ascii(mini: Mini) -> None:
+    mini.solve()
+    mini.tinymlx("check", "1.1")
+    result = mini.tinymlx(PYTHONIOENCODING="ascii")
+    assert result.returncode == 0 and "*~o" in result.stdout
+    mini.replace(RETURN, "    raise ValueError('half \\ud800 of it')")
+    for encoding in ("ascii", "utf-8"):
+        result = mini.tinymlx("check", "1.2", PYTHONIOENCODING=encoding)
+        assert "your code raised ValueError: half ? of it" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--isolated",)])
+def test_code_that_closes_the_output_is_told(mini: Mini, options: tuple[str, ...]) -> None:
+    mini.solve()
+    mini.replace(RETURN, "    import sys\n\n    sys.stdout.close()\n" + RETURN)
+    said = mini.tinymlx("check", "1.2", *options).stdout
+    assert "sys.stdout belongs to whoever runs your code" in said and "0 of 1 tests" in said
+
+
+def test_a_breakpoint_says_where_it_works(mini: Mini) -> None:
+    mini.solve()
+    mini.replace(RETURN, "    breakpoint()\n" + RETURN)
+    assert "`pytest --exercise 1.2` stops there" in mini.tinymlx("check", "1.2").stdout
+    command = [sys.executable, "-m", "pytest", "--exercise", "1.2"]
+    result = subprocess.run(
+        command, cwd=mini.root, env=mini.environment(), input="p 6 * 7\nc\n",
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert "(Pdb) 42" in result.stdout and "1 passed" in result.stdout
+
+
+def test_a_path_with_a_space_and_brackets(mini: Mini, tmp_path: Path) -> None:
+    place = tmp_path / "my course [2]"
+    shutil.copytree(mini.root, place)
+    moved = Mini(place)
+    moved.solve()
+    result = moved.tinymlx("check", "1.2")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "1 passed" in moved.pytest("--exercise", "1.2").stdout
+    assert moved.tinymlx("reset", "1.2", "-y").returncode == 0

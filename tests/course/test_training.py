@@ -62,11 +62,11 @@ import numpy as np
 sys.path.insert(0, {tests!r})
 from test_training import parts, bits
 training, trainer, batches = parts(seed={seed})
-step = trainer.step
+begin = trainer.begin
 def slow(*batch):
     time.sleep(0.004)
-    return step(*batch)
-trainer.step = slow
+    return begin(*batch)
+trainer.begin = slow
 trainer.fit(batches, 12, validation=training.Batches(*batches.arrays, batch_size=25, shuffle=False),
             stopping=training.EarlyStopping(50), checkpoint={file!r}, every=1, progress=False)
 print("end", sorted((k, v.hex()) for k, v in bits(trainer).items()))
@@ -182,6 +182,32 @@ def test_a_loss_that_is_nan_is_reported(compile: bool) -> None:
         FloatingPointError, match=r"loss is nan in step 2\. A smaller learning rate"
     ):
         trainer.step(x * float("nan"), core.array(Y[:16]))
+
+
+def test_a_nan_in_an_epoch_is_reported_with_its_step() -> None:
+    """Also when the next step is on its way already, and in the last one."""
+    for bad in (1, len(X) // 16):
+        _, trainer, batches = parts()
+        finish = trainer.finish
+
+        def spoiled(loss: Any, trainer: Any = trainer, bad: int = bad, finish: Any = finish) -> Any:
+            return finish(loss * float("nan") if trainer.steps + 1 == bad else loss)
+
+        trainer.finish = spoiled
+        with pytest.raises(FloatingPointError, match=rf"loss is nan in step {bad}\."):
+            trainer.train(batches)
+
+
+def test_nothing_is_on_the_way_where_a_run_may_be_saved() -> None:
+    """One step ahead everywhere else."""
+    _, trainer, batches = parts()
+    begun: list[int] = []
+    begin = trainer.begin
+    trainer.begin = lambda *batch: begun.append(1) or begin(*batch)
+    trainer.pause = 3
+    ahead = [len(begun) - trainer.steps for _ in trainer.losses(batches)]
+    steps = range(1, len(ahead) + 1)
+    assert ahead == [0 if s % 3 == 0 or s == len(ahead) else 1 for s in steps]
 
 
 def test_a_step_that_overflows_changes_nothing_but_the_scale() -> None:

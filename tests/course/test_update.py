@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,9 @@ def newer(mini: Mini, tmp_path: Path) -> Path:
 
 def test_update_from_a_folder(mini: Mini, newer: Path) -> None:
     (mini.root / "tests/ch01_rows/test_gone.py").write_text("# only in the old course\n")
+    mini.run(sys.executable, "-c", "from course.update import remember; remember()")
+    (mini.root / "tests/ch01_rows/test_mine.py").write_text("# the reader's own\n")
+    (mini.root / "exercises/notes.md").write_text("my notes\n")
     mini.replace(
         'raise NotImplementedError("1.1 softmax - exercises/ch01_rows/lesson.md")', "return x * 3"
     )
@@ -78,9 +82,31 @@ def test_update_from_a_folder(mini: Mini, newer: Path) -> None:
     assert "return x * 3" in mine and "One row, ``index``" in mine and "Given. x" in mine
     assert (mini.root / "tests/ch01_rows/test_new.py").exists()
     assert not (mini.root / "tests/ch01_rows/test_gone.py").exists()
+    assert "test_gone.py: removed" in result.stdout
+    assert (mini.root / "tests/ch01_rows/test_mine.py").exists()
+    assert (mini.root / "exercises/notes.md").read_text() == "my notes\n"
+    assert "test_mine.py: yours, left alone" in result.stdout
     kept = {p.name for p in (mini.root / ".tinymlx/backups").rglob("*.py")}
     assert {"softmax.py", "test_gone.py", "ch01_rows.py"} <= kept
     assert "0 files to write" in mini.tinymlx("update", str(newer)).stdout
+
+
+def test_update_reads_what_python_reads(mini: Mini, newer: Path) -> None:
+    """Windows' line ends stay; a file that is no text is kept and named."""
+    path = mini.replace(
+        'raise NotImplementedError("1.1 softmax - exercises/ch01_rows/lesson.md")', "return x * 3"
+    )
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    other = mini.root / "tinymlx/rows/counter.py"
+    other.write_bytes(b"# caf\xe9\n" + other.read_bytes())
+    kept = other.read_bytes()
+    result = mini.tinymlx("update", str(newer))
+    assert result.returncode == 0, result.stderr
+    text = path.read_bytes()
+    assert b"return x * 3\r\n" in text and b"One row, ``index``" in text
+    assert text.count(b"\n") == text.count(b"\r\n")
+    assert "counter.py: kept as it is, tinymlx/rows/counter.py is not UTF-8 text" in result.stdout
+    assert other.read_bytes() == kept
 
 
 def test_update_keeps_a_file_that_both_changed(mini: Mini, newer: Path) -> None:
@@ -102,6 +128,17 @@ def test_update_from_a_git_remote(mini: Mini, newer: Path) -> None:
         git(folder, "init", "-q", "-b", "main")
         git(folder, "add", ".")
         git(folder, "commit", "-qm", "x")
+    (newer / "tests/ch01_rows/test_gone.py").write_text("# of the old course\n")
+    git(newer, "add", ".")
+    git(newer, "commit", "-qm", "y")
+    old = mini.root / "old"
+    git(newer, "clone", "-q", str(newer), str(old))
+    git(newer, "rm", "-q", "tests/ch01_rows/test_gone.py")
+    git(newer, "commit", "-qm", "z")
+    (old / "tests/ch01_rows/test_mine.py").write_text("# the reader's own\n")
+    assert Mini(old).tinymlx("update").returncode == 0
+    assert not (old / "tests/ch01_rows/test_gone.py").exists()
+    assert (old / "tests/ch01_rows/test_mine.py").exists()
     git(mini.root, "remote", "add", "origin", str(newer))
     result = mini.tinymlx("update")
     assert result.returncode == 0, result.stderr

@@ -105,6 +105,17 @@ def test_a_save_brings_the_verdict_and_a_pass_the_next(mini: Mini, terminal: Ter
     assert terminal.process.wait(10) == 0
 
 
+def test_on_a_small_screen_the_mistake_comes_first(mini: Mini) -> None:
+    mini.solve()
+    mini.replace(RETURN, "    x = x + 0\n" * 30 + "    return x[index]")
+    session = Terminal(mini, "1.2", rows=24, columns=80)
+    try:
+        text = session.until(r"Likely: You forgot the softmax\.")
+    finally:
+        session.close()
+    assert text.index("y differs") < text.index("Likely:") < text.index("worst at")
+
+
 def test_hints_list_and_reset(mini: Mini, terminal: Terminal) -> None:
     terminal.until("Likely")
     terminal.press("d")
@@ -190,6 +201,16 @@ def test_without_a_terminal_each_save_prints_a_verdict(mini: Mini) -> None:
     assert "1.2 Picking from a softmax: y differs" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130
+
+
+def test_links_to_folders_above_are_walked_once(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("1")
+    for name in ("here", "again"):
+        (tmp_path / name).symlink_to(".")
+    watched = Watched(tmp_path)
+    assert not watched.changed()
+    (tmp_path / "a.py").write_text("22")
+    assert [watched.changed(), watched.changed(), watched.changed()] == [False, True, False]
 
 
 def test_changes_are_reported_once_and_only_when_settled(tmp_path: Path) -> None:

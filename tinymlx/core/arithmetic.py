@@ -11,6 +11,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from . import exponential, selection
 from .arrays import Stream, array
 from .broadcasting import unbroadcast
 from .primitive import constant, primitive
@@ -302,6 +303,3 @@ def imag(x: mx.array, /) -> mx.array:
 def imag_vjp(g: array, y: array, x: array) -> tuple[array | None]:
     """The imaginary part of ``z`` is the real part of ``-i z``."""
     return (g * -1j,) if x.dtype == mx.complex64 else (None,)
-
-
-from . import exponential, selection  # noqa: E402  (the rule of power needs them when it runs)

@@ -11,12 +11,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 import mlx.core as mx
 
-from .arrays import array, wrap
-from .tree import boxes, leaves, rebuild, replace
+from .arrays import array, holder, wrap
+from .places import Places
+from .tree import boxes, leaves, rebuild
 
 
 def compile(
@@ -43,10 +45,14 @@ def compile(
         A function with the arguments and results of ``fun``.
     """
 
-    def traced(args: Any, kwargs: Any, state: Any) -> Any:
-        with _lent(inputs, state), _kept_on_error([inputs, outputs]):
+    reads, writes = Places(inputs), Places(outputs)
+    if inputs is outputs:
+        writes = reads
+
+    def traced(args: Any, kwargs: Any, state: list[mx.array]) -> Any:
+        with _lent(reads, state), _kept_on_error([inputs, outputs]):
             result = fun(*rebuild(_wrapped, args), **rebuild(_wrapped, kwargs))
-            changed = [_unwrapped(x) for x in _arrays(outputs)]
+            changed = [_unwrapped(x) for x in writes.look()]
             return rebuild(_unwrapped, result), changed
 
     compiled = mx.compile(
@@ -55,31 +61,27 @@ def compile(
 
     @functools.wraps(fun)
     def compiled_fun(*args: Any, **kwargs: Any) -> Any:
-        state = _arrays(inputs)
-        if any(_is_watched(x) for x in state) or any(
-            _is_watched(x) for x in leaves([args, kwargs])
-        ):
+        state = reads.current()
+        if reads.watched:
             return fun(*args, **kwargs)
         try:
-            result, changed = compiled(
-                rebuild(_unwrapped, args),
-                rebuild(_unwrapped, kwargs),
-                [_unwrapped(x) for x in state],
-            )
+            arrays = rebuild(_unwrapped, args), rebuild(_unwrapped, kwargs)
+            result, changed = compiled(*arrays, list(map(_value_of, state)))
         except WatchedOutside:
             return fun(*args, **kwargs)
-        _write(outputs, changed)
+        if writes is not reads:
+            writes.current()  # the tree may have grown since; the inputs have been looked up above
+        writes.put(changed)
         return rebuild(_wrapped, result)
 
     return compiled_fun
 
 
+_value_of = attrgetter("_value")
+
+
 class WatchedOutside(Exception):
     """While it was traced, the function used an array that a transform outside is watching."""
-
-
-def _is_watched(x: Any) -> bool:
-    return type(x) is array and x._trace is not None
 
 
 def _wrapped(x: Any) -> Any:
@@ -96,10 +98,6 @@ def _unwrapped(x: Any) -> Any:
     return x._value
 
 
-def _arrays(tree: Any) -> list[array]:
-    return [x for x in leaves(tree) if isinstance(x, array)]
-
-
 _RANDOM_STATE = type(mx.random.state)
 
 
@@ -109,35 +107,24 @@ def _native(tree: Any) -> Any:
 
 
 @contextmanager
-def _lent(tree: Any, values: list[mx.array]) -> Iterator[None]:
-    """While the context lasts, other arrays stand in the places of the tree.
+def _lent(places: Places, values: list[mx.array]) -> Iterator[None]:
+    """While the context lasts, other arrays stand in the places of a tree.
 
     Each place gets an array of its own, also where one array stands at several places: they may
-    have become different by the next call.
+    have become different by the next call. What ``fun`` has put somewhere stays there.
     """
-    if isinstance(tree, array):
-        kept, (tree._value,) = tree._value, values
-        try:
-            yield
-        finally:
-            tree._value, tree._trace, tree._record = kept, None, None
-        return
-    supply = iter(values)
-    owners: dict[int, tuple[array, array]] = {}
-
-    def borrowed(x: Any) -> Any:
-        if not isinstance(x, array):
-            return x
-        _, original = owners.get(id(x), (x, x))  # a box that is reached twice is lent twice
-        new = wrap(next(supply))
-        owners[id(new)] = new, original
-        return new
-
-    replace(borrowed, tree)
+    before = [(x, holder(x)) for x in places.current()]
+    places.put(values)
+    owners = {id(new): (new, *old) for new, old in zip(places.current(), before)}
     try:
         yield
     finally:
-        replace(lambda x: owners[id(x)][1] if id(x) in owners else x, tree)
+        for (box, key), x in zip(places.keys, places.look()):
+            if id(x) in owners:
+                _, original, its_value = owners[id(x)]
+                original._rebind(its_value)
+                if box is not None:
+                    box[key] = original
 
 
 @contextmanager
@@ -151,15 +138,6 @@ def _kept_on_error(tree: Any) -> Iterator[None]:
             box.clear()
             box.extend(content) if isinstance(box, list) else box.update(content)
         raise
-
-
-def _write(tree: Any, values: list[mx.array]) -> None:
-    """Put new arrays in the place of those in the tree."""
-    supply = iter(values)
-    if isinstance(tree, array):
-        tree._rebind(wrap(next(supply)))
-    else:
-        replace(lambda x: wrap(next(supply)) if isinstance(x, array) else x, tree)
 
 
 def disable_compile() -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import array, as_array, from_data, wrap
+from .arrays import array, as_array, bare, wrap
 from .broadcasting import unbroadcast
+from .conversion import from_data
 from .primitive import behind
 from .scatter import take
 from .selection import where
@@ -208,8 +209,6 @@ def masked_assignment(x: array, mask: array, value: Any) -> array:
 
 
 def _plain(mask: array) -> mx.array:
-    from .arrays import bare
-
     return bare(mask)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import array, bare, unwrap, wrap
-from .tree import leaves, rebuild
+from .arrays import array, unwrap, wrap
+from .tree import BOXES, leaves, rebuild
 
 #: Names that arrive with later chapters.
 LATER = {
@@ -93,12 +93,29 @@ def names() -> dict[str, Any]:
 
 def eval(*args: Any) -> None:
     """Compute the arrays in the given trees now."""
-    mx.eval([bare(x) if isinstance(x, array) else x for x in leaves(args)])
+    mx.eval(_bare_leaves(args))
 
 
 def async_eval(*args: Any) -> None:
     """Begin to compute the arrays in the given trees, without waiting."""
-    mx.async_eval([bare(x) if isinstance(x, array) else x for x in leaves(args)])
+    mx.async_eval(_bare_leaves(args))
+
+
+def _bare_leaves(tree: Any) -> list[Any]:
+    """Everything in the tree, arrays as bare ones. A step evaluates hundreds, so it is quick."""
+    found: list[Any] = []
+    _collect_bare(tree, found.append)
+    return found
+
+
+def _collect_bare(box: Any, append: Callable[[Any], None]) -> None:
+    for x in box.values() if isinstance(box, dict) else box:
+        if type(x) is array:
+            append(x._value if x._trace is None else unwrap(x))
+        elif isinstance(x, BOXES):
+            _collect_bare(x, append)
+        else:
+            append(x)
 
 
 def result_type(*arrays_and_dtypes: Any) -> mx.Dtype:

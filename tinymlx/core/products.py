@@ -9,10 +9,11 @@ from typing import Any
 import mlx.core as mx
 
 from .arithmetic import conj, multiply
+from .arranging import repeat
 from .arrays import Stream, array, as_array, wrap
 from .broadcasting import normalized_axes, unbroadcast
 from .primitive import behind, primitive
-from .shapes import repeat, swapaxes, transpose
+from .shapes import swapaxes, transpose
 
 
 @primitive
@@ -23,6 +24,11 @@ def matmul(a: mx.array, b: mx.array, /) -> mx.array:
     dropped from the result. Axes before the last two broadcast.
     """
     return mx.matmul(a, b)
+
+
+def _flipped(x: array) -> array:
+    """Rows as columns; a single matrix needs no axes to be named."""
+    return transpose(x) if x.ndim == 2 else swapaxes(x, -1, -2)
 
 
 @matmul.defvjp

@@ -14,6 +14,7 @@ import mlx.core as mx
 
 from .arrays import Axes, Stream, array
 from .broadcasting import kept_shape, normalized_axes
+from .diagonals import diagonal
 from .exponential import exp, sqrt
 from .primitive import behind, primitive
 from .scans import cumprod
@@ -320,7 +321,5 @@ def trace(
     stream: Stream = None,
 ) -> array:
     """The sum along the diagonals of two axes."""
-    from .shapes import diagonal
-
     entries = diagonal(x, offset, axis1, axis2, stream=stream)
     return sum(entries if dtype is None else entries.astype(dtype), -1, stream=stream)

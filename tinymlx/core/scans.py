@@ -10,11 +10,12 @@ from typing import Any
 
 import mlx.core as mx
 
+from .arranging import flip
 from .arrays import Dtype, array, wrap
 from .exponential import exp
+from .padding import pad
 from .primitive import primitive
 from .scatter import scatter_add_along_axis
-from .shapes import flip, pad
 
 
 @primitive

@@ -35,7 +35,9 @@ class Node:
         args: its arguments, one level down; numbers stay numbers.
         params: its parameters.
         output: its result one level down; a list for a primitive with several outputs.
-        parents: for each argument the node that made it, or ``None`` for a constant.
+        parents: for each argument the node that made it, or ``None`` for a constant. The node of
+            one output among several (:func:`pick`) has no arguments, and as its only parent the
+            node of the operation.
     """
 
     __slots__ = ("primitive", "args", "params", "output", "parents")
@@ -122,7 +124,7 @@ class Tape(Trace):
         raise NotImplementedError("3.5 bind - exercises/ch03_tensors_autodiff/lesson.md")
 
     def pick_each(self, node: Node) -> list[array]:
-        """One watched array for each output of ``node``, each with a node of its own on top."""
+        """One watched array for each output of ``node``, each by a node with ``node`` as parent."""
         count = len(node.output)
         return [
             watched(y, self, Node(pick, (), {"index": i, "count": count}, y, (node,)))

@@ -9,17 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+BOXES = (list, tuple, dict)
 
-def leaves(tree: Any) -> Iterator[Any]:
+
+def leaves(tree: Any) -> list[Any]:
     """Everything in the tree that is not a list, tuple or dict, from left to right."""
-    if isinstance(tree, (list, tuple)):
-        for branch in tree:
-            yield from leaves(branch)
-    elif isinstance(tree, dict):
-        for branch in tree.values():
-            yield from leaves(branch)
-    else:
-        yield tree
+    if not isinstance(tree, BOXES):
+        return [tree]
+    found: list[Any] = []
+    _collect(tree, found)
+    return found
+
+
+def _collect(box: Any, found: list[Any]) -> None:
+    # One call for each box and none for a leaf: a step walks over thousands of leaves.
+    for branch in box.values() if isinstance(box, dict) else box:
+        if isinstance(branch, BOXES):
+            _collect(branch, found)
+        else:
+            found.append(branch)
 
 
 def boxes(tree: Any) -> Iterator[Any]:
@@ -36,13 +44,17 @@ def rebuild(fun: Callable[[Any], Any], tree: Any) -> Any:
 
     Lists and dicts become plain lists and dicts; a ``NamedTuple`` keeps its type.
     """
-    if isinstance(tree, list):
-        return [rebuild(fun, branch) for branch in tree]
-    if isinstance(tree, tuple):
-        return _like(tree, [rebuild(fun, branch) for branch in tree])
+    if not isinstance(tree, BOXES):
+        return fun(tree)
     if isinstance(tree, dict):
-        return {key: rebuild(fun, branch) for key, branch in tree.items()}
-    return fun(tree)
+        return {
+            key: rebuild(fun, branch) if isinstance(branch, BOXES) else fun(branch)
+            for key, branch in tree.items()
+        }
+    branches = [
+        rebuild(fun, branch) if isinstance(branch, BOXES) else fun(branch) for branch in tree
+    ]
+    return branches if isinstance(tree, list) else _like(tree, branches)
 
 
 def replace(fun: Callable[[Any], Any], tree: Any) -> Any:
@@ -51,23 +63,17 @@ def replace(fun: Callable[[Any], Any], tree: Any) -> Any:
     Lists and dicts are changed where they are, so whoever else holds them sees the new leaves.
     Tuples cannot change; one that has new leaves is made anew.
     """
-    if isinstance(tree, list):
-        for i, branch in enumerate(tree):
-            new = replace(fun, branch)
-            if new is not branch:
-                tree[i] = new
-        return tree
-    if isinstance(tree, dict):
-        for key, branch in tree.items():
-            new = replace(fun, branch)
-            if new is not branch:
-                tree[key] = new
-        return tree
+    if not isinstance(tree, BOXES):
+        return fun(tree)
     if isinstance(tree, tuple):
         branches = [replace(fun, branch) for branch in tree]
         same = all(new is old for new, old in zip(branches, tree))
         return tree if same else _like(tree, branches)
-    return fun(tree)
+    for key, branch in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        new = replace(fun, branch) if isinstance(branch, BOXES) else fun(branch)
+        if new is not branch:
+            tree[key] = new
+    return tree
 
 
 def _like(tree: tuple[Any, ...], branches: list[Any]) -> tuple[Any, ...]:

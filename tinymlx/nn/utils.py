@@ -50,8 +50,8 @@ def lent(model: Module, parameters: dict[str, Any]) -> Iterator[None]:
         model: the model.
         parameters: nested dicts and lists of arrays, as ``model.trainable_parameters()``.
     """
-    own = list(leaves(model.trainable_parameters()))
-    borrowed = list(leaves(parameters))
+    own = leaves(model.trainable_parameters())
+    borrowed = leaves(parameters)
     owners = {id(x): (x._value, original) for x, original in zip(borrowed, own, strict=False)}
     trace = borrowed[0]._trace if borrowed else None
     model.update(parameters)

@@ -53,6 +53,7 @@ class Trainer:
     Attributes:
         history: for each epoch the dict of its numbers.
         steps: how many steps have been made.
+        pause: after how many steps, again and again, :meth:`train` waits until all are computed.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Trainer:
         self.compile = compile
         self.history: list[Numbers] = []
         self.steps = 0
+        self.pause: int | None = None
         self.total, self.seen = 0.0, 0  # of the present epoch: the sum of losses, the examples
         self.best: Any = None  # the parameters of the best epoch
         self._step: Callable[..., array] | None = None
@@ -101,18 +103,53 @@ class Trainer:
             ValueError: the model has no trainable parameters.
             FloatingPointError: the loss is infinite or nan, and there is no loss scaler.
         """
+        return self.finish(self.begin(*batch))
+
+    def begin(self, *batch: Any) -> array:
+        """Have a step computed, without waiting for it; the loss comes when it is asked for."""
         if self._step is None:
             self._step = self.prepared()
         loss = self._step(*batch)
-        core.eval(loss, self.changing())
+        core.async_eval(loss, self.changing())
+        return loss
+
+    def finish(self, loss: array) -> float:
+        """Wait for the step whose loss this is, and count it.
+
+        Raises:
+            FloatingPointError: the loss is infinite or nan, and there is no loss scaler.
+        """
+        value = float(loss.item())
         self.steps += 1
-        if not math.isfinite(loss.item()) and self.scaler is None:
+        if not math.isfinite(value) and self.scaler is None:
             raise FloatingPointError(
-                f"The loss is {loss.item()} in step {self.steps}. A smaller learning rate, "
+                f"The loss is {value} in step {self.steps}. A smaller learning rate, "
                 f"max_norm, or an operation that cannot overflow may help. Go on from a "
                 f"checkpoint: the weights may be spoiled."
             )
-        return loss.item()
+        return value
+
+    def losses(self, batches: Batches) -> Iterator[tuple[float, int]]:
+        """One step for each batch; for each the loss before it, and its number of examples.
+
+        A loss is waited for when the next step has begun, so that the device has work while Python
+        prepares more of it. Where the run may be saved (every :attr:`pause` steps) and at the end,
+        no step is left on the way: what is saved belongs to the steps that were counted.
+
+        Args:
+            batches: the batches; an example is a place of the first axis of the first array.
+        """
+        on_the_way: tuple[array, int] | None = None
+        for batch in batches:
+            loss = self.begin(*batch)
+            if on_the_way is not None:
+                yield self.finish(on_the_way[0]), on_the_way[1]
+            on_the_way = loss, batch[0].shape[0]
+            if self.pause and (self.steps + 1) % self.pause == 0:
+                yield self.finish(on_the_way[0]), on_the_way[1]
+                on_the_way = None
+        if on_the_way is not None:
+            yield self.finish(on_the_way[0]), on_the_way[1]
 
     def prepared(self) -> Callable[..., array]:
         """The step as a function of a batch, compiled if that is wanted.
@@ -120,7 +157,7 @@ class Trainer:
         Raises:
             ValueError: the model has no trainable parameters.
         """
-        if not any(True for _ in leaves(self.model.trainable_parameters())):
+        if not leaves(self.model.trainable_parameters()):
             raise ValueError("[Trainer] The model has no trainable parameters; unfreeze some.")
         self.optimizer.init(self.model.trainable_parameters())
         value_and_gradient = self.value_and_gradient()
@@ -192,10 +229,11 @@ class Trainer:
     def train(self, batches: Batches, report: Callable[[int, float], None] | None = None) -> float:
         """What is left of one epoch of training.
 
-        Each batch is one :meth:`step`, in training mode. :attr:`total` grows by the loss times the
-        number of examples (the first axis of the first array), :attr:`seen` by that number: so the
-        mean is right although the last batch may be smaller, and also if an epoch is continued.
-        Both start again at 0 when the epoch is complete.
+        In training mode, ``self.losses(batches)`` makes one step for each batch, and yields the
+        mean loss of the batch and its number of examples. :attr:`total` grows by the loss times the
+        number of examples, :attr:`seen` by that number: so the mean is right although the last
+        batch may be smaller, and also if an epoch is continued. Both start again at 0 when the
+        epoch is complete.
 
         Args:
             batches: the batches.
@@ -270,6 +308,7 @@ class Trainer:
             raise ValueError("[Trainer] stopping needs validation, and every needs a checkpoint.")
         if checkpoint is not None and os.path.exists(checkpoint):
             self.resume(checkpoint, batches, stopping)
+        self.pause = every
         with Progress(epochs, batches.size, enabled=progress) as bar:
 
             def report(seen: int, loss: float) -> None:

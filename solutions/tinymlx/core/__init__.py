@@ -3,10 +3,13 @@
 Where to find what:
 
 =================  ===================================================================
-``arrays``         the array
+``arrays``         the array: what it holds, and who watches it
+``methods``        its operators and methods
+``conversion``     arrays of other data, and in other dtypes
 ``primitive``      operations, and the one place through which they all pass
 ``tape``           reverse mode: recording, and walking back
 ``transforms``     ``vjp``, ``grad``, ``value_and_grad``, ``stop_gradient``
+``arguments``      which arguments to differentiate, and how they are lent
 ``forward``        forward mode: ``jvp``
 ``batching``       ``vmap``, with the rules in ``batch_rules``
 ``custom``         ``custom_function``, ``checkpoint``
@@ -16,8 +19,10 @@ Where to find what:
                    element by element
 ``reductions``, ``scans``, ``sorting``
                    along axes
-``shapes``, ``joining``, ``indexing``, ``scatter``
+``shapes``, ``arranging``, ``joining``, ``padding``, ``diagonals``, ``strides``
                    arrangement
+``indexing``, ``scatter``
+                   picking and writing
 ``products``, ``contraction``, ``linalg``, ``fft``
                    linear algebra
 ``creation``, ``random``, ``passthrough``, ``distributed``, ``fast``
@@ -37,7 +42,7 @@ from . import passthrough as _passthrough
 globals().update(_passthrough.names())
 
 # Our own functions come after what passes through, and replace it.
-from . import distributed, fast, fft, linalg, random
+from . import batch_rules, distributed, fast, fft, linalg, methods, random
 from .arithmetic import (
     abs,
     add,
@@ -63,11 +68,13 @@ from .arithmetic import (
     subtract,
     trunc,
 )
+from .arranging import flip, repeat, roll, tile
 from .arrays import array
 from .batching import vmap
 from .broadcasting import broadcast_shapes
 from .compilation import compile, disable_compile, enable_compile
 from .contraction import einsum, einsum_path
+from .conversion import astype, view
 from .creation import (
     asarray,
     depends,
@@ -82,6 +89,7 @@ from .creation import (
     zeros_like,
 )
 from .custom import checkpoint, custom_function
+from .diagonals import diag, diagonal, tril, triu
 from .exponential import (
     erf,
     erfinv,
@@ -128,6 +136,7 @@ from .logic import (
     not_equal,
     right_shift,
 )
+from .padding import pad
 from .passthrough import (
     FunctionExporter,
     async_eval,
@@ -168,34 +177,21 @@ from .scatter import dynamic_slice as slice
 from .scatter import put_along_axis, slice_update, take, take_along_axis
 from .selection import clip, maximum, minimum, nan_to_num, where
 from .shapes import (
-    as_strided,
-    astype,
     atleast_1d,
     atleast_2d,
     atleast_3d,
     broadcast_arrays,
     broadcast_to,
-    contiguous,
-    diag,
-    diagonal,
     expand_dims,
     flatten,
-    flip,
     matrix_transpose,
     meshgrid,
     moveaxis,
-    pad,
-    repeat,
     reshape,
-    roll,
     squeeze,
     swapaxes,
-    tile,
     transpose,
-    tril,
-    triu,
     unflatten,
-    view,
 )
 from .sorting import (
     argmax,
@@ -207,6 +203,7 @@ from .sorting import (
     sort,
     topk,
 )
+from .strides import as_strided, contiguous
 from .transforms import grad, stop_gradient, value_and_grad, vjp
 from .trigonometry import (
     arccos,

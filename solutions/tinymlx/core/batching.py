@@ -244,7 +244,3 @@ def _spread(axes: Any, tree: Any, found: list[int | None]) -> None:
         raise ValueError(
             "[tree_map] Additional input tree is not a valid prefix of the first tree."
         )
-
-
-# The rules need the names above, and they register themselves.
-from . import batch_rules  # noqa: E402, F401

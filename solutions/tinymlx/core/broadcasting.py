@@ -59,7 +59,8 @@ def unbroadcast(g: array, x: Any) -> array | None:
         return g
     extra = g.ndim - len(shape)
     repeated = [i + extra for i, n in enumerate(shape) if n == 1]
-    return g.sum([*range(extra), *repeated]).reshape(shape)
+    total = g.sum([*range(extra), *repeated])
+    return total.reshape(shape) if repeated else total
 
 
 def normalized_axes(axis: Axes, ndim: int) -> tuple[int, ...]:

@@ -15,9 +15,10 @@ from typing import Any
 import mlx.core as mx
 
 from .arithmetic import multiply
-from .arrays import Stream, array, as_array
+from .arrays import Stream, array, as_array, unwrap
+from .diagonals import diagonal
 from .products import matmul
-from .shapes import diagonal, transpose
+from .shapes import transpose
 
 
 def parse_einsum(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
@@ -158,8 +159,6 @@ def einsum(subscripts: str, *operands: Any, stream: Stream = None) -> array:
 
 def einsum_path(subscripts: str, *operands: Any) -> tuple[list[tuple[int, ...]], str]:
     """The order of contractions that ``mlx.core`` would choose, and its costs in words."""
-    from .arrays import unwrap
-
     return mx.einsum_path(subscripts, *(unwrap(x) for x in operands))
 
 

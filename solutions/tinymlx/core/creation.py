@@ -7,9 +7,11 @@ from typing import Any
 
 import mlx.core as mx
 
+from . import arithmetic
 from .arrays import Dtype, Stream, array, as_array, holder, unwrap, wrap
+from .conversion import astype
 from .primitive import behind, primitive
-from .shapes import astype, broadcast_to
+from .shapes import broadcast_to
 
 Shape = int | Sequence[int]
 
@@ -146,6 +148,3 @@ def quantized_matmul_vjp(
 ) -> tuple[array, None]:
     """The product of the cotangent with the transposed matrix; the matrix is a constant."""
     return quantized_matmul(g, w, scales, biases, not transpose, group_size, bits, mode), None
-
-
-from . import arithmetic  # noqa: E402

@@ -13,6 +13,7 @@ from .batching import Batch
 from .creation import depends
 from .forward import Tangents
 from .primitive import Primitive, Trace
+from .shapes import broadcast_to, moveaxis
 from .tape import Tape
 from .transforms import vjp
 from .tree import leaves, rebuild
@@ -160,8 +161,6 @@ class Call:
         params: dict[str, Any],
     ) -> list[array]:
         """The batching rule: every output with the batch as its first axis."""
-        from .shapes import broadcast_to, moveaxis
-
         rule = self.rules.get(Batch)
         if rule is None:
             inputs = [watched(x, batch, None) if b else x for x, b in zip(args, batched)]

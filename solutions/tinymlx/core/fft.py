@@ -13,9 +13,11 @@ from typing import Any
 import mlx.core as mx
 
 from .arithmetic import conj, real
+from .arranging import roll
 from .arrays import Stream, array, as_array, wrap
+from .padding import pad
 from .primitive import primitive
-from .shapes import as_strided, pad, roll
+from .strides import as_strided
 
 Shape = Sequence[int] | None
 

@@ -18,12 +18,13 @@ import mlx.core as mx
 from .arithmetic import abs, square
 from .arrays import Stream, array, as_array, wrap
 from .broadcasting import normalized_axes, unbroadcast
+from .diagonals import tril, triu
 from .exponential import sqrt
 from .joining import stack
 from .primitive import behind, primitive
 from .reductions import max, min, sum
 from .selection import where
-from .shapes import swapaxes, tril, triu
+from .shapes import swapaxes
 
 
 def _t(x: array) -> array:

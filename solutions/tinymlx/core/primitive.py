@@ -133,9 +133,8 @@ class Primitive:
             if type(x) is array:
                 if x._trace is not None:
                     return self._watched(args, params)
-                values.append(x._value)
-            else:
-                values.append(x)
+                x = x._value
+            values.append(x)
         try:
             if "stream" in params:
                 y = self._forward_on_stream(values, **params)
@@ -149,11 +148,12 @@ class Primitive:
         self, args: tuple[Any, ...], params: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Every argument in its place: arrays in ``args``, parameters in ``params``."""
-        if params and params.get("stream", self) is None:
+        if "stream" in params and params["stream"] is None:
             del params["stream"]
-        if len(args) > self.arity:
-            return args[: self.arity], self._named(args[self.arity :], params)
-        if len(args) < self.arity:  # an array may be given by its name
+        arity = self.arity
+        if len(args) > arity:
+            return args[:arity], self._named(args[arity:], params)
+        if len(args) < arity:  # an array may be given by its name
             for name in self.array_names[len(args) :]:
                 if name not in params:
                     break
@@ -165,11 +165,12 @@ class Primitive:
         if len(extra) > len(self.names):
             expected = self.arity + len(self.names)
             raise TypeError(f"{self.__name__}() takes at most {expected} positional arguments")
-        for name, value in zip(self.names, extra, strict=False):
-            if name in params:
+        named = dict(zip(self.names, extra))
+        for name in params:
+            if name in named:
                 raise TypeError(f"{self.__name__}() got multiple values for argument '{name}'")
-            params[name] = value
-        return params
+        named.update(params)
+        return named
 
     def _watched(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Hand over to the trace of the highest level.
@@ -213,6 +214,39 @@ class Primitive:
         return f"<primitive {self.__name__}>"
 
 
+class Unary(Primitive):
+    """A primitive of one array. Most calls have no parameters, and a step makes thousands of them:
+    the bind of :class:`Primitive`, without its loop."""
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        if params or len(args) != 1 or type(x := args[0]) is not array or x._trace is not None:
+            return Primitive.__call__(self, *args, **params)
+        y = self.forward(x._value)
+        return wrap(y) if type(y) is _mx_array else [wrap(part) for part in y]
+
+
+class Binary(Primitive):
+    """A primitive of two arrays or numbers; see :class:`Unary`."""
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        if params or len(args) != 2:
+            return Primitive.__call__(self, *args, **params)
+        a, b = args
+        if type(a) is array:
+            if a._trace is not None:
+                return self._watched(args, params)
+            a = a._value
+        if type(b) is array:
+            if b._trace is not None:
+                return self._watched(args, params)
+            b = b._value
+        try:
+            y = self.forward(a, b)
+        except RuntimeError as error:
+            raise self._explained(error, args) from None
+        return wrap(y) if type(y) is _mx_array else [wrap(part) for part in y]
+
+
 def primitive(forward: Callable[..., Any], name: str | None = None) -> Primitive:
     """Make a primitive of a forward function on bare ``mx`` arrays.
 
@@ -226,9 +260,14 @@ def primitive(forward: Callable[..., Any], name: str | None = None) -> Primitive
         def tanh_vjp(g, y, x):
             return (g * (1 - y * y),)
     """
-    made = Primitive(forward)
+    made = _kind(forward)(forward)
     made.__name__ = name or forward.__name__
     return made
+
+
+def _kind(forward: Callable[..., Any]) -> type[Primitive]:
+    arity, _, _ = _arguments(forward, None)
+    return {1: Unary, 2: Binary}.get(arity, Primitive)
 
 
 def behind(name: str) -> Callable[[Callable[..., Any]], Primitive]:

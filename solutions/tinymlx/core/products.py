@@ -9,10 +9,11 @@ from typing import Any
 import mlx.core as mx
 
 from .arithmetic import conj, multiply
+from .arranging import repeat
 from .arrays import Stream, array, as_array, wrap
 from .broadcasting import normalized_axes, unbroadcast
 from .primitive import behind, primitive
-from .shapes import repeat, swapaxes, transpose
+from .shapes import swapaxes, transpose
 
 
 @primitive
@@ -23,6 +24,11 @@ def matmul(a: mx.array, b: mx.array, /) -> mx.array:
     dropped from the result. Axes before the last two broadcast.
     """
     return mx.matmul(a, b)
+
+
+def _flipped(x: array) -> array:
+    """Rows as columns; a single matrix needs no axes to be named."""
+    return transpose(x) if x.ndim == 2 else swapaxes(x, -1, -2)
 
 
 @matmul.defvjp
@@ -52,10 +58,10 @@ def matmul_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, ar
         b, g = b[:, None], g[..., None]
     if a.ndim == 1:
         a, g = a[None, :], g[..., None, :]
-    ga = unbroadcast(g @ swapaxes(b, -1, -2), a)
+    ga = unbroadcast(g @ _flipped(b), a)
     if b.ndim == 2 and a.ndim > 2:
         a, g = a.reshape(-1, a.shape[-1]), g.reshape(-1, g.shape[-1])
-    gb = unbroadcast(swapaxes(a, -1, -2) @ g, b)
+    gb = unbroadcast(_flipped(a) @ g, b)
     assert ga is not None and gb is not None
     return (
         ga if len(a_shape) > 1 else ga.reshape(a_shape),

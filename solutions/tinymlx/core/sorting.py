@@ -6,6 +6,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from . import scatter
 from .arrays import Stream, array, as_array, wrap
 from .primitive import constant, primitive
 
@@ -89,6 +90,3 @@ def topk(x: Any, /, k: int, axis: int | None = -1, *, stream: Stream = None) -> 
     order = argpartition(x, n - k, axis, stream=stream)
     cut = (slice(None),) * (axis % x.ndim) + (slice(n - k, n),)
     return scatter.take_along_axis(x, order[cut], axis, stream=stream)
-
-
-from . import scatter  # noqa: E402  (the rule of sort needs it when it runs)

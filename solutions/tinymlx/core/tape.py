@@ -35,7 +35,9 @@ class Node:
         args: its arguments, one level down; numbers stay numbers.
         params: its parameters.
         output: its result one level down; a list for a primitive with several outputs.
-        parents: for each argument the node that made it, or ``None`` for a constant.
+        parents: for each argument the node that made it, or ``None`` for a constant. The node of
+            one output among several (:func:`pick`) has no arguments, and as its only parent the
+            node of the operation.
     """
 
     __slots__ = ("primitive", "args", "params", "output", "parents")
@@ -119,18 +121,22 @@ class Tape(Trace):
             one level down as it is, unrecorded. For a primitive with several outputs, a list of
             watched arrays: ``self.pick_each(node)``.
         """
-        inputs = [self.lower(x) for x in args]
+        inputs: list[Any] = []
+        parents: list[Node | None] = []
+        for x in args:
+            watched_here = type(x) is array and x._trace is self
+            inputs.append(x._value if watched_here else self.lower(x))
+            parents.append(x._record if watched_here else None)
         output = primitive(*inputs, **params)
         if primitive.constant:
             return output
-        parents = [x._record if self.watches(x) else None for x in args]
         node = Node(primitive, inputs, params, output, parents)
         if isinstance(output, list):
             return self.pick_each(node)
         return watched(output, self, node)
 
     def pick_each(self, node: Node) -> list[array]:
-        """One watched array for each output of ``node``, each with a node of its own on top."""
+        """One watched array for each output of ``node``, each by a node with ``node`` as parent."""
         count = len(node.output)
         return [
             watched(y, self, Node(pick, (), {"index": i, "count": count}, y, (node,)))

@@ -6,16 +6,16 @@ Each takes a function and watches it with a :class:`~tinymlx.core.tape.Tape` whi
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
 
+from .arguments import Loan, Selection, shape_text
 from .arrays import array, as_array, holder, wrap
 from .primitive import constant
 from .tape import Tape, backward, zeros_like
-from .tree import leaves, rebuild, replace
+from .tree import replace
 
 
 @constant
@@ -101,8 +101,8 @@ def matching_cotangents(outputs: Sequence[array], cotangents: Sequence[Any]) -> 
         g = holder(as_array(g))
         if g.shape != y.shape:
             raise ValueError(
-                f"[vjp] Output shape {_text(y.shape)} does not match cotangent shape "
-                f"{_text(g.shape)}."
+                f"[vjp] Output shape {shape_text(y.shape)} does not match cotangent shape "
+                f"{shape_text(g.shape)}."
             )
         matching.append(g if g.dtype == y.dtype else g.astype(y.dtype))
     return matching
@@ -171,6 +171,9 @@ def _differentiated(
 
     @functools.wraps(fun)
     def value_and_gradient_fun(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        selection.check(args, kwargs)
+        if selection.names:
+            return named_value_and_gradient(selection, fun, args, kwargs)
         return value_and_gradient(selection, fun, args, kwargs)
 
     return value_and_gradient_fun
@@ -189,7 +192,7 @@ def value_and_gradient(
     ``loan.take_back(tape)`` ends the loan.
 
     Args:
-        selection: which arguments to differentiate.
+        selection: which arguments to differentiate, by their positions.
         fun: the function.
         args: its positional arguments.
         kwargs: its keyword arguments.
@@ -212,191 +215,43 @@ def value_and_gradient(
     return settled(tape, value), loan.arrange([gradient_of(x, gradients) for x in loan.leaves])
 
 
+def named_value_and_gradient(
+    selection: Selection, fun: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[Any, Any]:
+    """As :func:`value_and_gradient`, when some arguments to differentiate were chosen by name.
+
+    :func:`value_and_gradient` knows positions only. But a dict of arrays is a tree like any other,
+    and can stand at a position. So the chosen named arguments, ``{name: kwargs[name]}``, become one
+    argument more, behind the last of ``args``, of a function that calls ``fun`` as it was meant to
+    be called; the other named arguments stay where they are. What is asked for now is
+    ``Selection(selection.tag, positions)``, with that place among the positions.
+
+    Args:
+        selection: which arguments to differentiate: ``selection.positions``, in order and possibly
+            empty, and ``selection.names``, at least one, in order.
+        fun: the function.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+
+    Returns:
+        The value of ``fun``, and a pair: the gradient of the positional arguments (``None`` without
+        positions, the gradient itself for one, a tuple for several), and a dict with the gradient
+        of each named one.
+    """
+    named = {name: kwargs[name] for name in selection.names}
+    others = {name: value for name, value in kwargs.items() if name not in named}
+
+    def by_position(*args: Any, **others: Any) -> Any:
+        return fun(*args[:-1], **args[-1], **others)
+
+    everything = Selection(selection.tag, (*selection.positions, len(args)))
+    value, gradients = value_and_gradient(everything, by_position, (*args, named), others)
+    if not selection.positions:
+        return value, (None, gradients)
+    *positional, of_names = gradients
+    return value, (positional[0] if len(positional) == 1 else tuple(positional), of_names)
+
+
 def settled(tape: Tape, tree: Any) -> Any:
     """The tree with every array that ``tape`` watches replaced by its value one level down."""
     return replace(lambda x: holder(x._value) if tape.watches(x) else x, tree)
-
-
-class Selection:
-    """Which arguments of a function to differentiate: what ``argnums`` and ``argnames`` mean.
-
-    Args:
-        tag: the name of the transform, for messages.
-        argnums: one position or several; ``None`` is the first, unless there are names.
-        argnames: one name or several.
-    """
-
-    def __init__(
-        self, tag: str, argnums: int | Sequence[int] | None, argnames: str | Sequence[str] | None
-    ) -> None:
-        self.tag = tag
-        self.names = sorted({argnames} if isinstance(argnames, str) else set(argnames or ()))
-        if argnums is None:
-            argnums = () if self.names else (0,)
-        self.positions = sorted(_positions(tag, argnums))
-        if not self.positions and not self.names:
-            raise ValueError(f"[{tag}] Gradient wrt no argument requested")
-        for first, second in zip(self.positions, self.positions[1:], strict=False):
-            if first == second:
-                raise ValueError(f"[{tag}] Duplicate argument index {first} is not allowed.")
-        if self.positions and self.positions[0] < 0:
-            raise ValueError(
-                f"[{tag}] Can't compute the gradient of negative argument index {self.positions[0]}"
-            )
-
-    def trees(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
-        """The arguments to differentiate: first the positional ones, then the named ones."""
-        if self.positions and self.positions[-1] >= len(args):
-            raise ValueError(
-                f"[{self.tag}] Can't compute the gradient of argument index {self.positions[-1]} "
-                f"because the function is called with only {len(args)} positional arguments."
-            )
-        for name in self.names:
-            if name not in kwargs:
-                known = "{" + ", ".join(kwargs) + "}"
-                raise ValueError(
-                    f"[{self.tag}] Can't compute the gradient of keyword argument '{name}' because "
-                    f"the function is called with the following keyword arguments {known}"
-                )
-        return [args[i] for i in self.positions] + [kwargs[name] for name in self.names]
-
-    def loss_of(self, value: Any) -> array:
-        """The scalar to differentiate, in what the function returned."""
-        loss = value
-        if self.tag == "value_and_grad" and isinstance(value, tuple):
-            if not value:
-                raise ValueError(f"{self._expected()}; but it was an empty tuple.")
-            loss = value[0]
-            if not isinstance(loss, (array, mx.array)):
-                raise ValueError(
-                    f"{self._expected()}; but it was a tuple with the first value being of type "
-                    f"{type(loss).__name__}."
-                )
-        if not isinstance(loss, (array, mx.array)):
-            raise ValueError(f"{self._expected()}; but {type(value).__name__} was returned.")
-        if loss.ndim:
-            raise ValueError(
-                f"[vjp] Output shape {_text(loss.shape)} does not match cotangent shape (). If you "
-                f"are using grad your function must return a scalar."
-            )
-        return as_array(loss)
-
-    def _expected(self) -> str:
-        should = "should be a scalar array"
-        if self.tag == "value_and_grad":
-            should = (
-                "should be either a scalar array or a tuple with the first value being a scalar "
-                "array (Union[array, tuple[array, Any, ...]])"
-            )
-        return (
-            f"[{self.tag}] The return value of the function whose gradient we want to compute "
-            f"{should}"
-        )
-
-
-class Loan:
-    """Watched arrays in the place of those to differentiate, for one call of a function.
-
-    Lists and dicts are lent, not copied: a module that the function also reaches by another name
-    shows the watched arrays there, too.
-
-    Args:
-        selection: which arguments to differentiate.
-        args: the positional arguments of the call.
-        kwargs: its keyword arguments.
-
-    Attributes:
-        leaves: for each array to differentiate, from left to right, its node on the tape.
-
-    Raises:
-        ValueError: an argument is missing, or contains something else than arrays, or nothing.
-    """
-
-    def __init__(self, selection: Selection, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        self.selection = selection
-        self.args = list(args)
-        self.kwargs = dict(kwargs)
-        trees = selection.trees(args, kwargs)
-        self.structure = [rebuild(lambda x: x, tree) for tree in trees]  # fun may change the trees
-        self.originals = list(leaves(trees))
-        if not all(isinstance(x, (array, mx.array)) for x in self.originals):
-            raise ValueError("[tree_flatten] The argument should contain only arrays")
-        if not self.originals:
-            raise ValueError(f"[{selection.tag}] Must specify at least one argument.")
-        self.tracers: list[array] = []
-        self.leaves: list[Any] = []
-
-    def lend(self, tape: Tape) -> tuple[list[Any], dict[str, Any]]:
-        """Watch the arrays to differentiate, and put the watched ones in their places.
-
-        ``tape.watch(x)`` is the watched array for an array, ``tape.node_of`` its node. The watched
-        arrays of all :attr:`originals` become ``self.tracers``, their nodes :attr:`leaves`. Then
-        ``replace(fun, tree)`` puts one after the other into the arguments that the selection names:
-        the positional ones (``self.selection.positions``), then the named ones
-        (``self.selection.names``), in the order in which the originals were found. Lists and dicts
-        are changed where they are, which is what lending means.
-
-        Args:
-            tape: the tape that watches.
-
-        Returns:
-            The arguments to call the function with, ``self.args`` and ``self.kwargs``.
-        """
-        self.tracers = [tape.watch(x) for x in self.originals]
-        self.leaves = [tape.node_of(x) for x in self.tracers]
-        supply = iter(self.tracers)
-        for i in self.selection.positions:
-            self.args[i] = replace(lambda _: next(supply), self.args[i])
-        for name in self.selection.names:
-            self.kwargs[name] = replace(lambda _: next(supply), self.kwargs[name])
-        return self.args, self.kwargs
-
-    def take_back(self, tape: Tape) -> None:
-        """End the loan: put the arrays back where their watched ones stand.
-
-        In every argument that is a list, dict or tuple (also in those that are not differentiated:
-        the function may have moved things), ``replace`` leaves
-
-        * the original array in the place of its watched one (compare by ``id``),
-        * the value one level down, ``holder(x._value)``, in the place of any other array ``x`` that
-          ``tape.watches(x)``: something that the function computed and wrote there,
-        * everything else as it is.
-
-        Args:
-            tape: the tape that watches.
-        """
-        owner = {id(t): x for t, x in zip(self.tracers, self.originals, strict=False)}
-
-        def given_back(x: Any) -> Any:
-            if id(x) in owner:
-                return owner[id(x)]
-            return holder(x._value) if tape.watches(x) else x
-
-        for tree in (*self.args, *self.kwargs.values()):
-            if isinstance(tree, (list, dict, tuple)):
-                replace(given_back, tree)
-
-    def arrange(self, gradients: Sequence[array]) -> Any:
-        """The gradients in the structure of the arguments they belong to."""
-        supply = iter(gradients)
-        trees = [rebuild(lambda _: next(supply), tree) for tree in self.structure]
-        count = len(self.selection.positions)
-        positional = tuple(trees[:count]) if count > 1 else trees[0] if count else None
-        if not self.selection.names:
-            return positional
-        return positional, dict(zip(self.selection.names, trees[count:], strict=True))
-
-
-def _text(shape: Sequence[int]) -> str:
-    return f"({','.join(map(str, shape))})"
-
-
-def _positions(tag: str, argnums: Any) -> list[int]:
-    try:
-        if hasattr(argnums, "__index__"):
-            return [operator.index(argnums)]
-        return [operator.index(i) for i in argnums]
-    except TypeError:
-        raise TypeError(
-            f"[{tag}] argnums should be an integer or a sequence of integers, not {argnums!r}."
-        ) from None

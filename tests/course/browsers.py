@@ -1,0 +1,54 @@
+"""A real browser without a window, whichever of Chrome, Chromium and Edge is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+
+CHROME = (
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+EDGE = ("microsoft-edge", "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge")
+ARGUMENTS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync "
+    "--disable-dev-shm-usage --window-size=1200,900"
+).split()
+MISSING = (
+    "no Chrome, Chromium or Edge is installed, so the comparison page is not tested in a browser; "
+    "on Debian: apt install chromium chromium-driver"
+)
+
+
+def start(profile: Path) -> webdriver.Chrome | webdriver.Edge:
+    """A browser that keeps its things in ``profile``; the test is skipped where there is none.
+
+    ``TINYMLX_REQUIRE_BROWSER`` forbids the skip: continuous integration sets it.
+    """
+    chrome, edge = _first(CHROME), _first(EDGE)
+    if not chrome and not edge:
+        if os.environ.get("TINYMLX_REQUIRE_BROWSER"):
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    options = webdriver.ChromeOptions() if chrome else webdriver.EdgeOptions()
+    options.binary_location = chrome or edge
+    for argument in (*ARGUMENTS, f"--user-data-dir={profile}"):
+        options.add_argument(argument)
+    if chrome:
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        # Without a driver beside the browser, Selenium fetches one that fits.
+        driver = shutil.which("chromedriver")
+        return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    options.set_capability("ms:loggingPrefs", {"browser": "ALL"})
+    driver = shutil.which("msedgedriver")
+    return webdriver.Edge(options=options, service=webdriver.EdgeService(driver))
+
+
+def _first(names: tuple[str, ...]) -> str:
+    return next((found for name in names if (found := shutil.which(name))), "")
