@@ -45,9 +45,11 @@ def prepare(cache: Path, folder: Path | None = None) -> bool:
     """
     if not is_compiled_here():
         return False
+    place = (folder or kernel_folder()) / HEADER.parent
+    if (place / f"{HEADER.name}.gch").exists():
+        return True
     try:
         compiled = _compiled_header(cache)
-        place = (folder or kernel_folder()) / HEADER.parent
         place.mkdir(parents=True, exist_ok=True)
         _link(compiled, place / f"{HEADER.name}.gch")
     except (OSError, subprocess.SubprocessError, StopIteration):
