@@ -1,7 +1,9 @@
 """Misconceptions: wrong solutions that people write, each with the sentence that explains it.
 
 ``exercises/chNN_*/misconceptions.py`` is parsed and never imported; the functions are put in the
-place of the exercise's by `course.overlay`.
+place of the exercise's by `course.overlay`. ``agrees`` and ``differs`` of a declaration name tests,
+by a part of their names, on whose inputs a student's results must, or must not, be the mutant's
+(`course.grading.diagnosis`).
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ class Misconception:
     file: str
     line: int
     read: str  # the anchor in the lesson that explains it
+    agrees: tuple[str, ...] = ()  # tests on whose inputs the results must be the same
+    differs: tuple[str, ...] = ()  # tests on whose inputs they must not be
 
     @property
     def replacement(self) -> tuple[str, str, int]:
@@ -77,8 +81,26 @@ def _declared(registry: Registry, path: Path, node: ast.stmt) -> list[Misconcept
             wanted = options.get("symbol", node.name)
             raise CourseError(f"{path}:{node.lineno}: {number} has no symbol {wanted!r}.")
         read = options.get("read", exercise.anchor)
-        result.append(Misconception(number, sentence, symbol.dotted, str(path), node.lineno, read))
+        result.append(
+            Misconception(
+                number,
+                sentence,
+                symbol.dotted,
+                str(path),
+                node.lineno,
+                read,
+                *(_tests(path, call, options.get(key, ())) for key in ("agrees", "differs")),
+            )
+        )
     return result
+
+
+def _tests(path: Path, call: ast.Call, given: object) -> tuple[str, ...]:
+    """The value of ``agrees`` or ``differs``: one part of a test's name, or several."""
+    names = (given,) if isinstance(given, str) else given
+    if not isinstance(names, (tuple, list)) or not all(isinstance(n, str) for n in names):
+        raise CourseError(f"{path}:{call.lineno}: agrees and differs take names of tests.")
+    return tuple(names)
 
 
 def _symbol(exercise: Exercise, name: str, wanted: str | None) -> Symbol | None:

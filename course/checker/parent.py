@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from course.errors import CourseError
+from course.grading.groups import PATIENCE, group_seconds, slowness
 from course.paths import Project
 from course.registry import Exercise, Registry
 from course.source import bare_lines, read_text
@@ -24,6 +25,8 @@ from course.source import bare_lines, read_text
 FRAME = re.compile(r'File "(.+)", line (\d+) in (\S+)')
 FILE_LIMIT = 64 << 20
 ISOLATION_SECONDS = 10.0  # for starting and ending a worker
+SLOW_PHASES = ("reference", "diagnosis")
+BUSY = 0.8  # a loop without an end that has a core to itself uses more of its time than this
 REFERENCE_SECONDS = 120.0  # importing PyTorch on a busy machine takes its time
 
 
@@ -217,13 +220,20 @@ class Checker:
     ) -> tuple[dict[str, dict[str, Any]], str | None]:
         current: dict[str, Any] = {}
         waited, phase = 0.0, ""
+        spent: float | None = None  # processor time at the first half of a silence
         verdicts: list[dict[str, Any]] | None = None
         trouble = ""
-        for line in child.lines(seconds):
+        for line in child.lines(seconds / 2):
             if line is None:
-                waited += seconds
-                if not current or (phase == "reference" and waited < REFERENCE_SECONDS):
-                    continue  # it is still starting, or PyTorch is
+                waited += seconds / 2
+                before, spent = spent, group_seconds(child.process.pid)
+                if not current or (phase in SLOW_PHASES and waited < REFERENCE_SECONDS):
+                    continue  # it is still starting, or PyTorch is, or failures are compared
+                if before is None:
+                    continue
+                if spent - before < BUSY * seconds / 2:  # it waits, or others are in its way
+                    if waited < seconds * PATIENCE * slowness()[1]:
+                        continue
                 where = child.where()
                 child.kill()
                 text = f"{_test(current)} did not finish within {seconds:g} seconds"
@@ -236,6 +246,7 @@ class Checker:
             except ValueError:
                 continue  # the fault handler's words
             waited = 0.0
+            spent = None
             phase = event.get("phase", "")
             if event["event"] == "start":
                 current = event

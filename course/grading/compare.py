@@ -35,6 +35,10 @@ def tolerance(dtype: str, terms: int, scale: float, backend: str = "cpu") -> flo
     return FACTOR * BACKEND_FACTOR[backend] * EPSILON[dtype] * math.sqrt(max(terms, 1)) * scale
 
 
+# What the last `agree` that said no had found; a failed assertion shows it.
+disagreement: list[str] = []
+
+
 def agree(yours: Any, expected: Any, dtype: str = "float32", terms: int = 1) -> bool:
     """Whether numbers agree to the tolerance, for a judge that compares a part of a result.
 
@@ -45,9 +49,17 @@ def agree(yours: Any, expected: Any, dtype: str = "float32", terms: int = 1) -> 
         terms: length of the longest sum behind one number.
     """
     mine, wanted = np.asarray(yours).astype(np.float64), np.asarray(expected, dtype=np.float64)
-    if mine.shape != wanted.shape or not np.isfinite(mine).all():
+    disagreement.clear()
+    if mine.shape != wanted.shape:
+        disagreement.append(f"yours has shape {mine.shape}, expected {wanted.shape}")
         return False
-    return bool(np.max(abs(mine - wanted), initial=0.0) <= _allowed(wanted, Rules(dtype, terms)))
+    gap = np.where(np.isfinite(mine), abs(mine - wanted), np.inf)
+    allowed = _allowed(wanted, Rules(dtype, terms))
+    if np.max(gap, initial=0.0) <= allowed:
+        return True
+    at = tuple(int(i) for i in np.unravel_index(int(np.nanargmax(gap)), gap.shape))
+    disagreement.append(_worst(at, mine, wanted, f"tolerance {allowed:.0e}"))
+    return False
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from course.errors import CourseError
 from course.grading.compare import Rules, first_mismatch, worst_errors
 from course.grading.probing import ChangedInput, describe
 from course.grading.report import Failure, ToDo, raised
 from course.grading.runners import ProbeFailed, WorkerFailed
 from course.grading.session import Call, Grading
+from course.grading.shown import inputs_of
 from course.grading.values import Plain, WrongValue, plain
 from course.overlay import Choice
 from course.registry import Exercise
@@ -32,20 +32,26 @@ class Bench:
         exercise: Exercise,
         choice: Choice,
         phase: Callable[[str], object] = lambda name: None,
+        trusted: bool = False,
+        origin: str = "",
     ) -> None:
         self.grading, self.exercise, self.choice = grading, exercise, choice
-        self.phase = phase
+        self.phase, self.origin = phase, origin
+        # The course's own mutants need no fence, and a process for each probe is slow.
+        self.isolated = grading.settings.isolated and not trusted
         self.calls: list[Call] = []
         self.errors: dict[str, float] = {}
         self.rules = Rules(backend="cpu")
 
     def probe(self, name: str, /, **inputs: Any) -> Plain:
         """Run a probe; the student's own exceptions pass through in the default mode."""
-        call = Call(name, {key: plain(value, key) for key, value in inputs.items()})
+        given = {key: plain(value, key) for key, value in inputs.items()}
+        call = Call(name, given, rules=self.rules)
         self.calls.append(call)
-        isolated = self.grading.settings.isolated
         try:
-            call.result = self.grading.run(self.exercise, call, self.choice, isolated)
+            call.result = self.grading.run_patiently(
+                self.exercise, call, self.choice, self.isolated
+            )
         except ChangedInput as changed:
             raise self.failure(f"your code changed its input {changed}", kind="wrong") from None
         except WrongValue as error:
@@ -80,7 +86,15 @@ class Bench:
 
     def failure(self, headline: str, *details: str, kind: str) -> Failure:
         graded = self.grading.graded(self.exercise)
-        return Failure(self.exercise, headline, list(details), kind, graded=graded)
+        lines = [line for line in details if line]
+        if kind == "wrong":
+            lines += self.where()
+        return Failure(self.exercise, headline, lines, kind, graded=graded)
+
+    def where(self) -> list[str]:
+        """The inputs of the last probe, which told right from wrong, and the test they are from."""
+        lines = inputs_of(self.calls[-1].name, self.calls[-1].inputs) if self.calls else []
+        return [*lines, f"in {self.origin}"] if self.origin else lines
 
     def explain(self, error: BaseException) -> Failure | ToDo | None:
         """What a test's exception means for the student; ``None`` for a judge's assertion."""
@@ -94,21 +108,7 @@ class Bench:
             found = self._raised(describe(error))
         else:
             return None
-        if isinstance(found, Failure):
-            self.diagnose(found)
         return found
-
-    def diagnose(self, failure: Failure) -> None:
-        if failure.kind not in ("wrong", "raised") or failure.likely:
-            return
-        try:
-            match = self.grading.diagnose(self.exercise, self.calls, self.rules)
-        except CourseError as error:  # an author's mistake must not cost a student the verdict
-            failure.details.append(f"(No diagnosis: {error})")
-            return
-        if match is not None:
-            failure.likely = match.sentence
-            failure.read = f"{self.exercise.lesson}#{match.read}"
 
     def _raised(self, description: dict[str, Plain]) -> Failure | ToDo:
         starter = STARTER.match(description["message"])
@@ -120,7 +120,10 @@ class Bench:
                 "Write it first, or leave out --no-fill.",
                 kind="needs",
             )
-        failure = raised(self.exercise, self.grading.shown, description)
+        grading = self.grading
+        spans = grading.spans(self.exercise)
+        failure = raised(self.exercise, description, grading.shown, grading.may_show, spans)
+        failure.details += self.where()
         failure.graded = self.grading.graded(self.exercise)
         return failure
 
@@ -198,14 +201,16 @@ class Check:
         except Exception as raised_here:  # noqa: BLE001 - any class: what is compared is its name
             description = describe(raised_here)
         else:
-            raise bench.failure(f"it should raise {error} here, and returned", kind="wrong")
+            raise bench.failure(
+                f"it should raise {error} for these inputs, and returned", kind="wrong"
+            )
         starter = STARTER.match(description["message"])
         if "NotImplementedError" in description["classes"] and starter:
             raise ProbeFailed(description)
         if error not in description["classes"]:
             kind = description["classes"][0]
             raise bench.failure(
-                f"it should raise {error} here, and raised {kind}",
+                f"it should raise {error} for these inputs, and raised {kind}",
                 description["message"].splitlines()[0] if description["message"] else "",
                 kind="wrong",
             )

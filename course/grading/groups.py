@@ -1,12 +1,21 @@
-"""What a group of processes uses together: the limits of the system hold for each process alone."""
+"""What a group of processes uses together: the limits of the system hold for each process alone.
+
+And how fast the machine is at the moment, so that a limit in seconds means the same everywhere.
+"""
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
+import time
 from pathlib import Path
 
 PROC = Path("/proc")
+SPIN = 200_000  # turns of an empty loop,
+SPIN_SECONDS = 0.008  # and what they take on the machine on which the limits were chosen
+SLOWEST = 20.0
+PATIENCE = 3.0  # a limit by the clock, in units of the limit on processor time
 
 
 def group_memory(group: int) -> int:
@@ -36,3 +45,53 @@ def _from_proc(group: int) -> int:
         except (OSError, IndexError, ValueError):
             continue  # it has ended meanwhile
     return pages * resource.getpagesize()
+
+
+def group_seconds(group: int) -> float:
+    """The processor time of all processes of a group, with children that have ended, in seconds."""
+    if (PROC / "self" / "stat").exists():
+        return _ticks(group) / os.sysconf("SC_CLK_TCK")
+    try:
+        listed = subprocess.run(
+            ["ps", "-axo", "pgid=,time="], capture_output=True, text=True, timeout=5
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return 0.0
+    rows = [line.split() for line in listed.splitlines()]
+    return sum(_clock(row[1]) for row in rows if len(row) == 2 and row[0] == str(group))
+
+
+def _ticks(group: int) -> int:
+    ticks = 0
+    for entry in PROC.iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                ticks += sum(int(part) for part in fields[11:15])  # its own, and its children's
+        except (OSError, IndexError, ValueError):
+            continue  # it has ended meanwhile
+    return ticks
+
+
+def _clock(text: str) -> float:
+    """Seconds of ``[[days-]hours:]minutes:seconds``."""
+    seconds = 0.0
+    for part in text.replace("-", ":").split(":"):
+        seconds = 60.0 * seconds + float(part or 0)
+    return seconds
+
+
+def slowness() -> tuple[float, float]:
+    """How much slower this machine is now than the one on which limits were chosen.
+
+    Returns:
+        For work that has a core to itself, and for work that waits its turn beside other
+        programs; neither is less than 1.
+    """
+    start, used = time.perf_counter(), time.process_time()
+    for _ in range(SPIN):
+        pass
+    used, passed = time.process_time() - used, time.perf_counter() - start
+    return tuple(min(max(t / SPIN_SECONDS, 1.0), SLOWEST) for t in (used, passed))  # type: ignore[return-value]

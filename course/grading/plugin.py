@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +21,28 @@ import pytest
 
 os.environ.setdefault("MLX_ENABLE_TF32", "0")
 
-from course import blas
+from course import blas, kernels
 from course.errors import CourseError
-from course.grading import proofs, table
+from course.grading import compare, diagnosis, proofs, table
+from course.grading.diagnosis import Seen
 from course.grading.draw import Draw
 from course.grading.fixtures import Bench, Check, interrupts
-from course.grading.report import Failure, ToDo
+from course.grading.report import Failure, ToDo, with_likely
 from course.grading.runners import Limits
-from course.grading.session import Grading, Settings
+from course.grading.session import Call, Grading, Settings
+from course.grading.trials import CASE, Case, run_item
+from course.overlay import Choice
 from course.paths import find_project
 from course.registry import load_registry
 
 DEFAULT_SEED = 20260101
+DIAGNOSIS = "diagnosis"
 REPORTS: pytest.StashKey[list[pytest.TestReport]] = pytest.StashKey()
 Reporting = Generator[None, pytest.TestReport, pytest.TestReport]
 KEY: pytest.StashKey[Grading] = pytest.StashKey()
 BENCH: pytest.StashKey[Bench] = pytest.StashKey()
+SEEN: pytest.StashKey[dict[str, list[Seen]]] = pytest.StashKey()
+LIKELY: pytest.StashKey[dict[str, list[list[str]]]] = pytest.StashKey()
 EXPECTED: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
 
 
@@ -45,7 +56,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--alone", action="store_true", help="replace all other exercises' code")
     group.addoption("--fence", action="store_true", help="fence workers in (needs --isolated)")
     group.addoption("--seed", default=str(DEFAULT_SEED), help="a number, or 'random'")
-    group.addoption("--prove", choices=proofs.KINDS, help="prove the graders (for authors)")
+    kinds = (*proofs.KINDS, "all")
+    group.addoption("--prove", choices=kinds, help="prove the graders (for authors)")
+    group.addoption("--prove-jobs", type=int, default=0, help="processes for it; 0: one a core")
+    group.addoption("--prove-json", help="write what --prove found to this JSON file")
     group.addoption("--limit", type=float, default=20.0, help="seconds for one isolated probe")
     group.addoption("--verdicts", help="write all outcomes to this JSON file")
 
@@ -90,9 +104,14 @@ def _start(config: pytest.Config) -> None:
         fence=config.getoption("fence"),
     )
     config.stash[KEY] = Grading(project, registry, settings)
+    if folder == project.solutions:  # authors' runs compile much
+        kernels.prepare(project.state / "cache" / "kernels")
     config.stash[EXPECTED] = {}
     config.stash[REPORTS] = []
+    config.stash[SEEN], config.stash[LIKELY] = {}, {}
     config.pluginmanager.register(Collector(config), "tinymlx-collector")
+    if config.getoption("prove"):
+        config.pluginmanager.register(Prover(), "tinymlx-prover")
     _narrow(config)
 
 
@@ -137,10 +156,9 @@ class Collector:
         output = getattr(config, "workeroutput", None)
         if output is not None:  # a worker of pytest-xdist tells the controller what it expected
             output["expected"] = config.stash[EXPECTED]
-        elif config.getoption("prove"):
-            if proofs.unproved(config.stash[REPORTS]):
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        else:
+            output["likely"] = config.stash[LIKELY]
+        elif not config.getoption("prove"):
+            _tell_likely(config)
             config.hook.pytest_tinymlx_verdicts(verdicts=verdicts(config))
 
 
@@ -157,7 +175,8 @@ class Hooks:
 
     @staticmethod
     def pytest_tinymlx_phase(phase: str) -> None:
-        """Called with ``"reference"`` and ``"probe"`` when a test turns to either side."""
+        """Called with ``"reference"`` or ``"probe"`` when a test turns to either side, and with
+        ``"diagnosis"`` when all tests have run and an exercise's failures are compared."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -206,18 +225,74 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = chosen
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    mark = metafunc.definition.get_closest_marker("exercise")
-    kind = metafunc.config.getoption("prove")
-    if mark and kind:
-        cases = proofs.cases(metafunc.config.stash[KEY], kind, mark.args[0])
-        metafunc.fixturenames.append("_proof")
-        metafunc.parametrize("_proof", cases, ids=[case.name for case in cases], indirect=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Prove the graders instead, if asked; after a plain run, diagnose what failed."""
+    config = session.config
+    try:
+        return (yield)
+    finally:
+        if not config.getoption("prove") and not config.getoption("usepdb", False):
+            if sys.exc_info()[0] is not KeyboardInterrupt:
+                _diagnose(config)
 
 
-@pytest.fixture
-def _proof(request: pytest.FixtureRequest) -> Any:
-    return request.param
+class Prover:
+    """Takes the place of the plain loop over the tests under ``--prove``."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        config = session.config
+        if config.option.collectonly or session.testsfailed:
+            return None
+        if config.getoption("numprocesses", None):
+            raise pytest.UsageError("--prove takes --prove-jobs N in the place of -n N.")
+        kind, jobs = config.getoption("prove"), config.getoption("prove_jobs")
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        groups: dict[str, list[pytest.Item]] = {}
+        for item in session.items:
+            groups.setdefault(marked(item)[0], []).append(item)
+        proof = proofs.Proof(config.stash[KEY], groups, reporter, jobs)
+        proof.run(proofs.ALL if kind == "all" else (kind,), lambda e: diagnosed(config, e))
+        session.testsfailed = len(proof.complaints)
+        path = config.getoption("prove_json")
+        if path:
+            Path(path).write_text(json.dumps(proof.plain(), indent=1), encoding="utf-8")
+        return True
+
+
+def _diagnose(config: pytest.Config) -> None:
+    """Find the misconceptions that explain what failed here."""
+    failed = [n for n, seen in config.stash[SEEN].items() if any(test.kind for test in seen)]
+    for number in failed:
+        config.hook.pytest_tinymlx_phase(phase="diagnosis")
+        try:
+            config.stash[LIKELY][number] = diagnosed(config, number)
+        except CourseError as error:  # an author's mistake must not cost a student the verdict
+            config.stash[LIKELY][number] = []
+            warnings.warn(f"no diagnosis of {number}: {error}", stacklevel=1)
+
+
+def diagnosed(config: pytest.Config, number: str) -> list[list[str]]:
+    """The sentences for an exercise whose tests have run, with where to read."""
+    grading = config.stash[KEY]
+    exercise = grading.registry[number]
+    found = diagnosis.diagnose(grading, exercise, config.stash[SEEN].get(number, []))
+    return diagnosis.plain(found, exercise)
+
+
+def _tell_likely(config: pytest.Config) -> None:
+    """Put the diagnosis of an exercise into each of its failures."""
+    for report in config.stash[REPORTS]:
+        properties: dict[str, Any] = dict(report.user_properties)
+        found = config.stash[LIKELY].get(properties["exercises"][0], [])
+        plain = properties.get("failure")
+        if plain is None or not found:
+            continue
+        plain["likely"] = found[0][0] if len(found) == 1 else ""
+        plain["candidates"] = [sentence for sentence, _ in found]
+        plain["lines"] = with_likely(plain["lines"], found)
+        report.longrepr = "\n".join(plain["lines"])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -228,10 +303,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         return
     grading = item.config.stash[KEY]
     exercise = grading.registry[numbers[0]]
-    case = _case(item)
+    case = item.stash.get(CASE, None)
     choice = case.choice if case else grading.choice_for(exercise)
-    tell = item.config.hook.pytest_tinymlx_phase
-    bench = Bench(grading, exercise, choice, phase=lambda name: tell(phase=name))
+    compare.disagreement.clear()
+    bench = Bench(grading, exercise, choice, _phase(item, case), origin=item.nodeid)
+    if case is not None:  # the course's own mutants need no fence, and a process each is slow
+        bench.isolated = case.kind == "isolated"
     item.stash[BENCH] = bench
     inspection = grading.inspection(exercise)
     if inspection.state == "starter":
@@ -243,9 +320,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         raise bench.failure(sentences[0], *sentences[1:4], kind="policy")
 
 
-def _case(item: pytest.Item) -> proofs.Case | None:
-    spec = getattr(item, "callspec", None)
-    return spec.params.get("_proof") if spec else None
+def _phase(item: pytest.Item, case: Case | None) -> Callable[[str], object]:
+    if case is not None:
+        return lambda name: None
+    tell = item.config.hook.pytest_tinymlx_phase
+    return lambda name: tell(phase=name)
 
 
 @pytest.fixture
@@ -270,47 +349,90 @@ def probe(bench_: Bench) -> Any:
 @pytest.fixture
 def draw(request: pytest.FixtureRequest) -> Draw:
     """Random inputs that follow from the run's seed and the test's name."""
-    name = request.node.nodeid
-    case = _case(request.node)
-    if case is not None:  # the same inputs as in a plain run
-        name = request.node.nodeid.replace(f"[{case.name}]", "").replace(f"-{case.name}]", "]")
-        name = name.replace(f"[{case.name}-", "[")
-    return Draw(request.config.stash[KEY].settings.seed, name)
+    return Draw(request.config.stash[KEY].settings.seed, request.node.nodeid)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Reporting:
-    report = yield
     numbers = exercises_of(item)
+    bench = item.stash.get(BENCH, None)
     if not numbers:
-        return report
+        return (yield)
+    explained = None
+    if call.excinfo is not None and bench is not None:
+        explained = _explained(item, call.excinfo.value, bench)
+    with _in_short(item, explained):
+        report = yield
     report.user_properties.append(("exercises", numbers))
     mark = item.get_closest_marker("exercise")
     report.user_properties.append(("mark", dict(mark.kwargs) if mark else {}))
-    bench = item.stash.get(BENCH, None)
-    if call.excinfo is not None and bench is not None:
-        _judge(item, report, call.excinfo.value, bench)
-    if call.when == "call" and bench is not None:
-        report.user_properties.append(("errors", bench.errors))
-    case = _case(item)
-    if case is not None and (call.when == "call" or report.outcome != "passed"):
-        proofs.judge(report, case, bench)
+    _tell(item, report, explained)
+    if bench is not None and (call.when == "call" or report.outcome == "failed"):
+        if call.when == "call":
+            report.user_properties.append(("errors", bench.errors))
+        _remember(item, report, bench, explained if isinstance(explained, Failure) else None)
     return report
 
 
-def _judge(
-    item: pytest.Item, report: pytest.TestReport, error: BaseException, bench: Bench
+@contextmanager
+def _in_short(item: pytest.Item, explained: Failure | ToDo | None) -> Iterator[None]:
+    """Keep pytest from writing out a traceback that nobody will read; it takes its time."""
+    names = ("repr_failure", "_repr_failure_py") if explained is not None else ()
+    for name in names:
+        setattr(item, name, lambda excinfo, style=None: str(explained))
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(item, name)
+
+
+def _remember(
+    item: pytest.Item, report: pytest.TestReport, bench: Bench, failure: Failure | None
 ) -> None:
+    """Keep what the diagnosis of the whole exercise will look at."""
+    case = item.stash.get(CASE, None)
+    if (case is not None and case.kind == DIAGNOSIS) or report.outcome == "skipped":
+        return
+    kind = failure.kind if failure is not None else "error" if report.outcome == "failed" else ""
+
+    def again(choice: Choice) -> tuple[bool, list[Call]]:
+        case = Case(DIAGNOSIS, bench.exercise.id, "", choice)
+        reports = run_item(item, case, None)
+        return any(r.outcome == "failed" for r in reports), item.stash[BENCH].calls
+
+    seen = Seen(item.name, kind, bench.calls, again)
+    item.config.stash[SEEN].setdefault(bench.exercise.id, []).append(seen)
+
+
+def _explained(item: pytest.Item, error: BaseException, bench: Bench) -> Failure | ToDo | None:
+    """What a test's exception means for the student; ``None`` for an author's mistake."""
     explained = bench.explain(error)
+    if explained is None and isinstance(error, AssertionError):
+        explained = _assertion(item, error, bench)
+    elif explained is None and bench.calls and isinstance(error, Exception):
+        if not isinstance(error, CourseError) and (
+            item.stash.get(CASE, None) is not None or not bench.grading.is_solutions
+        ):
+            explained = _unusable(item, error, bench)
+    return explained
+
+
+def _unusable(item: pytest.Item, error: Exception, bench: Bench) -> Failure:
+    """A judge that stumbles over a result, which the solution's never makes it do."""
+    said = str(error).partition("\n")[0]
+    what = type(error).__name__ + (f": {said}" if said else "")
+    headline = f"the test could not work with what came back: {what}"
+    returned = [f"it came back from {bench.calls[-1].name}"]
+    return bench.failure(headline, _source(error, item), *returned, kind="wrong")
+
+
+def _tell(item: pytest.Item, report: pytest.TestReport, explained: Failure | ToDo | None) -> None:
     if isinstance(explained, ToDo):
         report.outcome = "skipped"
         report.longrepr = (str(item.path), 0, f"to do: {explained}")
         report.user_properties.append(("todo", str(explained)))
-        return
-    if explained is None and isinstance(error, AssertionError):
-        explained = _assertion(item, error, bench)
-        bench.diagnose(explained)
-    if explained is not None:
+    elif explained is not None:
         report.outcome = "failed"
         report.longrepr = str(explained)
         report.user_properties.append(("failure", _plain_failure(explained, report)))
@@ -320,9 +442,30 @@ def _assertion(item: pytest.Item, error: AssertionError, bench: Bench) -> Failur
     """A judge's own assertion: its message, or the test's one-line description."""
     function = getattr(item, "function", None)
     purpose = ((getattr(function, "__doc__", "") or "").strip().splitlines() or [item.name])[0]
-    first, *rest = str(error).strip().splitlines() or [""]
-    details = [line for line in (first, *rest) if line.strip()][:12]
-    return bench.failure(f"not so: {purpose}", *details, kind="wrong")
+    return bench.failure(f"not so: {purpose}", *_said(error, item), kind="wrong")
+
+
+NOISE = re.compile(r"agree\(|array\(|^assert (not )?(True|False)$|object at 0x")
+
+
+def _said(error: AssertionError, item: pytest.Item) -> list[str]:
+    """The judge's words, and what pytest found where a person can read it."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    start = next((i for i, line in enumerate(lines) if line.startswith("assert ")), len(lines))
+    message, rest = lines[:start], lines[start:]
+    if any("agree(" in line for line in rest) and compare.disagreement:
+        return [*message, *compare.disagreement]
+    told = [line for line in rest if not NOISE.search(line) and len(line) <= 120][:8]
+    if message or any(not line.startswith("+") for line in told):
+        return [*message, *told][:12]
+    return [text for text in [_source(error, item)] if text]
+
+
+def _source(error: Exception, item: pytest.Item) -> str:
+    """The assertion as the judge wrote it: names tell more than the numbers that it was about."""
+    frames = traceback.extract_tb(error.__traceback__)
+    line = next((f.line for f in reversed(frames) if f.filename == str(item.path)), "") or ""
+    return line and f"the test has: {line}"
 
 
 def _plain_failure(failure: Failure, report: pytest.TestReport) -> dict[str, Any]:
@@ -330,7 +473,8 @@ def _plain_failure(failure: Failure, report: pytest.TestReport) -> dict[str, Any
         "output": report.capstdout[-4000:],
         "headline": failure.headline,
         "kind": failure.kind,
-        "likely": failure.likely,
+        "likely": "",
+        "candidates": [],
         "lines": failure.lines(),
     }
 
@@ -343,9 +487,12 @@ def pytest_report_teststatus(report: pytest.TestReport) -> Any:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    expected = node.config.stash[EXPECTED]
-    for number, ids in (getattr(node, "workeroutput", None) or {}).get("expected", {}).items():
+    expected, likely = node.config.stash[EXPECTED], node.config.stash[LIKELY]
+    output = getattr(node, "workeroutput", None) or {}
+    for number, ids in output.get("expected", {}).items():
         expected[number] = sorted({*expected.get(number, []), *ids})
+    for number, found in output.get("likely", {}).items():  # each worker saw some of the failures
+        likely[number] = [pair for pair in found if pair in likely.get(number, found)]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -353,7 +500,6 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     grading = config.stash[KEY]
     if config.getoption("prove"):
-        proofs.summary(terminalreporter, config.stash[REPORTS])
         return
     found = verdicts(config)
     table.write(terminalreporter, grading, found)

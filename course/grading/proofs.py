@@ -1,93 +1,270 @@
-"""Proving the graders: what a test must say of starters, of misconceptions and of zeros.
+"""Proving the graders: what tests must say of starters, zeros, misconceptions and mutants.
 
+``isolated``: the solutions pass with every probe in a process of its own.
 ``todo``: with everything else in place and the exercise cut, each of its tests reports to do.
-``misconceptions``: each misconception fails at least one test, and the failure names it.
 ``zeros``: no test passes on functions that return zeros of the right shape.
+``misconceptions``: each fails a test, and the diagnosis of the exercise names it.
+``generated``: each change that `course.mutants` makes fails a test, or stands on the list of
+equivalent ones.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, cast
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any
 
 import pytest
 
-from course.grading.fixtures import Bench
 from course.grading.session import Grading
-from course.overlay import Choice
+from course.grading.trials import Case, Outcome, Trial, run_all
+from course.mutants import Mutant, load_equivalents, mutants_of
+from course.overlay import Choice, Overlay, make_bundle
 
-KINDS = ("todo", "misconceptions", "zeros")
+ALL = ("isolated", "todo", "zeros", "misconceptions")
+KINDS = (*ALL, "generated")
+Diagnose = Callable[[str], list[list[str]]]
+
+
+@dataclass
+class Tally:
+    """What became of the mutants of one exercise."""
+
+    total: int = 0
+    rejected: int = 0
+    equivalent: int = 0
+    survivors: list[str] = field(default_factory=list)
+
+    @property
+    def score(self) -> float:
+        """The share of the mutants that are not equivalent which the tests reject, in percent."""
+        counted = self.total - self.equivalent
+        return 100.0 * self.rejected / counted if counted else 100.0
+
+
+class Proof:
+    """One run of proofs over some exercises.
+
+    Attributes:
+        complaints: a line for everything that is not proved.
+        tallies: exercise id to what became of its generated mutants.
+    """
+
+    def __init__(
+        self,
+        grading: Grading,
+        items: dict[str, list[pytest.Item]],
+        reporter: Any,
+        jobs: int = 0,
+    ) -> None:
+        self.grading, self.items, self.reporter = grading, items, reporter
+        self.jobs = jobs or _cores()
+        self.complaints: list[str] = []
+        self.tallies: dict[str, Tally] = {}
+        self.orders: dict[str, _Order] = {}
+        self.named = self.ambiguous = self.trials = 0
+
+    def run(self, kinds: tuple[str, ...], diagnose: Diagnose) -> None:
+        """Prove ``kinds``; what is not proved is among the complaints, and printed."""
+        self._compile()
+
+        def finish(trial: Trial) -> list[str]:
+            if trial.case.kind != "misconceptions":
+                return []
+            return [sentence for sentence, _ in diagnose(trial.case.exercise)]
+
+        # The solutions first: the answers of the references are asked for once, and kept.
+        first = "isolated" if "isolated" in kinds else "solutions"
+        for trial, outcome in run_all(iter([self._solutions(first)]), 1, finish):
+            self._judge_solutions(trial, outcome)
+        if self.complaints:
+            self._write_complaints()
+            return
+        trials = chain.from_iterable(self._trials(kind) for kind in kinds if kind != "isolated")
+        for trial, outcome in run_all(trials, self.jobs, finish):
+            self.trials += 1
+            self._judge(trial, outcome)
+        self._write(kinds)
+
+    def _compile(self) -> None:
+        """Compile every module of the solutions once; trials inherit the code."""
+        bundle = make_bundle(self.grading.project, self.grading.registry, self.grading.perfect)
+        Overlay(bundle, self.grading.project.state / "cache" / "code").compile_all()
+
+    def _solutions(self, kind: str) -> Trial:
+        items = tuple(item for group in self.items.values() for item in group)
+        return Trial(Case(kind, "", kind, self.grading.perfect), items, seconds=600.0)
+
+    def _judge_solutions(self, trial: Trial, outcome: Outcome) -> None:
+        if outcome.ending:
+            self.complaints.append(f"the run of the solutions did not end: {outcome.ending}")
+        for test in outcome.tests:
+            if test["said"] not in ("passed", "skipped"):
+                self.complaints.append(f"{test['id']} fails on the solutions.\n{test['text']}")
+        seconds = {test["id"]: test["seconds"] for test in outcome.tests}
+        for number, items in self.items.items():
+            self.orders[number] = _Order(items, seconds)
+
+    def _trials(self, kind: str) -> Iterator[Trial]:
+        perfect = self.grading.perfect
+        for number, items in self.items.items():
+            tests = tuple(items)
+            if kind == "todo":
+                choice = replace(perfect, fill=False, cut=frozenset({number}))
+                yield Trial(Case(kind, number, kind, choice), tests)
+            elif kind == "zeros":
+                choice = replace(perfect, zeros=frozenset({number}))
+                yield Trial(Case(kind, number, kind, choice), tests)
+            elif kind == "misconceptions":
+                for m in self.grading.misconceptions.get(number, []):
+                    choice = replace(perfect, replaced=(m.replacement,))
+                    yield Trial(Case(kind, number, f"line {m.line}", choice, m.sentence), tests)
+            elif kind == "generated":
+                yield from self._mutants(number)
+
+    def _mutants(self, number: str) -> Iterator[Trial]:
+        order = self.orders[number]
+        self.tallies[number] = Tally()
+        equivalents = load_equivalents(self.grading.project, self.grading.registry)
+        mutants = mutants_of(self.grading.project, self.grading.registry[number])
+        stale = {name for name in equivalents if name[0] == number} - {m.name for m in mutants}
+        self.complaints += [f"equivalent.toml: no mutant is {' / '.join(s)}" for s in sorted(stale)]
+        for mutant in mutants:
+            texts = ((str(mutant.path), mutant.text),)
+            choice: Choice = replace(self.grading.perfect, texts=texts)
+            case = _MutantCase(
+                "generated", number, "", choice, mutant=mutant, known=mutant.name in equivalents
+            )
+            yield Trial(case, order.items(), stop=True, seconds=order.limit)
+
+    def _judge(self, trial: Trial, outcome: Outcome) -> None:
+        case = trial.case
+        if isinstance(case, _MutantCase):
+            self._judge_mutant(case, outcome)
+        elif case.kind == "misconceptions":
+            self._judge_misconception(case, outcome)
+        else:
+            self._judge_each(case, trial, outcome)
+
+    def _judge_each(self, case: Case, trial: Trial, outcome: Outcome) -> None:
+        wanted = "to do" if case.kind == "todo" else "failed"
+        on = "the starter" if case.kind == "todo" else "zeros"
+        if outcome.ending:
+            self.complaints.append(f"{case.exercise} on {on}: {outcome.ending}.")
+        elif len(outcome.tests) != len(trial.items):
+            self.complaints.append(f"{case.exercise} on {on}: not all tests ran.")
+        for test in outcome.tests:
+            if test["said"] != wanted:
+                said = f"{test['id']} should be {wanted!r} on {on}; it is {test['said']!r}."
+                self.complaints.append(f"{said}\n{test['text']}".strip())
+
+    def _judge_misconception(self, case: Case, outcome: Outcome) -> None:
+        where = f"{case.exercise} misconceptions.py {case.name}: {case.sentence}"
+        if outcome.ending:
+            self.complaints.append(f"{where}\n  {outcome.ending}")
+        elif not outcome.failed:
+            self.complaints.append(f"survives all tests: {where}")
+        elif case.sentence not in outcome.shown:
+            others = f" (but: {outcome.shown})" if outcome.shown else ""
+            self.complaints.append(f"is rejected but not named{others}: {where}")
+        else:
+            self.named += 1
+            self.ambiguous += len(outcome.shown) > 1
+
+    def _judge_mutant(self, case: _MutantCase, outcome: Outcome) -> None:
+        tally = self.tallies[case.exercise]
+        mutant = case.mutant
+        assert mutant is not None
+        tally.total += 1
+        self.orders[case.exercise].learn(outcome)
+        if outcome.failed and case.known:
+            shown = mutant.shown(self.grading.project)
+            self.complaints.append(f"equivalent.toml: tests reject {shown}")
+        elif outcome.failed:
+            tally.rejected += 1
+        elif case.known:
+            tally.equivalent += 1
+        else:
+            tally.survivors.append(mutant.shown(self.grading.project))
+
+    def _write(self, kinds: tuple[str, ...]) -> None:
+        if self.named:
+            also = f", {self.ambiguous} beside others" if self.ambiguous else ""
+            self.reporter.write_line(f"{self.named} misconceptions are rejected and named{also}.")
+        if "generated" in kinds:
+            self._write_scores()
+        self._write_complaints()
+
+    def _write_scores(self) -> None:
+        by_chapter: dict[int, list[Tally]] = {}
+        registry = self.grading.registry
+        self.reporter.section("mutants made by program")
+        for exercise in registry.exercises:
+            tally = self.tallies.get(exercise.id)
+            if tally is None:
+                continue
+            by_chapter.setdefault(exercise.chapter, []).append(tally)
+            title = f"{exercise.id:>6}  {exercise.title:<48}"
+            self.reporter.write_line(f"{title} {_counts([tally])}")
+            self.complaints += [f"survives all tests: {line}" for line in tally.survivors]
+        for number, tallies in by_chapter.items():
+            self.reporter.write_line(f"chapter {number}: {_counts(tallies)}")
+
+    def _write_complaints(self) -> None:
+        if self.complaints:
+            self.reporter.section("not proved", red=True)
+            for line in self.complaints:
+                self.reporter.write_line(line)
+
+    def plain(self) -> dict[str, Any]:
+        """What was found, for a program to read."""
+        scores = {
+            number: {"total": t.total, "rejected": t.rejected, "equivalent": t.equivalent,
+                     "score": round(t.score, 2), "survivors": t.survivors}
+            for number, t in self.tallies.items()
+        }  # fmt: skip
+        return {"complaints": self.complaints, "generated": scores}
 
 
 @dataclass(frozen=True)
-class Case:
-    """One implementation under which a test is run to prove something."""
+class _MutantCase(Case):
+    """A case with its mutant; ``known``: it stands on the list of equivalent ones."""
 
-    kind: str
-    exercise: str
-    name: str
-    choice: Choice
-    sentence: str = ""
+    mutant: Mutant | None = None
+    known: bool = False
 
 
-def cases(grading: Grading, kind: str, exercise: str) -> list[Case]:
-    perfect = grading.perfect
-    if kind == "todo":
-        choice = replace(perfect, fill=False, cut=frozenset({exercise}))
-        return [Case(kind, exercise, "todo", choice)]
-    if kind == "zeros":
-        return [Case(kind, exercise, "zeros", replace(perfect, zeros=frozenset({exercise})))]
-    return [
-        Case(
-            kind, exercise, f"line{m.line}", replace(perfect, replaced=(m.replacement,)), m.sentence
-        )
-        for m in grading.misconceptions.get(exercise, [])
-    ]
+class _Order:
+    """The tests of an exercise, those first that reject most for the time they take."""
+
+    def __init__(self, items: list[pytest.Item], seconds: dict[str, float]) -> None:
+        self.by_id = {item.nodeid: item for item in items}
+        self.seconds = {name: seconds.get(name, 0.01) + 0.002 for name in self.by_id}
+        self.kills = dict.fromkeys(self.by_id, 0)
+        self.limit = 10.0 + 5.0 * sum(self.seconds.values())
+
+    def items(self) -> tuple[pytest.Item, ...]:
+        worth = {n: (1 + self.kills[n]) / s for n, s in self.seconds.items()}
+        return tuple(self.by_id[n] for n in sorted(worth, key=worth.__getitem__, reverse=True))
+
+    def learn(self, outcome: Outcome) -> None:
+        for test in outcome.tests:
+            if test["said"] == "failed":
+                self.kills[test["id"]] += 1
 
 
-def judge(report: pytest.TestReport, case: Case, bench: Bench | None) -> None:
-    """Turn a test's outcome under ``case`` into the outcome of the proof."""
-    properties: dict[str, Any] = dict(report.user_properties)
-    todo = "todo" in properties
-    failed = report.outcome == "failed"
-    if case.kind == "misconceptions":
-        named = properties.get("failure", {}).get("likely", "") == case.sentence
-        result = "named" if failed and named else "rejected" if failed else "survived"
-        report.user_properties.append(("proof", [case.exercise, case.name, result, case.sentence]))
-        report.outcome, report.longrepr = "passed", None
-        return
-    report.user_properties = [p for p in report.user_properties if p[0] not in ("todo", "failure")]
-    if (case.kind == "todo" and todo) or (case.kind == "zeros" and failed):
-        report.outcome, report.longrepr = "passed", None
-    else:
-        said = "to do" if todo else report.outcome
-        wanted = "to do on the starter" if case.kind == "todo" else "failed on zeros"
-        detail = f"\n{report.longrepr}" if failed else ""
-        report.outcome = "failed"
-        report.longrepr = f"{case.exercise}: this test should be {wanted}; it {said}.{detail}"
+def _counts(tallies: list[Tally]) -> str:
+    whole = Tally(
+        sum(t.total for t in tallies),
+        sum(t.rejected for t in tallies),
+        sum(t.equivalent for t in tallies),
+    )
+    known = f", {whole.equivalent} equivalent" if whole.equivalent else ""
+    return f"{whole.rejected} of {whole.total} rejected{known}: {whole.score:.1f}%"
 
 
-def unproved(reports: list[pytest.TestReport]) -> list[str]:
-    """Misconceptions that no test rejects, or that no failure names."""
-    results: dict[tuple[str, str, str], set[str]] = {}
-    for report in reports:
-        for key, value in report.user_properties:
-            if key == "proof":
-                exercise, name, result, sentence = cast(list[str], value)
-                results.setdefault((exercise, name, sentence), set()).add(result)
-    lines = []
-    for (exercise, name, sentence), seen in sorted(results.items()):
-        where = f"{exercise} misconceptions.py {name.replace('line', 'line ')}: {sentence}"
-        if not seen & {"named", "rejected"}:
-            lines.append(f"survives all tests: {where}")
-        elif "named" not in seen:
-            lines.append(f"is rejected but not named: {where}")
-    return lines
-
-
-def summary(reporter: Any, reports: list[pytest.TestReport]) -> None:
-    lines = unproved(reports)
-    if lines:
-        reporter.section("misconceptions without proof", red=True)
-        for line in lines:
-            reporter.write_line(line)
+def _cores() -> int:
+    """Cores for trials: all, but one beside the other processes of pytest-xdist."""
+    return 1 if "PYTEST_XDIST_WORKER" in os.environ else os.cpu_count() or 1

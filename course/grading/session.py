@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from course.errors import CourseError
 from course.grading.answers import Answers
-from course.grading.compare import Rules, first_mismatch
-from course.grading.inspection import Inspection, inspect_exercise
-from course.grading.report import Failure, fingerprint
-from course.grading.runners import InProcess, Isolated, Limits, Runner
+from course.grading.compare import Rules
+from course.grading.inspection import Inspection, inspect_exercise, parse_file
+from course.grading.report import Spans, fingerprint
+from course.grading.runners import InProcess, Isolated, Limits, Runner, TimedOut
 from course.grading.values import Plain
 from course.misconceptions import Misconception, load_misconceptions
 from course.overlay import Choice, Overlay, make_bundle
 from course.paths import Project
 from course.policy import violations
 from course.registry import Exercise, Registry
+from course.syntax import find
 
 MOST_WORKERS = 3  # processes that wait for probes, each with one way to complete the code
 
@@ -43,6 +46,7 @@ class Call:
     inputs: dict[str, Plain]
     result: Plain = None
     error: list[str] | None = None  # the exception's class and message, where it raised
+    rules: Rules = field(default_factory=Rules)  # how its result is compared
 
 
 class Grading:
@@ -55,6 +59,7 @@ class Grading:
         self._filled: dict[Choice, tuple[str, ...]] = {}
         self._inspections: dict[str, Inspection] = {}
         self._sentences: dict[str, list[str]] = {}
+        self._late: set[str] = set()
 
     @cached_property
     def misconceptions(self) -> dict[str, list[Misconception]]:
@@ -105,16 +110,24 @@ class Grading:
         if choice not in self._runners:
             if isolated and len(self._runners) >= MOST_WORKERS:
                 self._runners.pop(next(iter(self._runners))).close()
-            bundle = make_bundle(self.project, self.registry, choice)
-            self._filled[choice] = bundle.filled
-            if isolated:
-                self._runners[choice] = Isolated(
-                    self.project, bundle, self.settings.limits, self.settings.fence
-                )
-            else:
-                cache = self.project.state / "cache" / "code"
-                self._runners[choice] = InProcess(Overlay(bundle, cache))
+            self._runners[choice] = self.new_runner(choice, isolated)
         return self._runners[choice]
+
+    def forget(self, choice: Choice) -> None:
+        """Let the next probe under ``choice`` find modules that no probe has used yet."""
+        if choice in self._runners:
+            self._runners.pop(choice).close()
+
+    def new_runner(self, choice: Choice, isolated: bool = False) -> Runner:
+        """A runner whose modules no probe has used yet."""
+        bundle = make_bundle(self.project, self.registry, choice)
+        self._filled[choice] = bundle.filled
+        if isolated:
+            trusted = choice == self.perfect
+            settings = self.settings
+            return Isolated(self.project, bundle, settings.limits, settings.fence, trusted)
+        cache = None if choice.texts else self.project.state / "cache" / "code"
+        return InProcess(Overlay(bundle, cache))
 
     def probes_path(self, exercise: Exercise) -> Path:
         return self.project.tests / exercise.folder / "probes.py"
@@ -123,6 +136,33 @@ class Grading:
         """Run one probe under ``choice``; raises whatever it raised."""
         runner = self.runner(choice, isolated)
         return runner.run(self.probes_path(exercise), call.name, call.inputs)
+
+    def run_patiently(
+        self, exercise: Exercise, call: Call, choice: Choice, isolated: bool
+    ) -> Plain:
+        """As `run`; the first time-out of an exercise counts only if it comes again, alone."""
+        try:
+            return self.run(exercise, call, choice, isolated)
+        except TimedOut:
+            if exercise.id in self._late:
+                raise
+            self._late.add(exercise.id)
+        with self._alone():
+            return self.run(exercise, call, choice, isolated)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until no other process of this working copy tries a time-out again."""
+        path = self.project.state / "cache" / "alone"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = open(path, "w")  # noqa: SIM115 - closed below
+        except OSError:
+            yield  # a read-only folder only costs certainty
+            return
+        with stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
 
     def expected(self, exercise: Exercise, name: str, inputs: dict[str, Plain]) -> Plain:
         return self.answers.get(exercise.folder, name, inputs)
@@ -149,35 +189,27 @@ class Grading:
         except ValueError:
             return str(path)
 
-    def diagnose(self, exercise: Exercise, calls: list[Call], rules: Rules) -> Misconception | None:
-        """The misconception that gives the student's results on all of the test's inputs."""
-        if not calls:
-            return None
-        for candidate in self.misconceptions.get(exercise.id, []):
-            choice = replace(self.perfect, replaced=(candidate.replacement,))
-            if all(self._same(exercise, call, choice, rules) for call in calls):
-                return candidate
-        return None
+    def may_show(self, file: str) -> bool:
+        """Whether a line of ``file`` may stand in a failure: the student's, the tests', given ones.
 
-    def _same(self, exercise: Exercise, call: Call, choice: Choice, rules: Rules) -> bool:
-        try:
-            result = self.run(exercise, call, choice, isolated=False)
-        except CourseError:
-            raise
-        except Exception as error:  # noqa: BLE001 - then the student must raise alike
-            return call.error == [type(error).__name__, str(error)]
-        if call.error is not None:
-            return False
-        # Their results come from the same arithmetic, so they agree to rounding or not at all.
-        return first_mismatch(call.result, result, rules) is None
+        The solutions' may not, except to their authors: they are exercises not done yet.
+        """
+        path = Path(file)
+        places = [self.settings.folder / "tinymlx", self.project.tinymlx, self.project.tests]
+        return any(path.is_relative_to(place) for place in places)
+
+    def spans(self, exercise: Exercise) -> Spans:
+        """Where the exercise's definitions stand in the implementation under test."""
+        found: Spans = []
+        for symbol in exercise.symbols:
+            path = self.settings.folder / "tinymlx" / symbol.file
+            tree, _, _ = parse_file(self.project, path)
+            for item in find(tree, symbol.qualname) if tree is not None else []:
+                last = item.node.end_lineno or item.node.lineno
+                found.append((str(path), item.node.lineno, last))
+        return found
 
     def close(self) -> None:
         for runner in self._runners.values():
             runner.close()
         self._runners.clear()
-
-
-def failure(
-    grading: Grading, exercise: Exercise, headline: str, *details: str, kind: str
-) -> Failure:
-    return Failure(exercise, headline, list(details), kind, graded=grading.graded(exercise))

@@ -76,6 +76,7 @@ class Choice:
         cut: ids whose work is ignored and replaced by the starter (continuous integration's proof).
         replaced: (qualified symbol, file, line): a misconception put in a function's place.
         zeros: ids whose functions return zeros of the right shape (continuous integration's proof).
+        texts: (path, text): what a file holds instead of what is on disk (a mutant).
     """
 
     folder: Path
@@ -85,6 +86,7 @@ class Choice:
     cut: frozenset[str] = field(default_factory=frozenset)
     replaced: tuple[tuple[str, str, int], ...] = ()
     zeros: frozenset[str] = field(default_factory=frozenset)
+    texts: tuple[tuple[str, str], ...] = ()
 
 
 def make_bundle(project: Project, registry: Registry, choice: Choice) -> Bundle:
@@ -104,6 +106,7 @@ class _Maker:
             for symbol in exercise.symbols:
                 self.by_file.setdefault(symbol.file, []).append((exercise, symbol))
         self.texts: dict[str, str] = {}
+        self.instead = dict(choice.texts)
         self.filled: set[str] = set()
         self.notes: list[str] = []
 
@@ -181,7 +184,7 @@ class _Maker:
     def _text(self, path: Path) -> str:
         key = str(path)
         if key not in self.texts:
-            self.texts[key] = read_text(path)
+            self.texts[key] = self.instead.get(key) or read_text(path)
         return self.texts[key]
 
 
