@@ -12,7 +12,8 @@ from course.registry import Exercise, Registry, Symbol
 from course.source import bare_lines, read_text
 from course.syntax import FunctionNode, body_after_docstring, find, functions
 
-WIDTH = 100
+# What a script of the reader's own says where it meets a starter, after the exercise and the lesson.
+GO_ON = "until it is written, `import course.fill` before tinymlx lends you the solution"
 
 
 def cut_text(text: str, cuts: list[tuple[Exercise, Symbol]], path: str) -> str:
@@ -44,12 +45,10 @@ def _first_body_line(node: FunctionNode, path: str) -> int:
 
 def _starter(node: FunctionNode, message: str) -> list[str]:
     indent = " " * node.body[0].col_offset
-    line = f'{indent}raise NotImplementedError("{message}")'
-    if len(line) <= WIDTH:
-        return [line]
     return [
         f"{indent}raise NotImplementedError(",
-        f'{indent}    "{message}"',
+        f'{indent}    "{message}; "',
+        f'{indent}    "{GO_ON}"',
         f"{indent})",
     ]
 

@@ -27,7 +27,10 @@ def tree_map(fn: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = No
     Returns:
         The tree of results. A subclass of dict (a ``Module``, say) becomes a plain dict.
     """
-    raise NotImplementedError("5.1 tree_map - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.1 tree_map - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def like(tree: list[Any] | tuple[Any, ...], branches: Iterable[Any]) -> Any:
@@ -92,7 +95,10 @@ def tree_flatten(
     Raises:
         ValueError: ``destination`` is neither.
     """
-    raise NotImplementedError("5.2 tree_flatten - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.2 tree_flatten - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def tree_unflatten(tree: list[tuple[str, Any]] | dict[str, Any]) -> Any:
@@ -107,7 +113,10 @@ def tree_unflatten(tree: list[tuple[str, Any]] | dict[str, Any]) -> Any:
     Returns:
         The nested lists and dicts.
     """
-    raise NotImplementedError("5.3 tree_unflatten - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.3 tree_unflatten - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def are_positions(keys: Iterable[str]) -> bool:
@@ -133,7 +142,10 @@ def tree_reduce(
     Returns:
         The accumulation; ``initializer`` if the tree has no leaf.
     """
-    raise NotImplementedError("5.4 tree_reduce - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.4 tree_reduce - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def tree_merge(tree_a: Any, tree_b: Any, merge_fn: Callable[[Any, Any], Any] | None = None) -> Any:
@@ -155,7 +167,10 @@ def tree_merge(tree_a: Any, tree_b: Any, merge_fn: Callable[[Any, Any], Any] | N
         ValueError: two leaves stand at the same place and there is no ``merge_fn``, or two empty
             branches are of different types.
     """
-    raise NotImplementedError("5.5 tree_merge - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.5 tree_merge - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def is_empty(tree: Any) -> bool:

@@ -28,6 +28,7 @@ def test_the_blocks_of_a_lesson_run(
     path = project.exercises / FOLDERS[number] / "lesson.md"
     found = blocks(path.read_text())
     assert any(block.language == "python" for block in found)
+    assert "`import course.fill`" in path.read_text()[:600]
     with after_chapter(project, registry, number):
         run_blocks(path, found)
 

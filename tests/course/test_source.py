@@ -15,7 +15,7 @@ from course.source import Source, bare_lines, decode, read_source, split_lines, 
 
 MINE = "    return rows.softmax(x)[index] * 1"
 RETURN = "    return rows.softmax(x)[index]"
-STARTER = 'NotImplementedError("1.2 pick'
+STARTER = '"1.2 pick - exercises'
 OTHER = 'def f():\n    raise NotImplementedError("1.1 f - exercises/x")\n'
 
 

@@ -29,7 +29,10 @@ def squared_distances(x: mx.array, centroids: mx.array) -> mx.array:
     Raises:
         ValueError: when the two do not have two axes with the same ``D``.
     """
-    raise NotImplementedError("1.14 squared_distances - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.14 squared_distances - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def kmeans_step(x: mx.array, centroids: mx.array) -> tuple[mx.array, mx.array]:
@@ -42,7 +45,10 @@ def kmeans_step(x: mx.array, centroids: mx.array) -> tuple[mx.array, mx.array]:
         ``(N, D)`` and ``(K, D)`` to the new centroids ``(K, D)`` and the labels ``(N,)``, of any
         integer dtype. The labels belong to the centroids that came in.
     """
-    raise NotImplementedError("1.15 kmeans_step - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.15 kmeans_step - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def kmeans(x: mx.array, centroids: mx.array, max_steps: int = 100) -> Clusters:
@@ -60,7 +66,10 @@ def kmeans(x: mx.array, centroids: mx.array, max_steps: int = 100) -> Clusters:
     Raises:
         ValueError: when ``max_steps`` is less than 1.
     """
-    raise NotImplementedError("1.16 kmeans - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.16 kmeans - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def kmeans_plus_plus(x: mx.array, count: int, key: mx.array) -> mx.array:

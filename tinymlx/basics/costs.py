@@ -19,7 +19,10 @@ def matmul_cost(m: int, k: int, n: int, *, batch: int = 1, dtype: mx.Dtype = mx.
     by the usual convention, ``k`` additions. The bytes are the least possible: each input number
     is read once and each result written once, ``dtype.size`` bytes each.
     """
-    raise NotImplementedError("2.5 matmul_cost - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.5 matmul_cost - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def elementwise_cost(
@@ -35,7 +38,10 @@ def elementwise_cost(
     Raises:
         ValueError: when the shapes do not broadcast.
     """
-    raise NotImplementedError("2.6 elementwise_cost - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.6 elementwise_cost - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def _size(shape: tuple[int, ...]) -> int:

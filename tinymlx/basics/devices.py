@@ -23,7 +23,10 @@ def choose_device(
         ValueError: for a name that is not in ``DEVICES``, wherever it stands in the list (a
             misspelt wish must not turn into a silent fallback), and when none is available.
     """
-    raise NotImplementedError("2.13 choose_device - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.13 choose_device - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def run_on(
@@ -35,4 +38,7 @@ def run_on(
     result is as lazy as the function left it: operations remember the stream that they were
     recorded on.
     """
-    raise NotImplementedError("2.14 run_on - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.14 run_on - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

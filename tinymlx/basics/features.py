@@ -17,7 +17,10 @@ def polynomial_features(x: mx.array, degree: int) -> mx.array:
     Raises:
         ValueError: when ``x`` does not have exactly one axis or ``degree`` is less than 1.
     """
-    raise NotImplementedError("1.8 polynomial_features - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.8 polynomial_features - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def column_statistics(x: mx.array) -> tuple[mx.array, mx.array]:
@@ -32,7 +35,10 @@ def column_statistics(x: mx.array) -> tuple[mx.array, mx.array]:
     Raises:
         ValueError: when ``x`` is not ``(N, D)`` with ``N`` at least 1.
     """
-    raise NotImplementedError("1.9 column_statistics - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.9 column_statistics - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def standardize(x: mx.array, mean: mx.array, scale: mx.array) -> mx.array:
@@ -41,4 +47,7 @@ def standardize(x: mx.array, mean: mx.array, scale: mx.array) -> mx.array:
     Shape:
         ``(N, D)``, ``(D,)`` and ``(D,)`` to ``(N, D)``.
     """
-    raise NotImplementedError("1.9 standardize - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.9 standardize - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

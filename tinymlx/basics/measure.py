@@ -42,7 +42,10 @@ def time_once(
     region, calls the function, hands its result to ``evaluate``, and waits with ``synchronize``
     until the device has finished.
     """
-    raise NotImplementedError("2.1 time_once - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.1 time_once - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def summarize(samples: Sequence[float]) -> Timing:
@@ -55,7 +58,10 @@ def summarize(samples: Sequence[float]) -> Timing:
     Raises:
         ValueError: when there are no samples.
     """
-    raise NotImplementedError("2.2 summarize - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.2 summarize - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def measure(
@@ -79,7 +85,10 @@ def measure(
     Raises:
         ValueError: when ``warmup`` is negative or ``repeats`` less than 1.
     """
-    raise NotImplementedError("2.3 measure - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.3 measure - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def compare(
@@ -103,4 +112,7 @@ def compare(
     Raises:
         ValueError: when ``warmup`` is negative or ``rounds`` less than 1.
     """
-    raise NotImplementedError("2.4 compare - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.4 compare - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -21,4 +21,7 @@ def peak_memory(
     any time since ``reset()``. The function's result is evaluated, and the device is waited
     for, before the peak is read. Never negative: MLX's peak is 0 until something is allocated.
     """
-    raise NotImplementedError("2.12 peak_memory - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.12 peak_memory - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -28,7 +28,10 @@ def horner(x: mx.array, coefficients: Sequence[float]) -> mx.array:
     Raises:
         ValueError: when there are fewer than two coefficients.
     """
-    raise NotImplementedError("2.10 horner - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.10 horner - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def polynomial_cost(size: int, degree: int, *, fused: bool, dtype: mx.Dtype = mx.float32) -> Cost:
@@ -41,4 +44,7 @@ def polynomial_cost(size: int, degree: int, *, fused: bool, dtype: mx.Dtype = mx
     reads only ``x``); an addition of a plain number reads one and writes one. Plain numbers cost
     nothing.
     """
-    raise NotImplementedError("2.11 polynomial_cost - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.11 polynomial_cost - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -42,7 +42,10 @@ def predict(x: mx.array, weights: mx.array, bias: mx.array | float) -> mx.array:
     Raises:
         ValueError: when ``x`` has no two axes or ``weights`` is not ``(D,)``.
     """
-    raise NotImplementedError("1.1 predict - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.1 predict - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def mean_squared_error_gradient(
@@ -64,7 +67,8 @@ def mean_squared_error_gradient(
             (``check_examples`` tells).
     """
     raise NotImplementedError(
-        "1.3 mean_squared_error_gradient - exercises/ch01_machine_learning/lesson.md"
+        "1.3 mean_squared_error_gradient - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
 
@@ -89,7 +93,10 @@ def gradient_descent(
         ValueError: when ``x`` and ``y`` do not have shapes ``(N, D)`` and ``(N,)``, or ``steps``
             is less than 1.
     """
-    raise NotImplementedError("1.4 gradient_descent - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.4 gradient_descent - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def back_substitution(r: mx.array, c: mx.array) -> mx.array:
@@ -105,7 +112,10 @@ def back_substitution(r: mx.array, c: mx.array) -> mx.array:
     Shape:
         ``(M, M)`` and ``(M,)`` to ``(M,)``.
     """
-    raise NotImplementedError("1.5 back_substitution - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.5 back_substitution - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def least_squares(x: mx.array, y: mx.array) -> Coefficients:
@@ -128,7 +138,10 @@ def least_squares(x: mx.array, y: mx.array) -> Coefficients:
             when a column is a combination of the others and the ones
             (``check_independent`` tells from :math:`R`).
     """
-    raise NotImplementedError("1.6 least_squares - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.6 least_squares - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def check_independent(name: str, r: mx.array) -> None:
@@ -166,4 +179,7 @@ def ridge(x: mx.array, y: mx.array, penalty: float) -> Coefficients:
     Raises:
         ValueError: when the shapes do not fit or ``penalty`` is not positive.
     """
-    raise NotImplementedError("1.13 ridge - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.13 ridge - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -26,17 +26,26 @@ def achieved(cost: Cost, seconds: float) -> Rate:
     Raises:
         ValueError: when ``seconds`` is not positive.
     """
-    raise NotImplementedError("2.7 achieved - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.7 achieved - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def arithmetic_intensity(cost: Cost) -> float:
     """Operations for each byte of traffic, in FLOP/byte."""
-    raise NotImplementedError("2.8 arithmetic_intensity - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.8 arithmetic_intensity - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def ridge_point(machine: Machine) -> float:
     """The intensity, in FLOP/byte, at which arithmetic takes exactly as long as traffic."""
-    raise NotImplementedError("2.8 ridge_point - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.8 ridge_point - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def attainable(intensity: float, machine: Machine) -> float:
@@ -44,7 +53,10 @@ def attainable(intensity: float, machine: Machine) -> float:
 
     .. math:: \min(\text{peak}, \; \text{intensity} \cdot \text{bandwidth})
     """
-    raise NotImplementedError("2.9 attainable - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.9 attainable - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def least_seconds(cost: Cost, machine: Machine) -> float:
@@ -52,4 +64,7 @@ def least_seconds(cost: Cost, machine: Machine) -> float:
 
     Also right for a cost without arithmetic (a copy), whose intensity is 0.
     """
-    raise NotImplementedError("2.9 least_seconds - exercises/ch02_environment/lesson.md")
+    raise NotImplementedError(
+        "2.9 least_seconds - exercises/ch02_environment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -27,7 +27,10 @@ def train_test_split(
     Raises:
         ValueError: when ``x`` and ``y`` have different lengths, or a side would be empty.
     """
-    raise NotImplementedError("1.10 train_test_split - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.10 train_test_split - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def k_fold(count: int, folds: int, key: mx.array | None = None) -> list[tuple[mx.array, mx.array]]:
@@ -42,7 +45,10 @@ def k_fold(count: int, folds: int, key: mx.array | None = None) -> list[tuple[mx
     Raises:
         ValueError: unless ``2 <= folds <= count``.
     """
-    raise NotImplementedError("1.11 k_fold - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.11 k_fold - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def cross_validate(
@@ -63,4 +69,7 @@ def cross_validate(
     Shape:
         ``(N, ...)`` and ``(N,)`` to ``(folds,)``.
     """
-    raise NotImplementedError("1.12 cross_validate - exercises/ch01_machine_learning/lesson.md")
+    raise NotImplementedError(
+        "1.12 cross_validate - exercises/ch01_machine_learning/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -50,7 +50,10 @@ def forward(parameters: Parameters, x: mx.array) -> tuple[mx.array, mx.array]:
     Raises:
         ValueError: when ``x`` is not ``(N, D)`` for a ``weight1`` of shape ``(H, D)``.
     """
-    raise NotImplementedError("4.1 forward - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.1 forward - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def loss_and_gradients(
@@ -82,4 +85,7 @@ def loss_and_gradients(
     Raises:
         ValueError: when ``targets`` is not ``(N,)``, or as :func:`forward` does.
     """
-    raise NotImplementedError("4.9 loss_and_gradients - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.9 loss_and_gradients - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -66,7 +66,10 @@ def multiply_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, 
     Returns:
         The cotangents of ``a`` and ``b``, each passed through ``unbroadcast``.
     """
-    raise NotImplementedError("3.14 multiply_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.14 multiply_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -89,7 +92,10 @@ def divide_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, ar
     Returns:
         The cotangents of ``a`` and ``b``, each passed through ``unbroadcast``.
     """
-    raise NotImplementedError("3.14 divide_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.14 divide_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -117,7 +123,10 @@ def power_vjp(g: array, y: array, a: Any, b: Any) -> tuple[array | None, array |
         The cotangents of ``a`` and ``b``, each passed through ``unbroadcast``; ``None`` for a
         number.
     """
-    raise NotImplementedError("3.15 power_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.15 power_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @constant
@@ -221,7 +230,10 @@ def abs_vjp(g: array, y: array, x: array) -> tuple[array]:
     Returns:
         The cotangent of ``x``.
     """
-    raise NotImplementedError("3.17 abs_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.17 abs_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @constant

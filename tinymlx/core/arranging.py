@@ -29,7 +29,10 @@ def flip_vjp(g: array, y: array, x: array, axis: Axes = None) -> tuple[array]:
     Returns:
         A tuple with the cotangent of ``x``.
     """
-    raise NotImplementedError("3.27 flip_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.27 flip_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive

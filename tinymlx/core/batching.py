@@ -88,7 +88,10 @@ class Batch(Trace):
         Returns:
             The output as an array that this trace watches, or a list of them.
         """
-        raise NotImplementedError("6.5 bind - exercises/ch06_training_autodiff/lesson.md")
+        raise NotImplementedError(
+            "6.5 bind - exercises/ch06_training_autodiff/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 def one_by_one(
@@ -112,7 +115,10 @@ def one_by_one(
         The outputs of all examples, ``joining.stack`` of them; a list of stacks if the primitive
         has a list of outputs.
     """
-    raise NotImplementedError("6.5 one_by_one - exercises/ch06_training_autodiff/lesson.md")
+    raise NotImplementedError(
+        "6.5 one_by_one - exercises/ch06_training_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:

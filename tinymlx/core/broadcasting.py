@@ -30,7 +30,10 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
 
     Source: https://numpy.org/doc/stable/user/basics.broadcasting.html
     """
-    raise NotImplementedError("3.1 broadcast_shapes - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.1 broadcast_shapes - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def unbroadcast(g: array, x: Any) -> array | None:
@@ -45,7 +48,10 @@ def unbroadcast(g: array, x: Any) -> array | None:
         over those where it has size 1. It is ``g`` itself if the shapes agree, and ``None`` if
         ``x`` is a number: nothing flows back to those.
     """
-    raise NotImplementedError("3.13 unbroadcast - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.13 unbroadcast - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def normalized_axes(axis: Axes, ndim: int) -> tuple[int, ...]:

@@ -30,7 +30,10 @@ def finite_differences(
     Returns:
         An array of the shape and dtype of ``x``.
     """
-    raise NotImplementedError("3.11 finite_differences - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.11 finite_differences - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def check_grads(

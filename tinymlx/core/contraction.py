@@ -42,7 +42,10 @@ def parse_einsum(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]
         ValueError: the number of operands or of axes is not what the subscripts say; a name in the
             result occurs in no operand, or twice in the result; a name is not a letter.
     """
-    raise NotImplementedError("3.3 parse_einsum - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.3 parse_einsum - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 LETTERS = set(string.ascii_letters)
@@ -79,7 +82,10 @@ def contract_pair(a: array, a_names: str, b: array, b_names: str, result: str) -
     Returns:
         An array with one axis for each name in ``result``.
     """
-    raise NotImplementedError("3.4 contract_pair - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.4 contract_pair - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def ordered(x: array, names: str, order: Sequence[str]) -> array:

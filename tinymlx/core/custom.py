@@ -129,7 +129,10 @@ class Call:
         Returns:
             A cotangent for each array in ``flat``, or ``None``.
         """
-        raise NotImplementedError("6.10 pull - exercises/ch06_training_autodiff/lesson.md")
+        raise NotImplementedError(
+            "6.10 pull - exercises/ch06_training_autodiff/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def push(self, tangents: Sequence[array | None], y: Any, *flat: array) -> list[array]:
         """The tangents of the outputs."""
@@ -196,4 +199,7 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
 
     Source: T. Chen et al., Training Deep Nets with Sublinear Memory Cost (2016).
     """
-    raise NotImplementedError("6.11 checkpoint - exercises/ch06_training_autodiff/lesson.md")
+    raise NotImplementedError(
+        "6.11 checkpoint - exercises/ch06_training_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -27,7 +27,10 @@ def graph_of(outputs: Sequence[Node]) -> tuple[list[Vertex], list[Edge]]:
         vertices; edges stand in the order of their results, and for one result in the order of its
         arguments. An argument that is used twice has two edges; constants have none.
     """
-    raise NotImplementedError("3.12 graph_of - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.12 graph_of - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def to_dot(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> str:

@@ -41,7 +41,10 @@ def log_vjp(g: array, y: array, x: array) -> tuple[array]:
     Returns:
         A tuple with the cotangent of ``x``.
     """
-    raise NotImplementedError("3.15 log_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.15 log_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -62,7 +65,10 @@ def erf_vjp(g: array, y: array, x: array) -> tuple[array]:
     Returns:
         A tuple with the cotangent of ``x``.
     """
-    raise NotImplementedError("3.16 erf_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.16 erf_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive

@@ -71,7 +71,10 @@ def push(node: Node, tangents: Sequence[array | None]) -> list[array]:
     Returns:
         One tangent for each output.
     """
-    raise NotImplementedError("6.4 push - exercises/ch06_training_autodiff/lesson.md")
+    raise NotImplementedError(
+        "6.4 push - exercises/ch06_training_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def jvp(
@@ -101,7 +104,10 @@ def jvp(
     Raises:
         ValueError: there are not as many tangents as primals, or a shape differs.
     """
-    raise NotImplementedError("6.3 jvp - exercises/ch06_training_autodiff/lesson.md")
+    raise NotImplementedError(
+        "6.3 jvp - exercises/ch06_training_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def matching_tangents(primals: Sequence[Any], tangents: Sequence[Any]) -> list[array]:

@@ -109,7 +109,10 @@ def sliced_vjp(g: array, y: array, x: array, index: Any) -> tuple[array]:
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x`` and the dtype of ``g``.
     """
-    raise NotImplementedError("3.29 sliced_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.29 sliced_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @behind("getitem")
@@ -135,7 +138,10 @@ def gathered_vjp(
     Returns:
         The cotangent of ``x``, and ``None`` for each index array.
     """
-    raise NotImplementedError("3.30 gathered_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.30 gathered_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @behind("setitem")
@@ -168,7 +174,10 @@ def updated_vjp(
         The cotangents of ``x`` and ``value`` (``unassigned(g, value)`` undoes the broadcast), and
         ``None`` for each index array.
     """
-    raise NotImplementedError("3.32 updated_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.32 updated_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def at_places(x: array, indices: Any, index: Any) -> array:

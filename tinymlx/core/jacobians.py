@@ -33,7 +33,10 @@ def jacobian_by_rows(fun: Callable[[array], array], x: Any) -> array:
     Returns:
         An array of shape ``(*y.shape, *x.shape)``.
     """
-    raise NotImplementedError("6.8 jacobian_by_rows - exercises/ch06_training_autodiff/lesson.md")
+    raise NotImplementedError(
+        "6.8 jacobian_by_rows - exercises/ch06_training_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def jacobian_by_columns(fun: Callable[[array], array], x: Any) -> array:
@@ -51,7 +54,8 @@ def jacobian_by_columns(fun: Callable[[array], array], x: Any) -> array:
         An array of shape ``(*y.shape, *x.shape)``.
     """
     raise NotImplementedError(
-        "6.8 jacobian_by_columns - exercises/ch06_training_autodiff/lesson.md"
+        "6.8 jacobian_by_columns - exercises/ch06_training_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
 
@@ -72,7 +76,8 @@ def hessian_vector_product(fun: Callable[[array], array], x: Any, v: Any) -> arr
         An array of the shape of ``x``.
     """
     raise NotImplementedError(
-        "6.9 hessian_vector_product - exercises/ch06_training_autodiff/lesson.md"
+        "6.9 hessian_vector_product - exercises/ch06_training_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
 

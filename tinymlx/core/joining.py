@@ -31,7 +31,10 @@ def concatenated_vjp(g: array, y: array, *arrays: array, axis: int | None = 0) -
     Returns:
         A cotangent for each array, of its shape. :func:`split` takes the places where to cut.
     """
-    raise NotImplementedError("3.26 concatenated_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.26 concatenated_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def concatenate(arrays: Sequence[array], axis: int | None = 0, *, stream: Stream = None) -> array:
@@ -96,7 +99,10 @@ def split_vjp(
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.
     """
-    raise NotImplementedError("3.26 split_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.26 split_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @behind("unstack")

@@ -35,7 +35,10 @@ def padded_vjp(
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.
     """
-    raise NotImplementedError("3.27 padded_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.27 padded_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def pad(

@@ -65,7 +65,10 @@ def sum_vjp(
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.
     """
-    raise NotImplementedError("3.19 sum_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.19 sum_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -91,7 +94,10 @@ def mean_vjp(
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.
     """
-    raise NotImplementedError("3.19 mean_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.19 mean_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -117,7 +123,10 @@ def max_vjp(
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.
     """
-    raise NotImplementedError("3.20 max_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.20 max_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -160,7 +169,10 @@ def prod_vjp(
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.
     """
-    raise NotImplementedError("3.21 prod_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.21 prod_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def in_a_row(x: array, axis: Axes) -> array:
@@ -203,7 +215,10 @@ def logsumexp_vjp(
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.
     """
-    raise NotImplementedError("3.22 logsumexp_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.22 logsumexp_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -251,7 +266,10 @@ def variance_vjp(
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``; nan everywhere if ``n <= d``.
     """
-    raise NotImplementedError("3.23 variance_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.23 variance_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def var(

@@ -43,7 +43,10 @@ def take_vjp(
         adds, and repeated indices accumulate. An index with slices for the axes before ``axis``
         and ``indices`` behind them addresses what was taken.
     """
-    raise NotImplementedError("3.31 take_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.31 take_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -71,7 +74,8 @@ def take_along_axis_vjp(
         broadcast against the indices), and ``unbroadcast``.
     """
     raise NotImplementedError(
-        "3.31 take_along_axis_vjp - exercises/ch03_tensors_autodiff/lesson.md"
+        "3.31 take_along_axis_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
 

@@ -34,7 +34,10 @@ def maximum_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, a
         The cotangents of ``a`` and ``b``, each passed through ``unbroadcast``. A comparison counts
         as 0 or 1 when it is multiplied.
     """
-    raise NotImplementedError("3.17 maximum_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.17 maximum_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -73,7 +76,10 @@ def where_vjp(
         ``None`` for the condition, and the cotangents of ``a`` and ``b``, each passed through
         ``unbroadcast``.
     """
-    raise NotImplementedError("3.18 where_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.18 where_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def clip(x: array, /, a_min: Any, a_max: Any, *, stream: Stream = None) -> array:

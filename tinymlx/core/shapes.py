@@ -35,7 +35,10 @@ def reshape_vjp(g: array, y: array, x: array, shape: Sequence[int]) -> tuple[arr
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.
     """
-    raise NotImplementedError("3.24 reshape_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.24 reshape_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -57,7 +60,10 @@ def transpose_vjp(g: array, y: array, x: array, axes: Sequence[int] | None = Non
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.
     """
-    raise NotImplementedError("3.24 transpose_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.24 transpose_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -79,7 +85,10 @@ def broadcast_to_vjp(g: array, y: array, x: array, shape: Sequence[int]) -> tupl
     Returns:
         A tuple with the cotangent of ``x``, of the shape of ``x``.
     """
-    raise NotImplementedError("3.25 broadcast_to_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.25 broadcast_to_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def _reshaping(operation: Primitive) -> Primitive:

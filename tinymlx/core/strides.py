@@ -65,7 +65,10 @@ def sliding_windows(x: array, size: int, stride: int = 1) -> array:
     Raises:
         ValueError: ``size`` or ``stride`` is out of its range.
     """
-    raise NotImplementedError("3.2 sliding_windows - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.2 sliding_windows - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive

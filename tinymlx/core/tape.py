@@ -121,7 +121,10 @@ class Tape(Trace):
             one level down as it is, unrecorded. For a primitive with several outputs, a list of
             watched arrays: ``self.pick_each(node)``.
         """
-        raise NotImplementedError("3.5 bind - exercises/ch03_tensors_autodiff/lesson.md")
+        raise NotImplementedError(
+            "3.5 bind - exercises/ch03_tensors_autodiff/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def pick_each(self, node: Node) -> list[array]:
         """One watched array for each output of ``node``, each by a node with ``node`` as parent."""
@@ -197,7 +200,10 @@ def topological_order(outputs: Iterable[Node]) -> list[Node]:
     Returns:
         The nodes in an order in which a node precedes its parents.
     """
-    raise NotImplementedError("3.6 topological_order - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.6 topological_order - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def backward(outputs: Sequence[Node], cotangents: Sequence[array]) -> dict[Node, array]:
@@ -214,4 +220,7 @@ def backward(outputs: Sequence[Node], cotangents: Sequence[array]) -> dict[Node,
     Returns:
         For each leaf (a node without a primitive) that anything flows back to, its cotangent.
     """
-    raise NotImplementedError("3.7 backward - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.7 backward - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

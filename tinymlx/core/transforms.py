@@ -28,7 +28,10 @@ def stop_gradient(x: mx.array, /) -> mx.array:
     Returns:
         An array with the shape, dtype and values of ``x``, that no transform watches.
     """
-    raise NotImplementedError("3.10 stop_gradient - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.10 stop_gradient - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def vjp(
@@ -62,7 +65,10 @@ def vjp(
             output.
         TypeError: ``fun`` returned something else than arrays.
     """
-    raise NotImplementedError("3.8 vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.8 vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def arrays_of(outputs: Any) -> list[array]:
@@ -194,7 +200,10 @@ def value_and_gradient(
         the structure of the arguments: ``loan.arrange`` of a list with ``gradient_of(leaf,
         gradients)`` for each leaf in ``loan.leaves``.
     """
-    raise NotImplementedError("3.9 value_and_gradient - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.9 value_and_gradient - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def named_value_and_gradient(
@@ -221,7 +230,8 @@ def named_value_and_gradient(
         of each named one.
     """
     raise NotImplementedError(
-        "6.2 named_value_and_gradient - exercises/ch06_training_autodiff/lesson.md"
+        "6.2 named_value_and_gradient - exercises/ch06_training_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
 

@@ -28,7 +28,10 @@ def sin_vjp(g: array, y: array, x: array) -> tuple[array]:
     Returns:
         A tuple with the cotangent of ``x``.
     """
-    raise NotImplementedError("3.16 sin_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.16 sin_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive
@@ -49,7 +52,10 @@ def tanh_vjp(g: array, y: array, x: array) -> tuple[array]:
     Returns:
         A tuple with the cotangent of ``x``.
     """
-    raise NotImplementedError("3.16 tanh_vjp - exercises/ch03_tensors_autodiff/lesson.md")
+    raise NotImplementedError(
+        "3.16 tanh_vjp - exercises/ch03_tensors_autodiff/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @primitive

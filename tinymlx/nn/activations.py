@@ -97,7 +97,10 @@ def leaky_relu(x: array, negative_slope: float = 0.01) -> array:
 
     Source: A. Maas et al., Rectifier Nonlinearities Improve Neural Network Acoustic Models (2013).
     """
-    raise NotImplementedError("4.2 leaky_relu - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.2 leaky_relu - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def prelu(x: array, alpha: array) -> array:
@@ -164,7 +167,10 @@ def softplus(x: array) -> array:
     Returns:
         The values: close to 0 far below 0, close to ``x`` far above; finite wherever ``x`` is.
     """
-    raise NotImplementedError("4.2 softplus - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.2 softplus - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def log_sigmoid(x: array) -> array:
@@ -255,7 +261,10 @@ def gelu(x: array) -> array:
 
     Source: D. Hendrycks and K. Gimpel (2016), https://arxiv.org/abs/1606.08415
     """
-    raise NotImplementedError("4.4 gelu - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.4 gelu - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def gelu_approx(x: array) -> array:
@@ -267,7 +276,10 @@ def gelu_approx(x: array) -> array:
 
     Source: as :func:`gelu`.
     """
-    raise NotImplementedError("4.4 gelu_approx - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.4 gelu_approx - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def gelu_fast_approx(x: array) -> array:
@@ -296,7 +308,10 @@ def softmax(x: array, axis: int = -1) -> array:
     Returns:
         An array of the shape and dtype of ``x``.
     """
-    raise NotImplementedError("4.3 softmax - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.3 softmax - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def log_softmax(x: array, axis: int = -1) -> array:
@@ -314,7 +329,10 @@ def log_softmax(x: array, axis: int = -1) -> array:
     Returns:
         An array of the shape and dtype of ``x``, all numbers at most 0.
     """
-    raise NotImplementedError("4.5 log_softmax - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.5 log_softmax - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def softmin(x: array, axis: int = -1) -> array:

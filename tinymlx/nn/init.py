@@ -82,7 +82,10 @@ def fans(x: array) -> tuple[int, int]:
     Raises:
         ValueError: there are fewer than two axes.
     """
-    raise NotImplementedError("5.11 fans - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.11 fans - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def chosen_fan(x: array, mode: Fan) -> int:
@@ -217,4 +220,7 @@ def orthogonal(gain: float = 1.0, dtype: Dtype = core.float32) -> Initializer:
     Source: A. Saxe et al., Exact solutions to the nonlinear dynamics of learning in deep linear
     neural networks (2013), https://arxiv.org/abs/1312.6120
     """
-    raise NotImplementedError("5.11 orthogonal - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.11 orthogonal - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

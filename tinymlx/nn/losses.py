@@ -87,7 +87,10 @@ def cross_entropy(
 
     Source (smoothing): C. Szegedy et al. (2015), https://arxiv.org/abs/1512.00567
     """
-    raise NotImplementedError("4.6 cross_entropy - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.6 cross_entropy - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def check_targets(logits: array, targets: array, axis: int) -> None:
@@ -132,7 +135,10 @@ def binary_cross_entropy(
     Raises:
         ValueError: shapes differ, or there is no such reduction.
     """
-    raise NotImplementedError("4.7 binary_cross_entropy - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.7 binary_cross_entropy - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def nll_loss(inputs: array, targets: array, axis: int = -1, reduction: Reduction = "none") -> array:
@@ -269,7 +275,10 @@ def huber_loss(
 
     Source: P. Huber, Robust Estimation of a Location Parameter (1964).
     """
-    raise NotImplementedError("4.8 huber_loss - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.8 huber_loss - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def log_cosh_loss(inputs: array, targets: array, reduction: Reduction = "none") -> array:

@@ -67,7 +67,10 @@ class Module(dict):
             key: the name.
             value: anything.
         """
-        raise NotImplementedError("5.6 __setattr__ - exercises/ch05_building_networks/lesson.md")
+        raise NotImplementedError(
+            "5.6 __setattr__ - exercises/ch05_building_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def __delattr__(self, key: str) -> None:
         if self.get(key) is not None:
@@ -272,7 +275,10 @@ class Module(dict):
         Raises:
             KeyError: (strict) no module has a parameter of that name.
         """
-        raise NotImplementedError("5.9 freeze - exercises/ch05_building_networks/lesson.md")
+        raise NotImplementedError(
+            "5.9 freeze - exercises/ch05_building_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def unfreeze(
         self,
@@ -379,7 +385,10 @@ def kept_entry(
     Raises:
         RuntimeError: ``value`` is neither a leaf nor a module, dict or list.
     """
-    raise NotImplementedError("5.7 kept_entry - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.7 kept_entry - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def replace_arrays(target: Any, tree: Any, strict: bool) -> None:
@@ -396,7 +405,10 @@ def replace_arrays(target: Any, tree: Any, strict: bool) -> None:
     Raises:
         ValueError: (strict) a name or position that does not exist, or no array for an array.
     """
-    raise NotImplementedError("5.8 replace_arrays - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.8 replace_arrays - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def replace_modules(target: Any, tree: Any, strict: bool) -> None:

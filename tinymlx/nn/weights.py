@@ -74,4 +74,7 @@ def check(own: dict[str, array], new: dict[str, Any]) -> None:
             cases the message counts them and lists them in alphabetical order); an entry is no
             array; an entry has another shape.
     """
-    raise NotImplementedError("5.10 check - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.10 check - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -86,7 +86,10 @@ class Adam(Optimizer):
         Returns:
             :math:`w_{t+1}`.
         """
-        raise NotImplementedError("4.12 apply_single - exercises/ch04_neural_networks/lesson.md")
+        raise NotImplementedError(
+            "4.12 apply_single - exercises/ch04_neural_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class AdamW(Adam):
@@ -138,7 +141,10 @@ class AdamW(Adam):
         Returns:
             :math:`w_{t+1}`.
         """
-        raise NotImplementedError("4.13 apply_single - exercises/ch04_neural_networks/lesson.md")
+        raise NotImplementedError(
+            "4.13 apply_single - exercises/ch04_neural_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class Adamax(Adam):

@@ -35,7 +35,10 @@ def clip_grad_norm(grads: Any, max_norm: float) -> tuple[Any, array]:
     Source: R. Pascanu et al., On the difficulty of training recurrent neural networks (2012),
     https://arxiv.org/abs/1211.5063
     """
-    raise NotImplementedError("4.16 clip_grad_norm - exercises/ch04_neural_networks/lesson.md")
+    raise NotImplementedError(
+        "4.16 clip_grad_norm - exercises/ch04_neural_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def sum_of_squares(g: array) -> array:

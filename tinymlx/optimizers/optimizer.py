@@ -88,7 +88,8 @@ class Optimizer:
             The updated parameters, in the structure of ``gradients``.
         """
         raise NotImplementedError(
-            "5.17 apply_gradients - exercises/ch05_building_networks/lesson.md"
+            "5.17 apply_gradients - exercises/ch05_building_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
     def apply_single(self, gradient: array, parameter: array, state: dict[str, Any]) -> array:

@@ -54,4 +54,7 @@ class RMSprop(Optimizer):
         Returns:
             :math:`w_{t+1}`.
         """
-        raise NotImplementedError("4.11 apply_single - exercises/ch04_neural_networks/lesson.md")
+        raise NotImplementedError(
+            "4.11 apply_single - exercises/ch04_neural_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )

@@ -49,7 +49,10 @@ class WeightAverage:
         ``self.state["parameters"]`` becomes a new tree of new arrays; one that was handed out
         before does not change.
         """
-        raise NotImplementedError("6.14 update - exercises/ch06_training_autodiff/lesson.md")
+        raise NotImplementedError(
+            "6.14 update - exercises/ch06_training_autodiff/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     @contextmanager
     def applied(self) -> Iterator[Module]:
@@ -60,4 +63,7 @@ class WeightAverage:
         Yields:
             The model.
         """
-        raise NotImplementedError("6.14 applied - exercises/ch06_training_autodiff/lesson.md")
+        raise NotImplementedError(
+            "6.14 applied - exercises/ch06_training_autodiff/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )

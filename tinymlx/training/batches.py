@@ -84,7 +84,10 @@ class Batches:
         Yields:
             Tuples of arrays, one for each array given, of shape ``(batch_size, ...)``.
         """
-        raise NotImplementedError("5.18 __iter__ - exercises/ch05_building_networks/lesson.md")
+        raise NotImplementedError(
+            "5.18 __iter__ - exercises/ch05_building_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     @property
     def state(self) -> dict[str, int]:

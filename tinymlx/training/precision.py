@@ -99,7 +99,10 @@ class LossScaler:
         Returns:
             The tree of quotients, and a scalar boolean array.
         """
-        raise NotImplementedError("6.13 unscaled - exercises/ch06_training_autodiff/lesson.md")
+        raise NotImplementedError(
+            "6.13 unscaled - exercises/ch06_training_autodiff/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def update(self, finite: array) -> None:
         """Adjust the scale after a step.
@@ -111,7 +114,10 @@ class LossScaler:
         Args:
             finite: whether the gradients of the step were finite, a scalar boolean array.
         """
-        raise NotImplementedError("6.13 update - exercises/ch06_training_autodiff/lesson.md")
+        raise NotImplementedError(
+            "6.13 update - exercises/ch06_training_autodiff/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 def all_finite(tree: Any) -> array:

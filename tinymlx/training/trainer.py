@@ -242,7 +242,10 @@ class Trainer:
         Returns:
             The mean loss of all examples of the epoch.
         """
-        raise NotImplementedError("5.19 train - exercises/ch05_building_networks/lesson.md")
+        raise NotImplementedError(
+            "5.19 train - exercises/ch05_building_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def evaluate(self, batches: Batches) -> Numbers:
         """The mean loss and the mean metrics over all examples, without training.
@@ -258,7 +261,10 @@ class Trainer:
         Returns:
             ``"loss"`` and the metrics by name.
         """
-        raise NotImplementedError("5.19 evaluate - exercises/ch05_building_networks/lesson.md")
+        raise NotImplementedError(
+            "5.19 evaluate - exercises/ch05_building_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     @contextmanager
     def validating(self) -> Iterator[None]:
@@ -420,4 +426,7 @@ class Trainer:
         Raises:
             ValueError: the tree does not fit. Nothing has changed then.
         """
-        raise NotImplementedError("6.16 restore - exercises/ch06_training_autodiff/lesson.md")
+        raise NotImplementedError(
+            "6.16 restore - exercises/ch06_training_autodiff/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )

@@ -45,7 +45,10 @@ class Dropout(Module):
             An array of the shape and dtype of ``x``; ``x`` itself in evaluation mode or if nothing
             is dropped.
         """
-        raise NotImplementedError("5.13 __call__ - exercises/ch05_building_networks/lesson.md")
+        raise NotImplementedError(
+            "5.13 __call__ - exercises/ch05_building_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class Dropout2d(Module):
@@ -128,4 +131,7 @@ def channels_dropped(x: array, kept: float, axes: int) -> array:
         kept: the probability to keep a channel.
         axes: the number of axes of a picture (2) or volume (3).
     """
-    raise NotImplementedError("5.13 channels_dropped - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.13 channels_dropped - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

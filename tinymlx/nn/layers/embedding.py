@@ -40,7 +40,10 @@ class Embedding(Module):
         Returns:
             An array with one axis more than ``x``, of size ``dims``.
         """
-        raise NotImplementedError("5.12 __call__ - exercises/ch05_building_networks/lesson.md")
+        raise NotImplementedError(
+            "5.12 __call__ - exercises/ch05_building_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def as_linear(self, x: array) -> array:
         r"""The scalar product with the vector of every token, :math:`x W^\top`.
@@ -56,4 +59,7 @@ class Embedding(Module):
         Source: O. Press and L. Wolf, Using the Output Embedding to Improve Language Models (2016),
         https://arxiv.org/abs/1608.05859
         """
-        raise NotImplementedError("5.12 as_linear - exercises/ch05_building_networks/lesson.md")
+        raise NotImplementedError(
+            "5.12 as_linear - exercises/ch05_building_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )

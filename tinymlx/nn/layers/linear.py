@@ -62,7 +62,10 @@ class Linear(Module):
         Raises:
             ValueError: the last axis of ``x`` has another size.
         """
-        raise NotImplementedError("5.12 __call__ - exercises/ch05_building_networks/lesson.md")
+        raise NotImplementedError(
+            "5.12 __call__ - exercises/ch05_building_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class Bilinear(Module):

@@ -92,7 +92,10 @@ class BatchNorm(Module):
         Returns:
             An array of the shape of ``x``.
         """
-        raise NotImplementedError("5.15 __call__ - exercises/ch05_building_networks/lesson.md")
+        raise NotImplementedError(
+            "5.15 __call__ - exercises/ch05_building_networks/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def check(self, x: array) -> None:
         """Whether the input has the right number of axes, and more than one value for a channel.

@@ -33,7 +33,10 @@ def layer_norm(x: array, weight: array | None, bias: array | None, eps: float) -
 
     Source: J. Ba et al., Layer Normalization (2016), https://arxiv.org/abs/1607.06450
     """
-    raise NotImplementedError("5.14 layer_norm - exercises/ch05_building_networks/lesson.md")
+    raise NotImplementedError(
+        "5.14 layer_norm - exercises/ch05_building_networks/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 class LayerNorm(Module):

@@ -20,9 +20,15 @@ class Counter(Base):
 
     def add(self, x: mx.array) -> None:
         """Add the rows of ``x``, shape ``(N, D)``."""
-        raise NotImplementedError("1.3 add - exercises/ch01_rows/lesson.md")
+        raise NotImplementedError(
+            "1.3 add - exercises/ch01_rows/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     @property
     def total(self) -> mx.array:
         """The sum of all elements added so far."""
-        raise NotImplementedError("1.3 total - exercises/ch01_rows/lesson.md")
+        raise NotImplementedError(
+            "1.3 total - exercises/ch01_rows/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
