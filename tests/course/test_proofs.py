@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from order import LONG, dealt, seconds_of
 
 from course.mutants.touched import touched
 from course.paths import Project, find_project
@@ -37,3 +38,17 @@ def test_mutants_of_what_a_change_touches(project: Project, registry: Registry) 
     options = [part for number in numbers[::step] for part in ("--exercise", number)]
     if options:
         prove(project, "--prove", "generated", *options)
+
+
+def test_long_tests_come_first_and_files_stay_together() -> None:
+    short = [f"tests/a.py::test_{i}" for i in range(50)] + [f"b.py::test_{i}" for i in range(48)]
+    long = sorted(LONG)
+    names = [*short, *long]
+    order = dealt(names, 2)
+    assert sorted(order) == list(range(len(names)))
+    seconds = [seconds_of(names[i]) for i in order]
+    (middle,) = (i for i in range(1, len(order)) if seconds[i] and not seconds[i - 1])
+    for part in (seconds[:middle], seconds[middle:]):
+        assert part == sorted(part, reverse=True)
+    assert abs(sum(seconds[:middle]) - sum(seconds[middle:])) <= max(seconds)
+    assert abs(len(order) - 2 * middle) <= 4
