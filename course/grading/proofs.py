@@ -21,7 +21,7 @@ import pytest
 from course.grading.session import Grading
 from course.grading.trials import Case, Outcome, Trial, run_all
 from course.mutants import Mutant, load_equivalents, mutants_of
-from course.overlay import Choice, Overlay, make_bundle
+from course.overlay import Choice, Overlay
 
 ALL = ("isolated", "todo", "zeros", "misconceptions")
 KINDS = (*ALL, "generated")
@@ -90,8 +90,7 @@ class Proof:
 
     def _compile(self) -> None:
         """Compile every module of the solutions once; trials inherit the code."""
-        bundle = make_bundle(self.grading.project, self.grading.registry, self.grading.perfect)
-        Overlay(bundle, self.grading.project.state / "cache" / "code").compile_all()
+        Overlay(self.grading.complete, self.grading.project.state / "cache" / "code").compile_all()
 
     def _solutions(self, kind: str) -> Trial:
         items = tuple(item for group in self.items.values() for item in group)
