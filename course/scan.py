@@ -59,15 +59,19 @@ class Scan:
         return result
 
     def status(self, exercise: Exercise) -> Status:
+        missing = []
         for symbol in exercise.symbols:
             scan = self._file(symbol.file)
             if scan["error"]:
                 return Status(exercise, "broken", scan["error"])
             state = scan["symbols"].get(symbol.qualname, ["absent"])[0]
             if state == "starter":
-                return Status(exercise, "to do")
+                missing.append(symbol.name)
             if state == "absent":
                 return Status(exercise, "broken", f"tinymlx/{symbol.file}: no {symbol.qualname}")
+        if missing:
+            begun = len(missing) < len(exercise.symbols)
+            return Status(exercise, "to do", f"still to write: {', '.join(missing)}" * begun)
         outcome = self._verdicts.get(exercise.id, {}).get(self.key(exercise), "changed")
         return Status(exercise, outcome)
 

@@ -68,6 +68,14 @@ def verdict(
             f"{exercise.id} {exercise.title}",
             (f"  {tests}, {exercise.points} points", "bright_black"),
         )
+    if outcome == "to do" and plain.get("missing") and plain["passed"]:
+        names, plural = " and ".join(plain["missing"]), len(plain["missing"]) > 1
+        return Text.assemble(
+            ("half   ", "bold cyan"),
+            f"{exercise.id} {exercise.title}",
+            (f"  {plain['passed']} of {plain['expected']} tests pass; ", "bright_black"),
+            f"{names} {'are' if plural else 'is'} still to write",
+        )
     if outcome == "to do":
         where = ", ".join(exercise.files)
         return Text.assemble(
@@ -90,6 +98,8 @@ def verdict(
     parts = [failure(f, mistake_first) for f in failures[:1]]
     others = len(failures) - len(parts)
     tail = f"  {plain['passed']} of {plain['expected']} tests pass" if plain["expected"] else ""
+    if plain.get("missing"):
+        tail += f"; still to write: {' and '.join(plain['missing'])}"
     if others:
         tail += f"; {others} more fail{'s' if others == 1 else ''}, mend this one first"
     if tail:

@@ -15,16 +15,23 @@ from course.syntax import find, is_starter
 
 @dataclass(frozen=True)
 class Inspection:
-    """``state`` is ``"starter"``, ``"broken"`` (``problem`` says why) or ``"written"``."""
+    """What was found.
+
+    Attributes:
+        state: ``"starter"``, ``"partial"`` (some of several symbols are written), ``"written"``, or
+            ``"broken"``, and then ``problem`` says why.
+        missing: the names of symbols that are still starters.
+    """
 
     state: str
     problem: str = ""
     line: int = 0
+    missing: tuple[str, ...] = ()
 
 
 def inspect_exercise(project: Project, exercise: Exercise, folder: Path) -> Inspection:
     """Look at the exercise's symbols in the implementation ``folder``."""
-    starter = False
+    missing: list[str] = []
     for symbol in exercise.symbols:
         path = folder / "tinymlx" / symbol.file
         back = f"`tinymlx reset {exercise.id}` puts the starter back"
@@ -41,12 +48,15 @@ def inspect_exercise(project: Project, exercise: Exercise, folder: Path) -> Insp
                 f"{back}, after a backup of the file.",
             )
         if any(is_starter(item) for item in found):
-            starter = True
+            missing.append(symbol.name)
             continue
         problem = _changed(project, exercise, symbol, found[0].node)
         if problem:
             return Inspection("broken", problem, found[0].node.lineno)
-    return Inspection("starter") if starter else Inspection("written")
+    if not missing:
+        return Inspection("written")
+    state = "starter" if len(missing) == len(exercise.symbols) else "partial"
+    return Inspection(state, missing=tuple(missing))
 
 
 def parse_file(project: Project, path: Path) -> tuple[ast.Module | None, str, int]:

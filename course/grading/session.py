@@ -90,10 +90,16 @@ class Grading:
         return "gpu" if mx.default_device() == mx.Device(mx.gpu) else "cpu"
 
     def choice_for(self, exercise: Exercise) -> Choice:
-        """The implementation under test for one exercise's checks."""
+        """The implementation under test for one exercise's checks.
+
+        What is still missing of the exercise itself is never filled in.
+        """
+        choice = self.choice
         if self.settings.alone:
-            return replace(self.choice, keep=frozenset({exercise.id}))
-        return self.choice
+            choice = replace(choice, keep=frozenset({exercise.id}))
+        if self.inspection(exercise).state == "partial":
+            choice = replace(choice, unfilled=frozenset({exercise.id}))
+        return choice
 
     def inspection(self, exercise: Exercise) -> Inspection:
         if self.is_solutions:

@@ -17,7 +17,7 @@ class Verdict:
 
     ``outcome`` is ``"passed"``, ``"failed"``, ``"to do"`` or ``"incomplete"`` (not all of its
     expected tests ran). ``failures`` hold the plain form of each failed check, ``tests`` every
-    expected test.
+    expected test, ``missing`` the names of symbols that are still starters while others are not.
     """
 
     exercise: str
@@ -27,6 +27,7 @@ class Verdict:
     points: int
     failures: list[dict[str, Any]]
     tests: list[dict[str, Any]]  # id, outcome, weight, visible
+    missing: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,7 +54,14 @@ def collect(
                 failure = {"test": report.nodeid, **properties["failure"]}
                 failures.setdefault(number, []).append(failure)
     return [
-        _verdict(exercise, outcomes[exercise.id], expected.get(exercise.id, []), failures, marks)
+        _verdict(
+            exercise,
+            outcomes[exercise.id],
+            expected.get(exercise.id, []),
+            failures,
+            marks,
+            grading.inspection(exercise).missing,
+        )
         for exercise in grading.registry.exercises
         if exercise.id in outcomes
     ]
@@ -65,12 +73,13 @@ def _verdict(
     expected: list[str],
     failures: dict[str, list[dict[str, Any]]],
     marks: dict[str, dict[str, Any]],
+    missing: tuple[str, ...],
 ) -> Verdict:
     passed = sum(outcomes.get(test) == "passed" for test in expected)
     said = set(outcomes.values())
     if "failed" in said:
         outcome = "failed"
-    elif "to do" in said:
+    elif "to do" in said or missing:
         outcome = "to do"
     else:
         outcome = "passed" if expected and passed == len(expected) else "incomplete"
@@ -80,7 +89,7 @@ def _verdict(
         for test in expected
     ]
     failed = failures.get(exercise.id, [])
-    return Verdict(exercise.id, outcome, passed, len(expected), points, failed, tests)
+    return Verdict(exercise.id, outcome, passed, len(expected), points, failed, tests, missing)
 
 
 COLORS = {"passed": "green", "failed": "red", "to do": "cyan", "incomplete": "yellow"}

@@ -202,3 +202,24 @@ def test_pdb_and_tracebacks_reach_the_students_frame(mini: Mini) -> None:
         "sh", "-c", f"echo 'p marker\nq' | {sys.executable} -m pytest -q --exercise 1.2 --pdb"
     )
     assert "42" in result.stdout
+
+
+HALF = 'raise NotImplementedError("1.3 add - exercises/ch01_rows/lesson.md")'
+
+
+@pytest.mark.parametrize("options", [(), ("--isolated",), ("--no-fill",)])
+def test_half_an_exercise_is_graded_and_the_rest_named(
+    mini: Mini, options: tuple[str, ...]
+) -> None:
+    mini.replace(HALF, "super().add(x)\n        self.sum = self.sum + mx.sum(x)", "counter.py")
+    result = mini.tinymlx("check", "1.3", *options)
+    assert result.returncode == 3
+    assert "1 of 2 tests pass; total is still to write" in result.stdout
+    if not options:
+        assert "still to write: total" in mini.tinymlx().stdout
+    mini.replace("self.sum + mx.sum(x)", "self.sum", "counter.py")
+    mini.replace("super().add(x)", "self.count += x.shape[1]", "counter.py")
+    result = mini.tinymlx("check", "1.3", *options)
+    assert result.returncode == 1
+    assert "Likely: You count columns" in result.stdout
+    assert "0 of 2 tests pass; still to write: total" in result.stdout

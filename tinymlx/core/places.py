@@ -11,13 +11,25 @@ from collections.abc import Sequence
 from itertools import chain, compress
 from operator import attrgetter, is_
 from typing import Any
+from weakref import WeakValueDictionary
 
 import mlx.core as mx
 
 from .arrays import array
+from .tree import BOXES
 
 _new = object.__new__
 _trace_of = attrgetter("_trace")
+
+
+# Places by the identity of their trees, while somebody uses them: a compiled function's state.
+_known: WeakValueDictionary[int, Places] = WeakValueDictionary()
+
+
+def leaves_of_known(tree: Any) -> list[Any] | None:
+    """The leaves of a tree whose places somebody has looked up already; ``None`` for others."""
+    places = _known.get(id(tree))
+    return None if places is None else [*places.current(), *places.constants]
 
 
 class Places:
@@ -28,6 +40,7 @@ class Places:
 
     Attributes:
         watched: whether a transform watched one of the arrays when they were last looked up.
+        constants: the leaves that are no arrays.
 
     Args:
         tree: lists, dicts and tuples, nested, with arrays and other things as leaves; or an array.
@@ -36,6 +49,7 @@ class Places:
     def __init__(self, tree: Any) -> None:
         self.tree = tree
         self.look()
+        _known[id(tree)] = self
 
     def look(self) -> list[array]:
         """Walk through the whole tree again; its arrays in order."""
@@ -49,6 +63,7 @@ class Places:
         self.arrays = [type(child) is array for child in children]
         self.others = [type(child) is not array for child in children]
         self.rest = list(compress(children, self.others))
+        self.constants = [x for x in self.rest if not isinstance(x, BOXES)]
         found = list(compress(children, self.arrays))
         self.watched = any(map(_trace_of, found))
         return found
@@ -100,5 +115,5 @@ def _visit(box: Any, boxes: list[Any], keys: list[tuple[Any, Any]], seen: set[in
         if type(child) is array:
             keys.append((None, child) if isinstance(box, tuple) else (box, key))
     for _, child in entries:
-        if isinstance(child, (list, tuple, dict)) and id(child) not in seen:
+        if isinstance(child, BOXES) and id(child) not in seen:
             _visit(child, boxes, keys, seen)

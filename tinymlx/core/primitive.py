@@ -20,6 +20,7 @@ from .arrays import array, as_array, holder, wrap
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
 _mx_array = mx.array
+_new = object.__new__
 _levels = itertools.count(1)
 
 
@@ -142,7 +143,7 @@ class Primitive:
                 y = self.forward(*values, **params)
         except RuntimeError as error:
             raise self._explained(error, args) from None
-        return wrap(y) if type(y) is _mx_array else [wrap(part) for part in y]
+        return _wrapped(y)
 
     def _parameters(
         self, args: tuple[Any, ...], params: dict[str, Any]
@@ -152,7 +153,10 @@ class Primitive:
             del params["stream"]
         arity = self.arity
         if len(args) > arity:
-            return args[:arity], self._named(args[arity:], params)
+            named = dict(zip(self.names, args[arity:]))
+            if params or len(args) > arity + len(self.names):
+                named = self._named(args, named, params)
+            return args[:arity], named
         if len(args) < arity:  # an array may be given by its name
             for name in self.array_names[len(args) :]:
                 if name not in params:
@@ -160,17 +164,17 @@ class Primitive:
                 args = (*args, params.pop(name))
         return args, params
 
-    def _named(self, extra: tuple[Any, ...], params: dict[str, Any]) -> dict[str, Any]:
-        """``params`` with the parameters that were given by position."""
-        if len(extra) > len(self.names):
+    def _named(
+        self, args: tuple[Any, ...], named: dict[str, Any], params: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The parameters that were given by position, and those that were given by name."""
+        if len(args) > self.arity + len(self.names):
             expected = self.arity + len(self.names)
             raise TypeError(f"{self.__name__}() takes at most {expected} positional arguments")
-        named = dict(zip(self.names, extra))
         for name in params:
             if name in named:
                 raise TypeError(f"{self.__name__}() got multiple values for argument '{name}'")
-        named.update(params)
-        return named
+        return {**named, **params}
 
     def _watched(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Hand over to the trace of the highest level.
@@ -221,8 +225,7 @@ class Unary(Primitive):
     def __call__(self, *args: Any, **params: Any) -> Any:
         if params or len(args) != 1 or type(x := args[0]) is not array or x._trace is not None:
             return Primitive.__call__(self, *args, **params)
-        y = self.forward(x._value)
-        return wrap(y) if type(y) is _mx_array else [wrap(part) for part in y]
+        return _wrapped(self.forward(x._value))
 
 
 class Binary(Primitive):
@@ -244,7 +247,17 @@ class Binary(Primitive):
             y = self.forward(a, b)
         except RuntimeError as error:
             raise self._explained(error, args) from None
-        return wrap(y) if type(y) is _mx_array else [wrap(part) for part in y]
+        return _wrapped(y)
+
+
+def _wrapped(y: Any) -> Any:
+    """What a forward function returned, in arrays that nobody watches."""
+    if type(y) is not _mx_array:
+        return [wrap(part) for part in y]
+    x = _new(array)
+    x._value = y
+    x._trace = x._record = None
+    return x
 
 
 def primitive(forward: Callable[..., Any], name: str | None = None) -> Primitive:

@@ -16,10 +16,10 @@ class AdaDelta(Optimizer):
         v_{t+1} &= \rho v_t + (1 - \rho) g_t^2 \\
         d_{t+1} &= \frac{\sqrt{u_t + \epsilon}}{\sqrt{v_{t+1} + \epsilon}} g_t \\
         u_{t+1} &= \rho u_t + (1 - \rho) d_{t+1}^2 \\
-        w_{t+1} &= w_t - \lambda d_{t+1}
+        w_{t+1} &= w_t - \eta d_{t+1}
 
     Args:
-        learning_rate: :math:`\lambda`, a number or a schedule; 1 in the paper.
+        learning_rate: :math:`\eta`, a number or a schedule; 1 in the paper.
         rho: :math:`\rho`, the share of the past in both running means.
         eps: :math:`\epsilon`, which lets the first step be greater than 0.
 

@@ -27,7 +27,7 @@ class Adam(Optimizer):
     .. math::
         m_{t+1} &= \beta_1 m_t + (1 - \beta_1) g_t \\
         v_{t+1} &= \beta_2 v_t + (1 - \beta_2) g_t^2 \\
-        w_{t+1} &= w_t - \lambda \frac{m_{t+1}}{\sqrt{v_{t+1}} + \epsilon}
+        w_{t+1} &= w_t - \eta \frac{m_{t+1}}{\sqrt{v_{t+1}} + \epsilon}
 
     Both means start at 0 and are too small at first: after :math:`t` steps their weights sum to
     :math:`1 - \beta^t`. Bias correction divides by that: :math:`m` by :math:`1 - \beta_1^t`,
@@ -35,7 +35,7 @@ class Adam(Optimizer):
     an option.
 
     Args:
-        learning_rate: :math:`\lambda`, a number or a schedule.
+        learning_rate: :math:`\eta`, a number or a schedule.
         betas: :math:`\beta_1` and :math:`\beta_2`, the shares of the past.
         eps: :math:`\epsilon`.
         bias_correction: whether to correct the means.
@@ -71,7 +71,7 @@ class Adam(Optimizer):
         r"""One step for one parameter, as the class describes it.
 
         With bias correction the step is
-        :math:`\frac{\lambda}{1 - \beta_1^t} m_{t+1} \big/
+        :math:`\frac{\eta}{1 - \beta_1^t} m_{t+1} \big/
         \left(\sqrt{v_{t+1}} / \sqrt{1 - \beta_2^t} + \epsilon\right)`, where :math:`t` is
         ``self.step``: it counts from 1 here. Both factors, and the learning rate
         (``self.learning_rate``), are numbers for the whole array: they are computed in float32 and
@@ -93,14 +93,14 @@ class AdamW(Adam):
     r"""Adam with a weight decay of its own, that the running means do not see.
 
     .. math::
-        w_{t+1} = w_t - \lambda \left( \frac{m_{t+1}}{\sqrt{v_{t+1}} + \epsilon} + \omega w_t
+        w_{t+1} = w_t - \eta \left( \frac{m_{t+1}}{\sqrt{v_{t+1}} + \epsilon} + \omega w_t
         \right)
 
     A penalty in the loss would be divided by :math:`\sqrt v` like the rest of the gradient, and
     weights with large gradients would decay least.
 
     Args:
-        learning_rate: :math:`\lambda`, a number or a schedule.
+        learning_rate: :math:`\eta`, a number or a schedule.
         betas: :math:`\beta_1` and :math:`\beta_2`, as for :class:`Adam`.
         eps: :math:`\epsilon`.
         weight_decay: :math:`\omega`.
@@ -127,7 +127,7 @@ class AdamW(Adam):
     def apply_single(self, gradient: array, parameter: array, state: dict[str, Any]) -> array:
         r"""One step for one parameter: the weights shrink, then :class:`Adam` takes its step.
 
-        They shrink by the factor :math:`1 - \lambda \omega`, with the learning rate in the dtype of
+        They shrink by the factor :math:`1 - \eta \omega`, with the learning rate in the dtype of
         the gradient.
 
         Args:
@@ -147,10 +147,10 @@ class Adamax(Adam):
     .. math::
         m_{t+1} &= \beta_1 m_t + (1 - \beta_1) g_t \\
         v_{t+1} &= \max(\beta_2 v_t, |g_t|) \\
-        w_{t+1} &= w_t - \lambda \frac{m_{t+1}}{v_{t+1} + \epsilon}
+        w_{t+1} &= w_t - \eta \frac{m_{t+1}}{v_{t+1} + \epsilon}
 
     Args:
-        learning_rate: :math:`\lambda`, a number or a schedule.
+        learning_rate: :math:`\eta`, a number or a schedule.
         betas: :math:`\beta_1` and :math:`\beta_2`, the shares of the past.
         eps: :math:`\epsilon`.
 

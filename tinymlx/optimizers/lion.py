@@ -17,13 +17,13 @@ class Lion(Optimizer):
     .. math::
         c_{t+1} &= \beta_1 m_t + (1 - \beta_1) g_t \\
         m_{t+1} &= \beta_2 m_t + (1 - \beta_2) g_t \\
-        w_{t+1} &= w_t - \lambda \left( \text{sign}(c_{t+1}) + \omega w_t \right)
+        w_{t+1} &= w_t - \eta \left( \text{sign}(c_{t+1}) + \omega w_t \right)
 
-    Every number moves by :math:`\lambda` in each step, which is much: take a learning rate three to
+    Every number moves by :math:`\eta` in each step, which is much: take a learning rate three to
     ten times smaller than for AdamW, and a weight decay as many times greater.
 
     Args:
-        learning_rate: :math:`\lambda`, a number or a schedule.
+        learning_rate: :math:`\eta`, a number or a schedule.
         betas: :math:`\beta_1`, for the direction, and :math:`\beta_2`, for the running mean.
         weight_decay: :math:`\omega`.
 

@@ -14,10 +14,10 @@ class RMSprop(Optimizer):
 
     .. math::
         v_{t+1} &= \alpha v_t + (1 - \alpha) g_t^2 \\
-        w_{t+1} &= w_t - \lambda \frac{g_t}{\sqrt{v_{t+1}} + \epsilon}
+        w_{t+1} &= w_t - \eta \frac{g_t}{\sqrt{v_{t+1}} + \epsilon}
 
     Args:
-        learning_rate: :math:`\lambda`, a number or a schedule.
+        learning_rate: :math:`\eta`, a number or a schedule.
         alpha: :math:`\alpha`, the share of the past in the running mean.
         eps: :math:`\epsilon`, which limits the step where gradients are tiny.
 

@@ -200,7 +200,7 @@ def curvature(out: Path) -> None:
             if step % 4 == 0:
                 products.append(rate * largest_curvature(w, 25))
             w = descend(w, array(rate))
-        label = rf"$\lambda = {factor} \,/\, k_{{\max}}$"
+        label = rf"$\eta = {factor} \,/\, k_{{\max}}$"
         left.plot(losses, style, color=colour, label=label)
         right.plot(range(0, 201, 4), products, style, color=colour)
     left.set(yscale="log", xlabel="step", ylabel="loss")

@@ -65,8 +65,9 @@ def compile(
         if reads.watched:
             return fun(*args, **kwargs)
         try:
-            arrays = rebuild(_unwrapped, args), rebuild(_unwrapped, kwargs)
-            result, changed = compiled(*arrays, list(map(_value_of, state)))
+            arrays = [_unwrapped(x) if type(x) is array else rebuild(_unwrapped, x) for x in args]
+            named = rebuild(_unwrapped, kwargs) if kwargs else kwargs
+            result, changed = compiled(arrays, named, list(map(_value_of, state)))
         except WatchedOutside:
             return fun(*args, **kwargs)
         if writes is not reads:

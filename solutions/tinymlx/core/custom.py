@@ -113,7 +113,8 @@ class Call:
         """The derivative rule of the primitive, from the rule that the user wrote.
 
         ``self.rules.get(Tape)`` is that rule. Without one, the function is differentiated like any
-        other: ``vjp`` of ``self.run``, a function of one sequence of arrays that returns a list.
+        other, by ``vjp``. That calls a function with its arrays one by one; ``self.run`` takes them
+        as one sequence, and returns a list.
 
         The rule sees trees where a primitive has arrays in a row: ``self.primals(flat)`` are the
         arguments, ``self.result`` puts cotangents or outputs into the structure of the result.

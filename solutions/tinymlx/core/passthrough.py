@@ -9,6 +9,7 @@ from typing import Any
 import mlx.core as mx
 
 from .arrays import array, unwrap, wrap
+from .places import leaves_of_known
 from .tree import BOXES, leaves, rebuild
 
 #: Names that arrive with later chapters.
@@ -101,10 +102,11 @@ def async_eval(*args: Any) -> None:
     mx.async_eval(_bare_leaves(args))
 
 
-def _bare_leaves(tree: Any) -> list[Any]:
-    """Everything in the tree, arrays as bare ones. A step evaluates hundreds, so it is quick."""
+def _bare_leaves(trees: tuple[Any, ...]) -> list[Any]:
+    """Everything in the trees, arrays as bare ones. A step evaluates hundreds, so it is quick."""
     found: list[Any] = []
-    _collect_bare(tree, found.append)
+    for tree in trees:
+        _collect_bare([tree] if (known := leaves_of_known(tree)) is None else known, found.append)
     return found
 
 

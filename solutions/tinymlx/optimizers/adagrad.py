@@ -14,10 +14,10 @@ class Adagrad(Optimizer):
 
     .. math::
         v_{t+1} &= v_t + g_t^2 \\
-        w_{t+1} &= w_t - \lambda \frac{g_t}{\sqrt{v_{t+1}} + \epsilon}
+        w_{t+1} &= w_t - \eta \frac{g_t}{\sqrt{v_{t+1}} + \epsilon}
 
     Args:
-        learning_rate: :math:`\lambda`, a number or a schedule.
+        learning_rate: :math:`\eta`, a number or a schedule.
         eps: :math:`\epsilon`, which keeps the quotient finite.
 
     Raises:

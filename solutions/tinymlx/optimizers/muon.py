@@ -14,14 +14,14 @@ class Muon(Optimizer):
 
     .. math::
         v_{t+1} &= \mu v_t + (1 - \mu) g_t \\
-        w_{t+1} &= w_t - \lambda \, \sqrt{\max(1, m/n)} \; \text{orthogonalized}(v_{t+1})
+        w_{t+1} &= w_t - \eta \, \sqrt{\max(1, m/n)} \; \text{orthogonalized}(v_{t+1})
 
     for a matrix of :math:`m` rows and :math:`n` columns. An array of more axes counts as a matrix
     with its first axis as the rows. A vector is updated without orthogonalization; for vectors,
     embeddings and the last layer another optimizer is better (``MultiOptimizer``).
 
     Args:
-        learning_rate: :math:`\lambda`, a number or a schedule.
+        learning_rate: :math:`\eta`, a number or a schedule.
         momentum: :math:`\mu`.
         weight_decay: :math:`\omega`; the gradient becomes :math:`g_t + \omega w_t`.
         nesterov: whether to look ahead: :math:`(1 - \mu) g_t + \mu v_{t+1}` is orthogonalized.

@@ -14,15 +14,15 @@ class SGD(Optimizer):
 
     .. math::
         v_{t+1} &= \mu v_t + (1 - \tau) g_t \\
-        w_{t+1} &= w_t - \lambda v_{t+1}
+        w_{t+1} &= w_t - \eta v_{t+1}
 
     Args:
-        learning_rate: :math:`\lambda`, a number or a schedule.
+        learning_rate: :math:`\eta`, a number or a schedule.
         momentum: :math:`\mu`, the share of the last direction that is kept.
         weight_decay: :math:`\omega`; the gradient becomes :math:`g_t + \omega w_t`, as if half the
             squared norm of the weights, times :math:`\omega`, were part of the loss.
         dampening: :math:`\tau`, by which new gradients count less.
-        nesterov: whether to look ahead: the step is then :math:`\lambda (g_t + \mu v_{t+1})`.
+        nesterov: whether to look ahead: the step is then :math:`\eta (g_t + \mu v_{t+1})`.
 
     Raises:
         ValueError: ``nesterov`` without momentum or with dampening.

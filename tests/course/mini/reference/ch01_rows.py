@@ -17,3 +17,8 @@ def pick(x, index):
 @in_numpy
 def count(parts):
     return {"count": sum(len(p) for p in parts), "total": np.asarray(sum(p.sum() for p in parts))}
+
+
+@in_numpy
+def rows_of(parts):
+    return {"count": sum(len(p) for p in parts)}

@@ -14,3 +14,10 @@ def count(parts):
     for part in parts:
         counter.add(part)
     return {"count": counter.count, "total": counter.total}
+
+
+def rows_of(parts):
+    counter = rows.Counter()
+    for part in parts:
+        counter.add(part)
+    return {"count": counter.count}

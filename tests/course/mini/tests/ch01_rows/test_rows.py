@@ -32,3 +32,9 @@ def test_pick(check, draw):
 def test_counter(check, draw):
     """Two batches."""
     check("count", parts=[draw.normal(3, 4), draw.normal(2, 4)], terms=20)
+
+
+@exercise("1.3")
+def test_the_rows_alone(check, draw):
+    """`add`, without `total`."""
+    check("rows_of", parts=[draw.normal(3, 4), draw.normal(2, 4)])
