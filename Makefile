@@ -14,7 +14,7 @@ learn: $(STAMP)  ## set up, then show the map of the course and the next exercis
 
 test: $(STAMP)  ## set up, then run all tests of the project
 	@tests/course/install_browser.sh
-	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --impl solutions -n auto
+	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --impl solutions -n auto --dist worksteal
 
 check-style: $(STAMP)  ## ruff and mypy, as continuous integration runs them
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -253,7 +253,11 @@ class Prover:
         for item in session.items:
             groups.setdefault(marked(item)[0], []).append(item)
         proof = proofs.Proof(config.stash[KEY], groups, reporter, jobs)
-        proof.run(proofs.ALL if kind == "all" else (kind,), lambda e: diagnosed(config, e))
+        kinds = proofs.ALL if kind == "all" else (kind,)
+        try:
+            proof.run(kinds, lambda number: diagnosed(config, number))
+        except CourseError as error:
+            raise pytest.UsageError(str(error)) from error
         session.testsfailed = len(proof.complaints)
         path = config.getoption("prove_json")
         if path:

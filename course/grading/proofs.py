@@ -21,7 +21,7 @@ import pytest
 from course.grading.session import Grading
 from course.grading.trials import Case, Outcome, Trial, run_all
 from course.mutants import Mutant, load_equivalents, mutants_of
-from course.overlay import Choice, Overlay, make_bundle
+from course.overlay import Choice, Overlay
 
 ALL = ("isolated", "todo", "zeros", "misconceptions")
 KINDS = (*ALL, "generated")
@@ -35,7 +35,7 @@ class Tally:
     total: int = 0
     rejected: int = 0
     equivalent: int = 0
-    survivors: list[str] = field(default_factory=list)
+    survivors: list[Mutant] = field(default_factory=list)
 
     @property
     def score(self) -> float:
@@ -90,8 +90,7 @@ class Proof:
 
     def _compile(self) -> None:
         """Compile every module of the solutions once; trials inherit the code."""
-        bundle = make_bundle(self.grading.project, self.grading.registry, self.grading.perfect)
-        Overlay(bundle, self.grading.project.state / "cache" / "code").compile_all()
+        Overlay(self.grading.complete, self.grading.project.state / "cache" / "code").compile_all()
 
     def _solutions(self, kind: str) -> Trial:
         items = tuple(item for group in self.items.values() for item in group)
@@ -187,7 +186,7 @@ class Proof:
         elif case.known:
             tally.equivalent += 1
         else:
-            tally.survivors.append(mutant.shown(self.grading.project))
+            tally.survivors.append(mutant)
 
     def _write(self, kinds: tuple[str, ...]) -> None:
         if self.named:
@@ -208,7 +207,8 @@ class Proof:
             by_chapter.setdefault(exercise.chapter, []).append(tally)
             title = f"{exercise.id:>6}  {exercise.title:<48}"
             self.reporter.write_line(f"{title} {_counts([tally])}")
-            self.complaints += [f"survives all tests: {line}" for line in tally.survivors]
+            lines = [mutant.shown(self.grading.project) for mutant in tally.survivors]
+            self.complaints += [f"survives all tests: {line}" for line in lines]
         for number, tallies in by_chapter.items():
             self.reporter.write_line(f"chapter {number}: {_counts(tallies)}")
 
@@ -221,10 +221,16 @@ class Proof:
     def plain(self) -> dict[str, Any]:
         """What was found, for a program to read."""
         scores = {
-            number: {"total": t.total, "rejected": t.rejected, "equivalent": t.equivalent,
-                     "score": round(t.score, 2), "survivors": t.survivors}
-            for number, t in self.tallies.items()
-        }  # fmt: skip
+            number: {
+                "total": tally.total,
+                "rejected": tally.rejected,
+                "equivalent": tally.equivalent,
+                "score": round(tally.score, 2),
+                "survivors": [m.shown(self.grading.project) for m in tally.survivors],
+                "names": [m.name for m in tally.survivors],
+            }
+            for number, tally in self.tallies.items()
+        }
         return {"complaints": self.complaints, "generated": scores}
 
 
@@ -243,7 +249,7 @@ class _Order:
         self.by_id = {item.nodeid: item for item in items}
         self.seconds = {name: seconds.get(name, 0.01) + 0.002 for name in self.by_id}
         self.kills = dict.fromkeys(self.by_id, 0)
-        self.limit = 10.0 + 5.0 * sum(self.seconds.values())
+        self.limit = 4.0 + 5.0 * sum(self.seconds.values())
 
     def items(self) -> tuple[pytest.Item, ...]:
         worth = {n: (1 + self.kills[n]) / s for n, s in self.seconds.items()}

@@ -16,7 +16,7 @@ from course.grading.report import Spans, fingerprint
 from course.grading.runners import InProcess, Isolated, Limits, Runner, TimedOut
 from course.grading.values import Plain
 from course.misconceptions import Misconception, load_misconceptions
-from course.overlay import Choice, Overlay, make_bundle
+from course.overlay import Bundle, Choice, Overlay, changed_bundle, make_bundle
 from course.paths import Project
 from course.policy import violations
 from course.registry import Exercise, Registry
@@ -74,6 +74,11 @@ class Grading:
     def perfect(self) -> Choice:
         return Choice(self.project.solutions)
 
+    @cached_property
+    def complete(self) -> Bundle:
+        """The solutions, from which mutants differ in one place."""
+        return make_bundle(self.project, self.registry, self.perfect)
+
     @property
     def is_solutions(self) -> bool:
         return self.settings.folder == self.project.solutions
@@ -126,7 +131,10 @@ class Grading:
 
     def new_runner(self, choice: Choice, isolated: bool = False) -> Runner:
         """A runner whose modules no probe has used yet."""
-        bundle = make_bundle(self.project, self.registry, choice)
+        if replace(choice, replaced=(), texts=()) == self.perfect:
+            bundle = changed_bundle(self.complete, self.registry, choice)
+        else:
+            bundle = make_bundle(self.project, self.registry, choice)
         self._filled[choice] = bundle.filled
         if isolated:
             trusted = choice == self.perfect

@@ -4,7 +4,7 @@
 Python's import system. Filling happens in the syntax tree, before a module is compiled.
 """
 
-from course.overlay.bundle import Bundle, Choice, Patch, Unit, make_bundle
+from course.overlay.bundle import Bundle, Choice, Patch, Unit, changed_bundle, make_bundle
 from course.overlay.importer import Overlay
 
-__all__ = ["Bundle", "Choice", "Overlay", "Patch", "Unit", "make_bundle"]
+__all__ = ["Bundle", "Choice", "Overlay", "Patch", "Unit", "changed_bundle", "make_bundle"]

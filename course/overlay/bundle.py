@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,22 @@ class Choice:
 def make_bundle(project: Project, registry: Registry, choice: Choice) -> Bundle:
     """Collect the modules of ``choice`` with everything that completes them."""
     return _Maker(project, registry, choice).make()
+
+
+def changed_bundle(bundle: Bundle, registry: Registry, choice: Choice) -> Bundle:
+    """``bundle``, that of the complete solutions, with only ``replaced`` and ``texts`` of a choice.
+
+    The same as `make_bundle` of it, without looking at a hundred files again.
+    """
+    units, texts = dict(bundle.units), {**bundle.texts, **dict(choice.texts)}
+    symbols = {symbol.dotted: symbol for e in registry.exercises for symbol in e.symbols}
+    for dotted, source, line in choice.replaced:
+        symbol = symbols[dotted]
+        texts.setdefault(source, read_text(Path(source)))
+        unit = units[symbol.module]
+        patches = (*unit.patches, Patch(symbol.qualname, source, line))
+        units[symbol.module] = replace(unit, patches=patches)
+    return Bundle(units, texts, bundle.filled, bundle.notes)
 
 
 class _Maker:

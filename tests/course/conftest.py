@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from order import dealt
 from small import MINI, ROOT, Mini
 
 from course.paths import Project
 from course.registry import Registry, load_registry
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first, where several processes share them."""
+    parts = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if parts > 1:
+        items[:] = [items[i] for i in dealt([item.nodeid for item in items], parts)]
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 import mlx.core as mx
 import pytest
 from small import ROOT, Mini
 
-from course.overlay import Bundle, Choice, Overlay, make_bundle
+from course.misconceptions import load_misconceptions
+from course.overlay import Bundle, Choice, Overlay, changed_bundle, make_bundle
 
 
 def overlay(mini: Mini, **options: object) -> Overlay:
@@ -144,3 +146,15 @@ def test_compiled_code_is_remembered_and_follows_the_text(mini: Mini, tmp_path: 
 
             assert rows.softmax(mx.array([0.0])).item() == factor
     assert list(cache.iterdir())
+
+
+def test_a_changed_bundle_is_the_one_that_would_be_made(mini: Mini) -> None:
+    perfect = Choice(mini.project.solutions)
+    complete = make_bundle(mini.project, mini.registry, perfect)
+    wrong = load_misconceptions(mini.project, mini.registry)["1.2"][0]
+    path = mini.root / "solutions/tinymlx/rows/counter.py"
+    texts = ((str(path), path.read_text().replace("+ mx.sum", "- mx.sum")),)
+    choice = replace(perfect, replaced=(wrong.replacement,), texts=texts)
+    assert changed_bundle(complete, mini.registry, choice) == make_bundle(
+        mini.project, mini.registry, choice
+    )

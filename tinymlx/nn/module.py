@@ -403,7 +403,8 @@ def replace_arrays(target: Any, tree: Any, strict: bool) -> None:
         strict: whether something that fits no place is an error.
 
     Raises:
-        ValueError: (strict) a name or position that does not exist, or no array for an array.
+        ValueError: (strict) a name that does not exist, a position out of bounds, or no array for
+            an array.
     """
     raise NotImplementedError(
         "5.8 replace_arrays - exercises/ch05_building_networks/lesson.md; "

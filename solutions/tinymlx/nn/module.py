@@ -423,7 +423,8 @@ def replace_arrays(target: Any, tree: Any, strict: bool) -> None:
         strict: whether something that fits no place is an error.
 
     Raises:
-        ValueError: (strict) a name or position that does not exist, or no array for an array.
+        ValueError: (strict) a name that does not exist, a position out of bounds, or no array for
+            an array.
     """
     for key, value in common(target, tree, strict, "Module does not have parameter named"):
         if not isinstance(target[key], array):
