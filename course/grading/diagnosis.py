@@ -22,7 +22,7 @@ from course.misconceptions import Misconception
 from course.overlay import Choice
 from course.registry import Exercise
 
-SECONDS = 8.0  # for one exercise; what is not proved by then is not shown
+SECONDS = 8.0  # of processor time for one exercise; what is not proved by then is not shown
 EXPLICABLE = ("wrong", "raised")
 
 
@@ -48,7 +48,7 @@ def diagnose(grading: Grading, exercise: Exercise, seen: Sequence[Seen]) -> list
     failed = [test for test in seen if test.kind]
     if not failed or any(test.kind not in EXPLICABLE for test in failed):
         return []
-    deadline = time.monotonic() + SECONDS
+    deadline = time.process_time() + SECONDS
     candidates = grading.misconceptions.get(exercise.id, [])
     # What keeps a state from call to call gives the same only after the same calls.
     for replayed in (failed, seen):
@@ -152,7 +152,7 @@ class _Question:
         return any(name in test.name for name in names)
 
     def _in_time(self) -> bool:
-        return time.monotonic() < self.deadline
+        return time.process_time() < self.deadline
 
 
 def plain(found: Sequence[Misconception], exercise: Exercise) -> list[list[Any]]:

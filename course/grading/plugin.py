@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
-import traceback
-import warnings
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -23,27 +19,21 @@ os.environ.setdefault("MLX_ENABLE_TF32", "0")
 
 from course import blas, kernels
 from course.errors import CourseError
-from course.grading import compare, diagnosis, proofs, table
-from course.grading.diagnosis import Seen
+from course.grading import compare, proofs, table
 from course.grading.draw import Draw
 from course.grading.fixtures import Bench, Check, interrupts
-from course.grading.report import Failure, ToDo, with_likely
+from course.grading.keys import BENCH, EXPECTED, KEY, LIKELY, REPORTS, SEEN
+from course.grading.report import Failure, ToDo
 from course.grading.runners import Limits
-from course.grading.session import Call, Grading, Settings
-from course.grading.trials import CASE, Case, run_item
-from course.overlay import Choice
+from course.grading.seen import diagnose_all, diagnosed, remember, tell_likely
+from course.grading.session import Grading, Settings
+from course.grading.telling import explain, in_short, tell
+from course.grading.trials import CASE, Case
 from course.paths import find_project
 from course.registry import load_registry
 
 DEFAULT_SEED = 20260101
-DIAGNOSIS = "diagnosis"
-REPORTS: pytest.StashKey[list[pytest.TestReport]] = pytest.StashKey()
 Reporting = Generator[None, pytest.TestReport, pytest.TestReport]
-KEY: pytest.StashKey[Grading] = pytest.StashKey()
-BENCH: pytest.StashKey[Bench] = pytest.StashKey()
-SEEN: pytest.StashKey[dict[str, list[Seen]]] = pytest.StashKey()
-LIKELY: pytest.StashKey[dict[str, list[list[str]]]] = pytest.StashKey()
-EXPECTED: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -158,7 +148,7 @@ class Collector:
             output["expected"] = config.stash[EXPECTED]
             output["likely"] = config.stash[LIKELY]
         elif not config.getoption("prove"):
-            _tell_likely(config)
+            tell_likely(config)
             config.hook.pytest_tinymlx_verdicts(verdicts=verdicts(config))
 
 
@@ -234,7 +224,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     finally:
         if not config.getoption("prove") and not config.getoption("usepdb", False):
             if sys.exc_info()[0] is not KeyboardInterrupt:
-                _diagnose(config)
+                diagnose_all(config)
 
 
 class Prover:
@@ -263,40 +253,6 @@ class Prover:
         if path:
             Path(path).write_text(json.dumps(proof.plain(), indent=1), encoding="utf-8")
         return True
-
-
-def _diagnose(config: pytest.Config) -> None:
-    """Find the misconceptions that explain what failed here."""
-    failed = [n for n, seen in config.stash[SEEN].items() if any(test.kind for test in seen)]
-    for number in failed:
-        config.hook.pytest_tinymlx_phase(phase="diagnosis")
-        try:
-            config.stash[LIKELY][number] = diagnosed(config, number)
-        except CourseError as error:  # an author's mistake must not cost a student the verdict
-            config.stash[LIKELY][number] = []
-            warnings.warn(f"no diagnosis of {number}: {error}", stacklevel=1)
-
-
-def diagnosed(config: pytest.Config, number: str) -> list[list[str]]:
-    """The sentences for an exercise whose tests have run, with where to read."""
-    grading = config.stash[KEY]
-    exercise = grading.registry[number]
-    found = diagnosis.diagnose(grading, exercise, config.stash[SEEN].get(number, []))
-    return diagnosis.plain(found, exercise)
-
-
-def _tell_likely(config: pytest.Config) -> None:
-    """Put the diagnosis of an exercise into each of its failures."""
-    for report in config.stash[REPORTS]:
-        properties: dict[str, Any] = dict(report.user_properties)
-        found = config.stash[LIKELY].get(properties["exercises"][0], [])
-        plain = properties.get("failure")
-        if plain is None or not found:
-            continue
-        plain["likely"] = found[0][0] if len(found) == 1 else ""
-        plain["candidates"] = [sentence for sentence, _ in found]
-        plain["lines"] = with_likely(plain["lines"], found)
-        report.longrepr = "\n".join(plain["lines"])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -364,123 +320,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return (yield)
     explained = None
     if call.excinfo is not None and bench is not None:
-        explained = _explained(item, call.excinfo.value, bench)
-    with _in_short(item, explained):
+        explained = explain(item, call.excinfo.value, bench)
+    with in_short(item, explained):
         report = yield
     report.user_properties.append(("exercises", numbers))
     mark = item.get_closest_marker("exercise")
     report.user_properties.append(("mark", dict(mark.kwargs) if mark else {}))
-    _tell(item, report, explained)
+    tell(item, report, explained)
     if bench is not None and (call.when == "call" or report.outcome == "failed"):
         if call.when == "call":
             report.user_properties.append(("errors", bench.errors))
-        _remember(item, report, bench, explained if isinstance(explained, Failure) else None)
+        remember(item, report, bench, explained if isinstance(explained, Failure) else None)
     return report
-
-
-@contextmanager
-def _in_short(item: pytest.Item, explained: Failure | ToDo | None) -> Iterator[None]:
-    """Keep pytest from writing out a traceback that nobody will read; it takes its time."""
-    names = ("repr_failure", "_repr_failure_py") if explained is not None else ()
-    for name in names:
-        setattr(item, name, lambda excinfo, style=None: str(explained))
-    try:
-        yield
-    finally:
-        for name in names:
-            delattr(item, name)
-
-
-def _remember(
-    item: pytest.Item, report: pytest.TestReport, bench: Bench, failure: Failure | None
-) -> None:
-    """Keep what the diagnosis of the whole exercise will look at."""
-    case = item.stash.get(CASE, None)
-    if (case is not None and case.kind == DIAGNOSIS) or report.outcome == "skipped":
-        return
-    kind = failure.kind if failure is not None else "error" if report.outcome == "failed" else ""
-
-    def again(choice: Choice) -> tuple[bool, list[Call]]:
-        case = Case(DIAGNOSIS, bench.exercise.id, "", choice)
-        reports = run_item(item, case, None)
-        return any(r.outcome == "failed" for r in reports), item.stash[BENCH].calls
-
-    seen = Seen(item.name, kind, bench.calls, again)
-    item.config.stash[SEEN].setdefault(bench.exercise.id, []).append(seen)
-
-
-def _explained(item: pytest.Item, error: BaseException, bench: Bench) -> Failure | ToDo | None:
-    """What a test's exception means for the student; ``None`` for an author's mistake."""
-    explained = bench.explain(error)
-    if explained is None and isinstance(error, AssertionError):
-        explained = _assertion(item, error, bench)
-    elif explained is None and bench.calls and isinstance(error, Exception):
-        if not isinstance(error, CourseError) and (
-            item.stash.get(CASE, None) is not None or not bench.grading.is_solutions
-        ):
-            explained = _unusable(item, error, bench)
-    return explained
-
-
-def _unusable(item: pytest.Item, error: Exception, bench: Bench) -> Failure:
-    """A judge that stumbles over a result, which the solution's never makes it do."""
-    said = str(error).partition("\n")[0]
-    what = type(error).__name__ + (f": {said}" if said else "")
-    headline = f"the test could not work with what came back: {what}"
-    returned = [f"it came back from {bench.calls[-1].name}"]
-    return bench.failure(headline, _source(error, item), *returned, kind="wrong")
-
-
-def _tell(item: pytest.Item, report: pytest.TestReport, explained: Failure | ToDo | None) -> None:
-    if isinstance(explained, ToDo):
-        report.outcome = "skipped"
-        report.longrepr = (str(item.path), 0, f"to do: {explained}")
-        report.user_properties.append(("todo", str(explained)))
-    elif explained is not None:
-        report.outcome = "failed"
-        report.longrepr = str(explained)
-        report.user_properties.append(("failure", _plain_failure(explained, report)))
-
-
-def _assertion(item: pytest.Item, error: AssertionError, bench: Bench) -> Failure:
-    """A judge's own assertion: its message, or the test's one-line description."""
-    function = getattr(item, "function", None)
-    purpose = ((getattr(function, "__doc__", "") or "").strip().splitlines() or [item.name])[0]
-    return bench.failure(f"not so: {purpose}", *_said(error, item), kind="wrong")
-
-
-NOISE = re.compile(r"agree\(|array\(|^assert (not )?(True|False)$|object at 0x")
-
-
-def _said(error: AssertionError, item: pytest.Item) -> list[str]:
-    """The judge's words, and what pytest found where a person can read it."""
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    start = next((i for i, line in enumerate(lines) if line.startswith("assert ")), len(lines))
-    message, rest = lines[:start], lines[start:]
-    if any("agree(" in line for line in rest) and compare.disagreement:
-        return [*message, *compare.disagreement]
-    told = [line for line in rest if not NOISE.search(line) and len(line) <= 120][:8]
-    if message or any(not line.startswith("+") for line in told):
-        return [*message, *told][:12]
-    return [text for text in [_source(error, item)] if text]
-
-
-def _source(error: Exception, item: pytest.Item) -> str:
-    """The assertion as the judge wrote it: names tell more than the numbers that it was about."""
-    frames = traceback.extract_tb(error.__traceback__)
-    line = next((f.line for f in reversed(frames) if f.filename == str(item.path)), "") or ""
-    return line and f"the test has: {line}"
-
-
-def _plain_failure(failure: Failure, report: pytest.TestReport) -> dict[str, Any]:
-    return {
-        "output": report.capstdout[-4000:],
-        "headline": failure.headline,
-        "kind": failure.kind,
-        "likely": "",
-        "candidates": [],
-        "lines": failure.lines(),
-    }
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> Any:

@@ -27,7 +27,7 @@ PAIRS = [
     ("max", "min"), ("maximum", "minimum"), ("any", "all"), ("sum", "mean"), ("var", "std"),
     ("argmax", "argmin"), ("floor", "ceil"), ("cummax", "cummin"), ("zeros", "ones"),
     ("zeros_like", "ones_like"), ("append", "extend"), ("logical_and", "logical_or"),
-    ("floor_divide", "divide"), ("greater", "less"), ("setdefault", "get"),
+    ("floor_divide", "divide"), ("greater", "less"),
 ]  # fmt: skip
 EXCHANGED = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
 # Calls with one argument that people leave out: f(x) or x.f() becomes x.
