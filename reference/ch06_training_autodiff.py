@@ -90,7 +90,7 @@ def moved(x, y):
 
 @in_numpy
 def raised(x):
-    return {"x": x, "calls": 1, "the original": True, "watched": False}
+    return {"x": x, "error": "the function's own", "the original": True, "watched": False}
 
 
 @in_numpy
