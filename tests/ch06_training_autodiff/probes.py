@@ -358,6 +358,10 @@ def straight_through(x, g, rule):
     def rounded(x):
         return core.round(x) * x
 
+    @rounded.vmap
+    def _(inputs, axes):  # so that it is a primitive also where it has no vjp rule
+        raise AssertionError("nobody vectorizes")
+
     if rule:
 
         @rounded.vjp
@@ -369,11 +373,15 @@ def straight_through(x, g, rule):
 
 
 def rule_of_trees(x, y, g, h, rule):
-    """Arguments and results that are trees, and a rule that gives the first a gradient only."""
+    """Arguments and results that are trees, and rules that give all, some or other gradients."""
 
     @core.custom_function
-    def fn(tree, y):
-        return {"sum": tree["x"] + y, "product": tree["x"] * y}
+    def fn(tree, y, *, factor=1.0):
+        return {"sum": tree["x"] * factor + y, "product": tree["x"] * y}
+
+    @fn.vmap
+    def _(inputs, axes):  # so that it is a primitive also where it has no vjp rule
+        raise AssertionError("nobody vectorizes")
 
     if rule == "all":
 
@@ -389,8 +397,19 @@ def rule_of_trees(x, y, g, h, rule):
         def _(primals, cotangents, outputs):
             return ({"x": cotangents["sum"] + cotangents["product"] * 5.0},)
 
+    if rule == "with a number":
+
+        @fn.vjp
+        def _(primals, cotangents, outputs, factor):
+            tree, y = primals
+            dx = cotangents["sum"] * factor + cotangents["product"] * y * tree["n"]
+            return {"n": None, "x": dx}, cotangents["product"]
+
     def run(x, y):
-        found = fn({"x": x}, y)
+        if rule == "with a number":
+            found = fn({"n": 2.0, "x": x}, y, factor=3.0)
+        else:
+            found = fn({"x": x}, y)
         return [found["sum"], found["product"]]
 
     outputs, gradients = core.vjp(run, [x, y], [g, h])
@@ -410,12 +429,21 @@ def checkpointed(x, w, g, case):
         y = core.tanh(tree["x"] @ tree["w"])
         return [y, y @ tree["w"]]
 
+    def pair_layer(pair, *, scale):
+        calls.append(1)
+        return core.tanh(pair[0] @ pair[1]) * scale
+
     if case == "tree":
         kept = core.checkpoint(tree_layer)
 
         def fn(x, w):
             first, second = kept({"x": x, "w": w})
             return first * 2.0 + second
+    elif case == "a pair and a name":
+        kept = core.checkpoint(pair_layer)
+
+        def fn(x, w):
+            return kept((x, w), scale=w.sum())
     else:
         kept = core.checkpoint(layer)
 

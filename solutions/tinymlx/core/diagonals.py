@@ -5,7 +5,7 @@ from __future__ import annotations
 import mlx.core as mx
 
 from .arrays import Stream, array, wrap
-from .broadcasting import normalized_axes
+from .broadcasting import checked_axes
 from .indexing import setitem
 from .primitive import primitive
 from .shapes import transpose
@@ -41,7 +41,7 @@ def diagonal(
     """The entries with equal places along two axes (``offset`` apart), as a new last axis."""
     if x.ndim < 2:
         raise ValueError(f"[diagonal] Array must have at least two dimensions, but got {x.ndim}.")
-    axis1, axis2 = normalized_axes((axis1, axis2), x.ndim)
+    axis1, axis2 = checked_axes("diagonal", (axis1, axis2), x.ndim)
     if axis1 == axis2:
         raise ValueError("[diagonal] axis1 and axis2 cannot be the same axis")
     rest = [a for a in range(x.ndim) if a not in (axis1, axis2)]

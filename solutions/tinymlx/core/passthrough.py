@@ -9,6 +9,7 @@ from typing import Any
 import mlx.core as mx
 
 from .arrays import array, bare, unwrap, wrap
+from .primitive import released
 from .tree import leaves, rebuild
 
 #: Names that arrive with later chapters.
@@ -97,7 +98,13 @@ def eval(*args: Any) -> None:
 
 
 def async_eval(*args: Any) -> None:
-    """Begin to compute the arrays in the given trees, without waiting."""
+    """Begin to compute the arrays in the given trees, without waiting.
+
+    Raises:
+        ValueError: a transform is watching one of them.
+    """
+    if any(isinstance(x, array) and released(x)._trace is not None for x in leaves(args)):
+        raise ValueError("[async_eval] Not allowed inside a graph transformation.")
     mx.async_eval([bare(x) if isinstance(x, array) else x for x in leaves(args)])
 
 

@@ -11,7 +11,7 @@ import mlx.core as mx
 from .arithmetic import conj, multiply
 from .arranging import repeat
 from .arrays import Stream, array, as_array, wrap
-from .broadcasting import normalized_axes, unbroadcast
+from .broadcasting import checked_axes, unbroadcast
 from .primitive import behind, primitive
 from .shapes import swapaxes, transpose
 
@@ -114,7 +114,8 @@ def tensordot(
         if axes < 0 or axes > min(a.ndim, b.ndim):
             raise ValueError(f"[tensordot] Cannot pair {axes} axes of {a.ndim} and {b.ndim}.")
         axes = [list(range(a.ndim - axes, a.ndim)), list(range(axes))]
-    left, right = normalized_axes(axes[0], a.ndim), normalized_axes(axes[1], b.ndim)
+    left = checked_axes("tensordot", axes[0], a.ndim)
+    right = checked_axes("tensordot", axes[1], b.ndim)
     if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
         raise ValueError("[tensordot] a and b must have the same shape on the contracted axes.")
     free_a = [i for i in range(a.ndim) if i not in left]
@@ -131,8 +132,13 @@ def tensordot(
 
 
 def vecdot(a: Any, b: Any, /, *, axis: int = -1, stream: Stream = None) -> array:
-    """The sum of ``conj(a) * b`` along an axis."""
-    return multiply(conj(as_array(a), stream=stream), b, stream=stream).sum(axis, stream=stream)
+    """The sum of ``conj(a) * b`` along an axis of the same size in both; the others broadcast."""
+    a, b = as_array(a), as_array(b)
+    checked_axes("vecdot", axis, a.ndim)
+    checked_axes("vecdot", axis, b.ndim)
+    if a.shape[axis] != b.shape[axis]:
+        raise ValueError("[vecdot] a and b must have the same size along axis.")
+    return multiply(conj(a, stream=stream), b, stream=stream).sum(axis, stream=stream)
 
 
 def kron(a: Any, b: Any, *, stream: Stream = None) -> array:
@@ -157,6 +163,9 @@ def gathered_matmul(
 ) -> mx.array:
     """Products of matrices chosen by index; see :func:`gather_mm`."""
     return mx.gather_mm(a, b, lhs_indices, rhs_indices, sorted_indices=sorted_indices)
+
+
+gathered_matmul.indices = slice(2, 4)
 
 
 @gathered_matmul.defvjp

@@ -25,6 +25,9 @@ def take(x: mx.array, indices: mx.array, /, axis: int | None = None) -> mx.array
     return mx.take(x, indices, axis)
 
 
+take.indices = slice(1, 2)
+
+
 @take.defvjp
 def take_vjp(
     g: array, y: array, x: array, indices: array, axis: int | None = None
@@ -53,6 +56,9 @@ def take_vjp(
 def take_along_axis(x: mx.array, indices: mx.array, /, axis: int | None = -1) -> mx.array:
     """``y[i, j] = x[i, indices[i, j]]`` (for the last axis): places of its own for each row."""
     return mx.take_along_axis(x, indices, axis)
+
+
+take_along_axis.indices = slice(1, 2)
 
 
 @take_along_axis.defvjp
@@ -108,6 +114,9 @@ def scatter_add_along_axis(
     return x.at[tuple(grid)].add(values)
 
 
+scatter_add_along_axis.indices = slice(1, 2)
+
+
 @scatter_add_along_axis.defvjp
 def scatter_add_along_axis_vjp(
     g: array, y: array, x: array, indices: array, values: array, *, axis: int
@@ -122,6 +131,9 @@ def put_along_axis(
 ) -> mx.array:
     """``x`` with ``values[i, j]`` in the place of ``x[i, indices[i, j]]`` (for the last axis)."""
     return mx.put_along_axis(x, indices, mx.array(values), axis)
+
+
+put_along_axis.indices = slice(1, 2)
 
 
 @put_along_axis.defvjp
@@ -142,6 +154,9 @@ def dynamic_slice(
     return mx.slice(x, start_indices, axes, slice_size)
 
 
+dynamic_slice.indices = slice(1, 2)
+
+
 @dynamic_slice.defvjp
 def dynamic_slice_vjp(
     g: array, y: array, x: array, start: array, axes: Sequence[int], slice_size: Sequence[int]
@@ -156,6 +171,9 @@ def slice_update(
 ) -> mx.array:
     """``x`` with a slice replaced whose beginning is given by an array."""
     return mx.slice_update(x, update, start_indices, axes)
+
+
+slice_update.indices = slice(2, 3)
 
 
 @slice_update.defvjp
