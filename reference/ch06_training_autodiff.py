@@ -299,9 +299,9 @@ def after_steps(flags, scale, growth_interval):
     good, found = 0, []
     for finite in flags:
         if not finite:
-            scale, good = scale / 2, 0
+            scale, good = max(scale / 2, 2.0**-126), 0
         elif good + 1 == growth_interval:
-            scale, good = scale * 2, 0
+            scale, good = min(scale * 2, 2.0**127), 0
         else:
             good += 1
         found.append([float(scale), good])

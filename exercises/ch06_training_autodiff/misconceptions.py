@@ -694,7 +694,7 @@ def update(self, finite):
     good_steps = self.state["good_steps"] + 1
     grows = good_steps >= self.growth_interval
     changed = core.where(finite, core.where(grows, scale * 2, scale), scale / 2)
-    self.state["scale"] = changed
+    self.state["scale"] = core.clip(changed, *LIMITS)
     self.state["good_steps"] = core.where(
         finite, core.where(grows, 0, good_steps), self.state["good_steps"]
     )
@@ -711,7 +711,7 @@ def update(self, finite):
     good_steps = self.state["good_steps"] + 1
     grows = good_steps >= self.growth_interval
     changed = core.where(finite, core.where(grows, scale * 2, scale), scale / 2)
-    self.state["scale"] = changed
+    self.state["scale"] = core.clip(changed, *LIMITS)
     self.state["good_steps"] = core.where(finite, good_steps, 0)
 
 
@@ -730,6 +730,19 @@ def update(self, finite):
     if self.state["good_steps"].item() >= self.growth_interval:
         self.state["scale"] = self.state["scale"] * 2
         self.state["good_steps"] = core.zeros_like(self.state["good_steps"])
+
+
+@misconception(
+    "6.13",
+    "Your scale has no limits: after enough good steps it is infinite, and no step is good again.",
+    symbol="LossScaler.update",
+)
+def update(self, finite):
+    scale = self.state["scale"]
+    good_steps = self.state["good_steps"] + 1
+    grows = good_steps >= self.growth_interval
+    self.state["scale"] = core.where(finite, core.where(grows, scale * 2, scale), scale / 2)
+    self.state["good_steps"] = core.where(finite & ~grows, good_steps, 0)
 
 
 @misconception(

@@ -104,12 +104,15 @@ def scatter_add_along_axis(
     x: mx.array, indices: mx.array, values: mx.array, /, *, axis: int
 ) -> mx.array:
     """``x`` with ``values[i, j]`` added to ``x[i, indices[i, j]]`` (for the last axis)."""
-    if indices.shape[axis] == 1 and indices.ndim == x.ndim:  # nothing meets: quicker on the CPU
+    if (
+        wrap(indices).shape[axis] == 1 and indices.ndim == x.ndim
+    ):  # nothing meets: quicker on the CPU
         return mx.put_along_axis(x, indices, mx.take_along_axis(x, indices, axis) + values, axis)
     axis %= x.ndim
+    shape = wrap(x).shape  # asked of our array, so that a shapeless compilation hears it
     grid = [
         indices if a == axis else mx.arange(n).reshape([-1 if b == a else 1 for b in range(x.ndim)])
-        for a, n in enumerate(x.shape)
+        for a, n in enumerate(shape)
     ]
     return x.at[tuple(grid)].add(values)
 
