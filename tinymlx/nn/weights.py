@@ -43,8 +43,8 @@ def replacing(file: str) -> Iterator[str]:
     """The path of a new file beside ``file``, which takes its place when the context ends.
 
     It is forced to the disk first, so that also after a power failure ``file`` is the old one or
-    the new one, complete. If something is raised, the new file is removed. A symbolic link stays one:
-    what it points to is replaced; and the new file may be read and written by whom the old one could.
+    the new one, complete. If something is raised, the new file is removed. A symbolic link stays
+    one: what it points to is replaced. The new file has the permissions of the old one.
 
     Args:
         file: the path.

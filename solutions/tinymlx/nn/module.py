@@ -339,7 +339,8 @@ class Module(dict):
         """
         if isinstance(file_or_weights, str):
             file_or_weights = core.load(file_or_weights)
-        new = list(dict(file_or_weights).items())
+        pairs = file_or_weights.items() if isinstance(file_or_weights, dict) else file_or_weights
+        new = list(pairs)
         if strict:
             weights.check(tree_flatten(self.parameters(), destination={}), dict(new))
         if new:

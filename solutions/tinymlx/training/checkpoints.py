@@ -1,8 +1,9 @@
 """Trees in files: everything a run needs to go on exactly where it stopped.
 
 A checkpoint is a ``.safetensors`` file. The arrays of the tree are its arrays, named by their
-paths (where two paths read alike, since keys may have dots, by something longer); the rest of the tree (its dicts and lists, with numbers, strings, booleans and ``None``) is
-JSON text in the file's metadata, with a mark in the place of each array.
+paths (by something longer where two paths read alike, since keys may have dots); the rest of the
+tree (its dicts and lists, with numbers, strings, booleans and ``None``) is JSON text in the file's
+metadata, with a mark in the place of each array.
 """
 
 from __future__ import annotations

@@ -86,9 +86,7 @@ def roc_curve(scores: array, labels: array) -> ROC:
     """
     positives, negatives = count_labels("roc_curve", scores, labels)
     if core.any(core.isnan(scores)).item():
-        raise ValueError(
-            "[roc_curve] A score is nan; it is neither more nor less likely than others."
-        )
+        raise ValueError("[roc_curve] A score is nan, which has no place in an order.")
     order = core.argsort(scores)[::-1]  # not of -scores: unsigned integers have no negative
     scores, labels = scores[order], labels[order].astype(core.int32)
     found, false = core.cumsum(labels), core.cumsum(1 - labels)
