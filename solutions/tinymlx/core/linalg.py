@@ -310,6 +310,8 @@ def norm(
             return norm(a, ord, axis, keepdims)
     if axis is None and ord is not None and a.ndim not in (1, 2):
         raise ValueError("[linalg.norm] axis must be given for more than two axes with an ord.")
+    if axis is not None and not isinstance(axis, int) and len(axis) > 2:
+        raise ValueError("[linalg.norm] A norm reduces one or two axes.")
     axes = checked_axes("linalg.norm", axis, a.ndim)
     if not mx.issubdtype(a.dtype, mx.inexact):
         a = a.astype(mx.float32)

@@ -113,7 +113,7 @@ def scatter_add_along_axis(
         indices if a == axis else mx.arange(n).reshape([-1 if b == a else 1 for b in range(x.ndim)])
         for a, n in enumerate(shape)
     ]
-    return x.at[tuple(grid)].add(values)
+    return x.at[tuple(grid)].add(values) if x.size else x
 
 
 scatter_add_along_axis.indices = slice(1, 2)
@@ -150,10 +150,10 @@ def put_along_axis_vjp(
 
 @behind("slice")
 def dynamic_slice(
-    x: mx.array, start_indices: mx.array, /, axes: Sequence[int], slice_size: Sequence[int]
+    a: mx.array, start_indices: mx.array, /, axes: Sequence[int], slice_size: Sequence[int]
 ) -> mx.array:
     """A slice of fixed size whose beginning is given by an array: ``mlx.core.slice``."""
-    return mx.slice(x, start_indices, axes, slice_size)
+    return mx.slice(a, start_indices, axes, slice_size)
 
 
 dynamic_slice.indices = slice(1, 2)
@@ -169,10 +169,10 @@ def dynamic_slice_vjp(
 
 @primitive
 def slice_update(
-    x: mx.array, update: mx.array, start_indices: mx.array, /, axes: Sequence[int]
+    a: mx.array, update: mx.array, start_indices: mx.array, /, axes: Sequence[int]
 ) -> mx.array:
-    """``x`` with a slice replaced whose beginning is given by an array."""
-    return mx.slice_update(x, update, start_indices, axes)
+    """``a`` with a slice replaced whose beginning is given by an array."""
+    return mx.slice_update(a, update, start_indices, axes)
 
 
 slice_update.indices = slice(2, 3)
