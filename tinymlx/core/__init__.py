@@ -13,7 +13,7 @@ Where to find what:
 ``forward``        forward mode: ``jvp``
 ``batching``       ``vmap``, with the rules in ``batch_rules``
 ``custom``         ``custom_function``, ``checkpoint``
-``compilation``    ``compile``
+``compilation``    ``compile``, with ``shapeless`` for its parameter of that name
 ``broadcasting``   shapes that go together, and undoing it
 ``arithmetic``, ``exponential``, ``trigonometry``, ``selection``, ``logic``
                    element by element
@@ -23,7 +23,7 @@ Where to find what:
                    arrangement
 ``indexing``, ``scatter``
                    picking and writing
-``products``, ``contraction``, ``linalg``, ``fft``
+``products``, ``contraction``, ``quantized``, ``linalg``, ``fft``
                    linear algebra
 ``creation``, ``random``, ``passthrough``, ``distributed``, ``fast``
                    arrays from nothing, and what ``mlx.core`` does by itself
@@ -72,7 +72,7 @@ from .arranging import flip, repeat, roll, tile
 from .arrays import array
 from .batching import vmap
 from .broadcasting import broadcast_shapes
-from .compilation import compile, disable_compile, enable_compile
+from .compilation import disable_compile, enable_compile
 from .contraction import einsum, einsum_path
 from .conversion import astype, view
 from .creation import (
@@ -84,7 +84,6 @@ from .creation import (
     hadamard_transform,
     ones,
     ones_like,
-    quantized_matmul,
     zeros,
     zeros_like,
 )
@@ -158,6 +157,7 @@ from .products import (
     tensordot,
     vecdot,
 )
+from .quantized import quantized_matmul
 from .reductions import (
     logsumexp,
     max,
@@ -176,6 +176,7 @@ from .scans import cummax, cummin, cumprod, cumsum, logcumsumexp
 from .scatter import dynamic_slice as slice
 from .scatter import put_along_axis, slice_update, take, take_along_axis
 from .selection import clip, maximum, minimum, nan_to_num, where
+from .shapeless import compile
 from .shapes import (
     atleast_1d,
     atleast_2d,

@@ -17,7 +17,7 @@ import mlx.core as mx
 
 from .arithmetic import abs, square
 from .arrays import Stream, array, as_array, wrap
-from .broadcasting import normalized_axes, unbroadcast
+from .broadcasting import checked_axes, unbroadcast
 from .diagonals import tril, triu
 from .exponential import sqrt
 from .joining import stack
@@ -310,7 +310,11 @@ def norm(
             return norm(a, ord, axis, keepdims)
     if axis is None and ord is not None and a.ndim not in (1, 2):
         raise ValueError("[linalg.norm] axis must be given for more than two axes with an ord.")
-    axes = normalized_axes(axis, a.ndim)
+    if axis is not None and not isinstance(axis, int) and len(axis) > 2:
+        raise ValueError("[linalg.norm] A norm reduces one or two axes.")
+    axes = checked_axes("linalg.norm", axis, a.ndim)
+    if not mx.issubdtype(a.dtype, mx.inexact):
+        a = a.astype(mx.float32)
     if ord is None:
         return sqrt(sum(square(abs(a)), axes, keepdims))
     if len(axes) == 1:
