@@ -38,6 +38,11 @@ LEFT_OUT = {
     "expand_dims", "reshape", "broadcast_to", "flatten", "sum", "mean", "strip", "item",
 }  # fmt: skip
 MODULES = {"mx", "core", "nn", "math", "np", "copy", "random", "linalg", "operator", "functools"}
+# Two arguments of these may be exchanged, and checks say nothing about it.
+EITHER_ORDER = {
+    "min", "max", "minimum", "maximum", "array_equal",
+    "isinstance", "issubclass", "hasattr", "getattr",
+}  # fmt: skip
 SMALL = 1e-2  # below it a number is somebody's epsilon
 
 
@@ -152,7 +157,7 @@ def _attribute(node: ast.Attribute) -> Iterator[Change]:
 def _call(node: ast.Call) -> Iterator[Change]:
     name = _name(node.func)
     yield from _keywords(node)
-    if len(node.args) >= 2 and name not in ("isinstance", "issubclass", "hasattr", "getattr"):
+    if len(node.args) >= 2 and name not in EITHER_ORDER:
         yield "exchange", _with_args(node, [node.args[1], node.args[0], *node.args[2:]])
         if len(node.args) >= 3:
             *first, a, b = node.args

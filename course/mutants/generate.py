@@ -19,6 +19,7 @@ from course.registry import Exercise
 from course.syntax import Found, FunctionNode, body_after_docstring, find, first_line, functions
 
 ARRAYS = ("array", "mx.array", "core.array", "array | None")
+SHAPES = ("shape", "ndim", "size")  # what a cast leaves as it is
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ class _Module:
         names = [n for n in ("mx", "core") if f"import {n}" in self.text or f" as {n}" in self.text]
         for argument in [*function.args.args, *function.args.kwonlyargs]:
             kind = ast.unparse(argument.annotation) if argument.annotation else ""
-            if kind not in ARRAYS or not names or not body:
+            if kind not in ARRAYS or not names or not _reads_values(argument.arg, body):
                 continue
             cast = ast.parse(f"{argument.arg} = {argument.arg}.astype({names[0]}.float32)").body[0]
             first = body[0]
@@ -188,6 +189,13 @@ class _Module:
             if isinstance(node, ast.stmt) and ast.unparse(node).split("\n")[0].strip() == first:
                 return node.lineno
         return outer.lineno
+
+
+def _reads_values(name: str, body: list[ast.stmt]) -> bool:
+    """Whether the body looks at more of an array than its shape."""
+    nodes = [node for statement in body for node in ast.walk(statement)]
+    shapes = [n.value for n in nodes if isinstance(n, ast.Attribute) and n.attr in SHAPES]
+    return any(isinstance(n, ast.Name) and n.id == name and n not in shapes for n in nodes)
 
 
 def _difference(old: str, new: str) -> tuple[str, str]:

@@ -70,6 +70,18 @@ def test_an_elif_is_changed_with_its_if(mini: Mini) -> None:
     assert "elif index <= 3:" in changes(mini, body)["edge"]
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("return mx.zeros(x.shape) + x.ndim", "dtype"),  # of x nothing but its shape is read
+        ("return max(index, 1)", "exchange"),
+        ("return mx.minimum(x, index)", "exchange"),
+    ],
+)
+def test_changes_that_change_nothing_are_not_made(mini: Mini, body: str, kind: str) -> None:
+    assert kind not in changes(mini, body)
+
+
 def test_only_bodies_are_changed(mini: Mini) -> None:
     for exercise in mini.registry.exercises:
         for mutant in mutants_of(mini.project, exercise):
