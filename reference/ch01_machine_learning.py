@@ -115,6 +115,14 @@ def ridge(x, y, penalty):
 
 
 @in_numpy
+def ridge_values(x, y, penalty):
+    rows = np.concatenate([x - x.mean(axis=0), np.sqrt(penalty) * np.eye(x.shape[1])])
+    right = np.concatenate([y - y.mean(), np.zeros(x.shape[1])])
+    weights = np.linalg.lstsq(rows, right, rcond=None)[0]
+    return {"fitted": (x - x.mean(axis=0)) @ weights + y.mean()}
+
+
+@in_numpy
 def squared_distances(x, centroids):
     return {"distances": ((x[:, None] - centroids) ** 2).sum(axis=2).astype(float)}
 
@@ -138,3 +146,9 @@ def kmeans(x, centroids, max_steps):
         if before is not None and np.array_equal(labels, before):
             break
     return {"centroids": centroids, "labels": labels, "inertia": np.array(inertia)}
+
+
+@in_numpy
+def kmeans_counted(x, centroids, max_steps):
+    found = kmeans(x, centroids, max_steps)
+    return {"labels": found["labels"], "steps": len(found["inertia"])}

@@ -167,6 +167,25 @@ def gradient_descent(x, y, *, learning_rate=0.1, steps=100):
 
 
 @misconception(
+    "1.4",
+    "You never evaluate in the loop: the lazy graph grows with every step, and all of it is computed "
+    "at the end. mx.eval(weights, bias) after each step.",
+)
+def gradient_descent(x, y, *, learning_rate=0.1, steps=100):
+    check_examples("gradient_descent", x, y)
+    if steps < 1:
+        raise ValueError("gradient_descent: steps must be at least 1")
+    x, y = as_floating(x), as_floating(y)
+    weights, bias, losses = mx.zeros((x.shape[1],), x.dtype), mx.zeros((), x.dtype), []
+    for _ in range(steps):
+        losses.append(mean_squared_error(predict(x, weights, bias), y))
+        slope = mean_squared_error_gradient(x, y, weights, bias)
+        weights = weights - learning_rate * slope.weights
+        bias = bias - learning_rate * slope.bias
+    return Coefficients(weights, bias), mx.stack(losses)
+
+
+@misconception(
     "1.5", "You start at the top. The first equation has all the unknowns; the last has one."
 )
 def back_substitution(r, c):
@@ -206,6 +225,32 @@ def back_substitution(r, c):
 )
 def back_substitution(r, c):
     return mx.linalg.tri_inv(mx.triu(r), upper=True, stream=mx.cpu) @ c
+
+
+@misconception(
+    "1.5",
+    "Your function calls itself for the smaller triangle. Python stops at a thousand calls: loop.",
+)
+def back_substitution(r, c):
+    last = c[-1:] / r[-1, -1]
+    if len(c) == 1:
+        return last
+    rest = back_substitution(r[:-1, :-1], c[:-1] - r[:-1, -1] * last)
+    return mx.concatenate([rest, last])
+
+
+@misconception(
+    "1.5",
+    "You add a small number to the diagonal for fear of a zero. In other units it is not small: "
+    "divide by the entry itself.",
+)
+def back_substitution(r, c):
+    solution = []
+    for i in reversed(range(len(c))):
+        w = c[i] / (r[i, i] + 1e-8)
+        c = c - r[:, i] * w
+        solution.append(w)
+    return mx.stack(solution[::-1])
 
 
 @misconception(
@@ -285,6 +330,36 @@ def r_squared(predictions, targets):
 
 
 @misconception(
+    "1.7",
+    "You take the mean of the squares minus the square of the mean: far from zero nothing is left "
+    "of the difference. Subtract the mean first, then square.",
+)
+def r_squared(predictions, targets):
+    if predictions.shape != targets.shape:
+        raise ValueError(f"r_squared: {predictions.shape} and {targets.shape}")
+    unexplained = mx.mean(mx.square(predictions - targets))
+    variation = mx.mean(mx.square(targets)) - mx.square(mx.mean(targets))
+    constant = mx.max(targets) == mx.min(targets)
+    score = 1 - unexplained / mx.where(constant, mx.ones_like(variation), variation)
+    return mx.where(constant, (unexplained == 0).astype(score.dtype), score)
+
+
+@misconception(
+    "1.7",
+    "You call targets equal when they vary by less than a fixed number. In another unit all do: "
+    "compare the largest with the smallest.",
+)
+def r_squared(predictions, targets):
+    if predictions.shape != targets.shape:
+        raise ValueError(f"r_squared: {predictions.shape} and {targets.shape}")
+    unexplained = mx.sum(mx.square(predictions - targets))
+    variation = mx.sum(mx.square(targets - mx.mean(targets)))
+    constant = variation < 1e-8
+    score = 1 - unexplained / mx.where(constant, mx.ones_like(variation), variation)
+    return mx.where(constant, (unexplained == 0).astype(score.dtype), score)
+
+
+@misconception(
     "1.8", "You add a column of ones. The model has a bias already: two of them are one too many."
 )
 def polynomial_features(x, degree):
@@ -351,6 +426,59 @@ def standardize(x, mean, scale):
     return (x - mx.mean(x, axis=0)) / mx.sqrt(mx.var(x, axis=0))
 
 
+@misconception(
+    "1.9",
+    "You look for a deviation of exactly 0. The mean of equal numbers is rounded, so theirs is "
+    "often 1e-9: compare the largest number with the smallest.",
+)
+def column_statistics(x):
+    if x.ndim != 2 or x.shape[0] == 0:
+        raise ValueError(f"column_statistics: expected x of shape (N, D), got {x.shape}")
+    x = as_floating(x)
+    deviation = mx.sqrt(mx.var(x, axis=0))
+    return mx.mean(x, axis=0), mx.where(deviation == 0, mx.ones_like(deviation), deviation)
+
+
+@misconception(
+    "1.9",
+    "You call a column constant when its deviation is below a fixed number. In another unit every "
+    "column is: compare the largest number with the smallest.",
+)
+def column_statistics(x):
+    if x.ndim != 2 or x.shape[0] == 0:
+        raise ValueError(f"column_statistics: expected x of shape (N, D), got {x.shape}")
+    x = as_floating(x)
+    deviation = mx.sqrt(mx.var(x, axis=0))
+    return mx.mean(x, axis=0), mx.where(deviation < 1e-5, mx.ones_like(deviation), deviation)
+
+
+@misconception(
+    "1.9",
+    "You take the mean of the squares minus the square of the mean: far from zero nothing is left "
+    "of the difference. Subtract the mean first, then square.",
+)
+def column_statistics(x):
+    if x.ndim != 2 or x.shape[0] == 0:
+        raise ValueError(f"column_statistics: expected x of shape (N, D), got {x.shape}")
+    x = as_floating(x)
+    mean = mx.mean(x, axis=0)
+    variance = mx.maximum(mx.mean(mx.square(x), axis=0) - mx.square(mean), 0)
+    constant = mx.max(x, axis=0) == mx.min(x, axis=0)
+    return mean, mx.where(constant, mx.ones_like(mean), mx.sqrt(variance))
+
+
+@misconception(
+    "1.9", "You divide by N - 1. The scale is the root of the mean squared deviation: divide by N."
+)
+def column_statistics(x):
+    if x.ndim != 2 or x.shape[0] == 0:
+        raise ValueError(f"column_statistics: expected x of shape (N, D), got {x.shape}")
+    x = as_floating(x)
+    deviation = mx.sqrt(mx.var(x, axis=0, ddof=1))
+    constant = mx.max(x, axis=0) == mx.min(x, axis=0)
+    return mx.mean(x, axis=0), mx.where(constant, mx.ones_like(deviation), deviation)
+
+
 @misconception("1.10", "You shuffle x and y apart from each other: the rows lose their answers.")
 def train_test_split(x, y, *, test_fraction=0.25, key):
     count = round(test_fraction * len(x))
@@ -406,6 +534,19 @@ def train_test_split(x, y, *, test_fraction=0.25, key):
     if len(x) != len(y) or not 0 < count < len(x):
         raise ValueError("train_test_split: lengths differ, or one side is empty")
     order = mx.random.permutation(len(x), key=key)
+    return x[order[count:]], x[order[:count]], y[order[count:]], y[order[:count]]
+
+
+@misconception(
+    "1.10",
+    "You start at a random row and go round. That is N orders of all N!, and neighbours stay "
+    "together: draw a permutation.",
+)
+def train_test_split(x, y, *, test_fraction=0.25, key):
+    count = round(test_fraction * len(x))
+    if len(x) != len(y) or not 0 < count < len(x):
+        raise ValueError("train_test_split: lengths differ, or one side is empty")
+    order = (mx.arange(len(x)) + mx.random.randint(0, len(x), key=key)) % len(x)
     return x[order[count:]], x[order[:count]], y[order[count:]], y[order[:count]]
 
 
@@ -470,6 +611,25 @@ def k_fold(count, folds, key=None):
 
 
 @misconception(
+    "1.11",
+    "You start at a random index and go round: neighbours stay together. Draw a permutation.",
+)
+def k_fold(count, folds, key=None):
+    if not 2 <= folds <= count:
+        raise ValueError(f"k_fold: cannot cut {count} examples into {folds} folds")
+    order = mx.arange(count)
+    if key is not None:
+        order = (order + mx.random.randint(0, count, key=key)) % count
+    size, larger = divmod(count, folds)
+    pairs, start = [], 0
+    for fold in range(folds):
+        stop = start + size + (fold < larger)
+        pairs.append((mx.concatenate([order[:start], order[stop:]]), order[start:stop]))
+        start = stop
+    return pairs
+
+
+@misconception(
     "1.12", "You score the examples that the model was fitted to. Score the validation part."
 )
 def cross_validate(fit, x, y, *, folds=5, key=None):
@@ -498,6 +658,17 @@ def cross_validate(fit, x, y, *, folds=5, key=None):
         model = fit(x[train], y[train])
         scores.append(mean_squared_error(model(x[validation]), y[validation]))
     return mx.mean(mx.stack(scores))
+
+
+@misconception(
+    "1.12", "You do not pass the key on: the folds are then cut in the order of the file."
+)
+def cross_validate(fit, x, y, *, folds=5, key=None):
+    scores = []
+    for train, validation in k_fold(len(x), folds):
+        model = fit(x[train], y[train])
+        scores.append(mean_squared_error(model(x[validation]), y[validation]))
+    return mx.stack(scores)
 
 
 @misconception(
@@ -572,6 +743,26 @@ def ridge(x, y, penalty):
 
 
 @misconception(
+    "1.13",
+    "You multiply the columns with each other first, which squares the condition number. Factor "
+    "the rows themselves.",
+    read="why-not-the-normal-equations",
+)
+def ridge(x, y, penalty):
+    check_examples("ridge", x, y)
+    if not penalty > 0:
+        raise ValueError(f"ridge: penalty must be greater than 0, got {penalty}")
+    dtype = as_floating(x).dtype
+    x, y = at_least_float32(x), at_least_float32(y)
+    x_mean, y_mean = mx.mean(x, axis=0), mx.mean(y)
+    centred = x - x_mean
+    gram = centred.T @ centred + penalty * mx.eye(x.shape[1], dtype=x.dtype)
+    q, r = mx.linalg.qr(gram, stream=mx.cpu)
+    weights = back_substitution(r, q.T @ (centred.T @ (y - y_mean)))
+    return Coefficients(weights.astype(dtype), (y_mean - mx.sum(x_mean * weights)).astype(dtype))
+
+
+@misconception(
     "1.14",
     "You take the square root. The squared distances were asked for, and order points alike.",
 )
@@ -639,6 +830,19 @@ def kmeans_step(x, centroids):
     return centroids, mx.argmin(squared_distances(x, centroids), axis=1)
 
 
+@misconception(
+    "1.15",
+    "You add up in the dtype of the centres: of float16 points the sum overflows, and so does the "
+    "count. Sum in float32 (at_least_float32), and cast the means.",
+)
+def kmeans_step(x, centroids):
+    labels = mx.argmin(squared_distances(x, centroids), axis=1)
+    members = (labels[:, None] == mx.arange(len(centroids))).astype(centroids.dtype)
+    count = mx.sum(members, axis=0)[:, None]
+    total = members.T @ x.astype(centroids.dtype)
+    return mx.where(count > 0, total / mx.maximum(count, 1), centroids), labels
+
+
 @misconception("1.16", "You always make max_steps steps. Stop when no point changes its label.")
 def kmeans(x, centroids, max_steps=100):
     if max_steps < 1:
@@ -677,5 +881,22 @@ def kmeans(x, centroids, max_steps=100):
         inertia.append(mx.sum(squared_distances(x, centroids)))
         before, (centroids, labels) = labels, kmeans_step(x, centroids)
         if before is not None and mx.array_equal(labels, before):
+            break
+    return Clusters(centroids, labels, mx.stack(inertia))
+
+
+@misconception(
+    "1.16",
+    "You stop when the centres move by less than a fixed distance. In another unit they always do: "
+    "stop when no label changes.",
+)
+def kmeans(x, centroids, max_steps=100):
+    if max_steps < 1:
+        raise ValueError(f"kmeans: max_steps must be at least 1, got {max_steps}")
+    inertia = []
+    for _ in range(max_steps):
+        inertia.append(mx.sum(mx.min(squared_distances(x, centroids), axis=1)))
+        before, (centroids, labels) = centroids, kmeans_step(x, centroids)
+        if mx.max(mx.abs(centroids - before)) < 1e-4:
             break
     return Clusters(centroids, labels, mx.stack(inertia))

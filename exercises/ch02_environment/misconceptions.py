@@ -106,6 +106,26 @@ def summarize(samples):
 
 
 @misconception(
+    "2.2",
+    "You sort the caller's list in place. The samples came in an order, and the list is not yours: "
+    "sorted(samples) makes a new one.",
+)
+def summarize(samples):
+    if not samples:
+        raise ValueError("summarize: at least one sample is needed")
+    kept = tuple(samples)
+    samples.sort()
+
+    def quantile(q):
+        position = q * (len(samples) - 1)
+        below = int(position)
+        above = min(below + 1, len(samples) - 1)
+        return samples[below] + (position - below) * (samples[above] - samples[below])
+
+    return Timing(quantile(0.5), quantile(0.25), quantile(0.75), kept)
+
+
+@misconception(
     "2.3",
     "You count the warm-up calls in. They pay for compilation and allocation: leave them out.",
 )
@@ -279,6 +299,24 @@ def elementwise_cost(*shapes, operations=1, dtype=mx.float32):
     return Cost(operations * read, (read + result) * dtype.size)
 
 
+@misconception(
+    "2.6",
+    "The result is as large as the largest input, you say. A column and a row make a whole table: "
+    "broadcast the shapes.",
+)
+def elementwise_cost(*shapes, operations=1, dtype=mx.float32):
+    mx.broadcast_shapes(*shapes)
+    sizes = [_size(shape) for shape in shapes]
+    result = max(sizes)
+    return Cost(operations * result, (sum(sizes) + result) * dtype.size)
+
+
+@misconception("2.6", "You count numbers. The traffic is in bytes: dtype.size of them a number.")
+def elementwise_cost(*shapes, operations=1, dtype=mx.float32):
+    result = _size(mx.broadcast_shapes(*shapes))
+    return Cost(operations * result, sum(_size(shape) for shape in shapes) + result)
+
+
 @misconception("2.7", "You multiply by the time. A rate is the cost divided by the seconds.")
 def achieved(cost, seconds):
     if not seconds > 0:
@@ -328,6 +366,15 @@ def attainable(intensity, machine):
 )
 def least_seconds(cost, machine):
     return cost.flops / machine.peak + cost.bytes / machine.bandwidth
+
+
+@misconception(
+    "2.9",
+    "You divide the arithmetic by the attainable rate. A copy has none, and its rate is 0: compare "
+    "the two times instead.",
+)
+def least_seconds(cost, machine):
+    return cost.flops / attainable(arithmetic_intensity(cost), machine)
 
 
 @misconception("2.10", "You read the coefficients highest first. They are given lowest first.")
@@ -456,6 +503,47 @@ def peak_memory(
     reset()
     function()
     synchronize()
+    return max(0, peak() - before)
+
+
+@misconception(
+    "2.12",
+    "Your result can be negative: after a reset the peak stays 0 until something is allocated.",
+)
+def peak_memory(
+    function,
+    *,
+    evaluate=mx.eval,
+    synchronize=mx.synchronize,
+    reset=mx.reset_peak_memory,
+    peak=mx.get_peak_memory,
+    active=mx.get_active_memory,
+):
+    synchronize()
+    before = active()
+    reset()
+    evaluate(function())
+    synchronize()
+    return peak() - before
+
+
+@misconception(
+    "2.12",
+    "You never wait for the device: earlier work may still allocate, and the worst moment "
+    "may be to come. Synchronize before and after.",
+)
+def peak_memory(
+    function,
+    *,
+    evaluate=mx.eval,
+    synchronize=mx.synchronize,
+    reset=mx.reset_peak_memory,
+    peak=mx.get_peak_memory,
+    active=mx.get_active_memory,
+):
+    before = active()
+    reset()
+    evaluate(function())
     return max(0, peak() - before)
 
 

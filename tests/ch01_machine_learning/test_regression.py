@@ -234,13 +234,16 @@ def test_columns_of_very_different_size_are_no_trouble(check, draw):
 def test_what_has_no_unique_answer_is_refused(check, draw):
     """Too few examples; a constant column beside the ones; a column that is a sum of others."""
     x, y = tall(draw, 10, 3), draw.normal(10)
-    check.raises("least_squares", "ValueError", x=x[:3], y=y[:3])
+    check.raises("least_squares", "ValueError", match="examples", x=x[:3], y=y[:3])
+    check.raises("least_squares", "ValueError", match="examples", x=x[:1], y=y[:1])
     check.raises(
         "least_squares", "ValueError", match="dependent", x=np.full_like(x[:, :1], 0.1), y=y
     )
     doubled = np.concatenate([x, x[:, :1] + x[:, 1:2]], axis=1)
     check.raises("least_squares", "ValueError", match="dependent", x=doubled, y=y)
-    check.raises("least_squares", "ValueError", x=x, y=y[:, None])
+    for wrong in ({"x": x, "y": y[:, None]}, {"x": x, "y": y[:9]}, {"x": x[:, 0], "y": y}):
+        check.raises("least_squares", "ValueError", **wrong)
+    check("least_squares", x=x, y=y + 5, terms=10, scale=10.0)
 
 
 @exercise("1.13")

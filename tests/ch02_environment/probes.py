@@ -77,6 +77,36 @@ def summarize(samples):
     return _timing(measure.summarize(samples))
 
 
+def summarize_list(samples):
+    """The caller's list afterwards, and the timing's samples after the caller went on with it."""
+    samples = list(samples)
+    timing = measure.summarize(samples)
+    left = list(samples)
+    samples.append(0.0)
+    return _timing(timing) | {"left": left}
+
+
+def called_before_refusal(warmup, repeats):
+    """How often ``measure`` and ``compare`` call a function before they refuse their counts."""
+    world, calls, errors = World(), [], []
+
+    def function():
+        calls.append(1)
+        return world.function(0.5, 2.0)()
+
+    for run in (
+        lambda: measure.measure(function, warmup=warmup, repeats=repeats, **world.tools),
+        lambda: measure.compare(function, function, warmup=warmup, rounds=repeats, **world.tools),
+    ):
+        before = len(calls)
+        try:
+            run()
+            errors.append(["none", len(calls) - before])
+        except ValueError:
+            errors.append(["ValueError", len(calls) - before])
+    return {"measure": errors[0], "compare": errors[1]}
+
+
 def measured(durations, cold, extra, warmup, repeats):
     """``durations`` call by call; the first ``cold`` evaluations take ``extra`` on top."""
     world, calls = World(), []
@@ -193,19 +223,34 @@ def polynomial_cost(size, degree, fused, dtype):
     return _cost(polynomial.polynomial_cost(size, degree, fused=fused, dtype=getattr(mx, dtype)))
 
 
-def peak_memory(earlier, in_use, temporary, kept):
-    """A meter that had seen ``earlier`` bytes; the function needs ``temporary`` for a while."""
-    state = {"peak": earlier, "active": in_use}
+def peak_memory(earlier, in_use, temporary, kept, late=0, queued=0):
+    """A meter that had seen ``earlier`` bytes; the function needs ``temporary`` for a while.
+
+    ``queued`` bytes belong to earlier work, and become active when the device is waited for; the
+    function's own need rises to ``late`` when the device has finished. As in MLX, the peak stays 0
+    after a reset until something is allocated.
+    """
+    state = {"peak": earlier, "active": in_use, "queued": queued, "late": 0}
+
+    def allocate(size):
+        if size:
+            state["peak"] = max(state["peak"], state["active"] + size)
 
     def evaluate(*results):
         if any(result == "lazy" for result in results):
-            state["peak"] = max(state["peak"], state["active"] + temporary)
-            state["active"] += kept
+            allocate(temporary)
+            state.update(active=state["active"] + kept, late=late)
+
+    def synchronize():
+        allocate(state["queued"])
+        state.update(active=state["active"] + state["queued"], queued=0)
+        allocate(state["late"])
+        state["late"] = 0
 
     extra = memory.peak_memory(
         lambda: "lazy",
         evaluate=evaluate,
-        synchronize=lambda: None,
+        synchronize=synchronize,
         reset=lambda: state.update(peak=0),
         peak=lambda: state["peak"],
         active=lambda: state["active"],

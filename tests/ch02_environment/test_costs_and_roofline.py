@@ -29,11 +29,13 @@ def test_defaults_are_one_product_in_float32(check):
         [[5], []],
         [[7]],
         [[2, 3], [3], []],
+        [[70000, 70000], [70000, 1]],
+        [[1, 0], [4, 1]],
     ],
 )
 @pytest.mark.parametrize("operations, dtype", [(1, "float32"), (3, "bfloat16")])
 def test_cost_of_an_elementwise_operation(check, shapes, operations, dtype):
-    """Equal shapes, a row over a matrix, an outer sum, scalars, one input and three."""
+    """Equal shapes, a row over a matrix, an outer sum, one to three inputs, many numbers, none."""
     check("elementwise_cost", shapes=shapes, operations=operations, dtype=dtype)
 
 
@@ -52,9 +54,10 @@ def test_rates(check, flops, bytes, seconds):
 
 @exercise("2.7")
 def test_no_time_is_no_measurement(check):
-    """Zero and negative seconds are mistakes of the clock."""
+    """Zero and negative seconds are mistakes of the clock, and so is nan."""
     check.raises("achieved", "ValueError", flops=10, bytes=10, seconds=0.0)
     check.raises("achieved", "ValueError", flops=10, bytes=10, seconds=-1.0)
+    check.raises("achieved", "ValueError", flops=10, bytes=10, seconds=float("nan"))
 
 
 @exercise("2.8")
@@ -77,9 +80,9 @@ def test_the_roof_is_slanted_then_flat(check):
 
 
 @exercise("2.9")
-@pytest.mark.parametrize("flops, bytes", [(5_000_000, 100), (100, 5_000_000), (0, 700)])
+@pytest.mark.parametrize("flops, bytes", [(5_000_000, 100), (100, 5_000_000), (0, 700), (300, 0)])
 def test_the_slower_part_decides(check, flops, bytes):
-    """Bound by arithmetic, by traffic, and without any arithmetic at all."""
+    """Bound by arithmetic, by traffic; without any arithmetic, and without any traffic."""
     check("least_seconds", flops=flops, bytes=bytes, peak=250.0, bandwidth=125.0)
 
 
@@ -96,9 +99,12 @@ def test_polynomial_at_every_element(check, draw, shape, degree):
 
 
 @exercise("2.10")
-def test_two_operations_for_each_degree(check):
-    """As many multiplications as additions as degrees, and no powers."""
-    check("horner_operations", degree=6)
+def test_two_operations_for_each_degree(probe):
+    """At most one multiplication and one addition a degree, in whatever order; no powers."""
+    found = probe("horner_operations", degree=6)
+    count = found["count"]
+    assert found["result"] is True and set(count) == {"multiplications", "additions"}, count
+    assert 1 <= count["multiplications"] <= 6 and 1 <= count["additions"] <= 6, count
 
 
 @exercise("2.10")

@@ -47,6 +47,33 @@ def test_one_interruption_moves_nothing(check):
     check.raises("summarize", "ValueError", samples=[])
 
 
+@exercise("2.2")
+def test_the_callers_list_is_its_own(probe, draw):
+    """It is not sorted in place, and what is appended to it later is no sample."""
+    samples = [9.0, *durations(draw, 4), 1.0]
+    found = probe("summarize_list", samples=samples)
+    assert found["left"] == samples, "the caller's list was changed"
+    assert found["samples"] == samples, "the timing's samples changed with the caller's list"
+
+
+@exercise("2.3")
+def test_refused_before_anything_is_measured(probe, check):
+    """Counts that make no sense are refused at once: the function is not called."""
+    for warmup, repeats in [(2, 0), (-1, 2)]:
+        found = probe("called_before_refusal", warmup=warmup, repeats=repeats)["measure"]
+        assert found == ["ValueError", 0], f"for {warmup} and {repeats}: error and calls {found}"
+    given = {"durations": [5.0, 7.0], "cold": 0, "extra": 0.0}
+    check("measured", **given, warmup=1, repeats=1)
+
+
+@exercise("2.4")
+def test_a_race_is_refused_before_it_starts(probe):
+    """Counts that make no sense are refused at once: nobody is called."""
+    for warmup, rounds in [(2, 0), (-1, 2)]:
+        found = probe("called_before_refusal", warmup=warmup, repeats=rounds)["compare"]
+        assert found == ["ValueError", 0], f"for {warmup} and {rounds}: error and calls {found}"
+
+
 @exercise("2.3")
 @pytest.mark.parametrize("warmup, repeats", [(3, 7), (1, 2), (0, 5), (2, 1)])
 def test_repeats_after_the_warmup(check, draw, warmup, repeats):

@@ -13,8 +13,15 @@ def test_only_this_computation_is_counted(check, earlier):
 
 
 @exercise("2.12")
+def test_the_device_is_waited_for(check):
+    """Before: memory of work that was under way is not ours. After: the worst moment comes late."""
+    check("peak_memory", earlier=100, in_use=3000, temporary=512, kept=0, queued=5000)
+    check("peak_memory", earlier=100, in_use=3000, temporary=512, kept=0, late=4096)
+
+
+@exercise("2.12")
 def test_never_negative(check):
-    """MLX's peak stays 0 after a reset until something is allocated."""
+    """MLX's peak stays 0 after a reset until something is allocated; 3000 bytes are in use."""
     check("peak_memory", earlier=7000, in_use=3000, temporary=0, kept=0)
     check("peak_memory", earlier=7000, in_use=0, temporary=50, kept=50)
 

@@ -1,12 +1,15 @@
 """k-means: groups in data that nobody has labelled.
 
 ``x`` holds one point in each row, shape ``(N, D)``; ``centroids`` one centre in each row,
-shape ``(K, D)``.
+shape ``(K, D)``. Where nothing else is said the digits of the inputs are kept: float16 stays
+float16, and float64 stays float64.
 """
 
 from typing import NamedTuple
 
 import mlx.core as mx
+
+from ._arrays import at_least_float32
 
 
 class Clusters(NamedTuple):
@@ -40,6 +43,8 @@ def kmeans_step(x: mx.array, centroids: mx.array) -> tuple[mx.array, mx.array]:
 
     Each point takes the label of its nearest centre (of the first, in a tie); each centre moves
     to the mean of the points that took its label. A centre that no point took stays in place.
+    Sums and counts are taken in float32 at least (``at_least_float32``): a float16 ends at 65504,
+    and counts in steps of two from 2048 on. The new centres have the dtype of the old ones.
 
     Shape:
         ``(N, D)`` and ``(K, D)`` to the new centroids ``(K, D)`` and the labels ``(N,)``, of any

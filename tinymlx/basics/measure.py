@@ -49,11 +49,11 @@ def time_once(
 
 
 def summarize(samples: Sequence[float]) -> Timing:
-    r"""Median and quartiles: a middle and a spread that a single interruption cannot move.
+    """Median and quartiles: a middle and a spread that a single interruption cannot move.
 
-    With the samples sorted, :math:`s_0 \le \dots \le s_{n-1}`, the quantile of :math:`q` is the
-    value at the position :math:`q (n - 1)`, on the straight line between its two neighbours
-    when that is no whole number. ``low``, ``median`` and ``high`` are those of 1/4, 1/2, 3/4.
+    ``low``, ``median`` and ``high`` are the quantiles of 1/4, 1/2 and 3/4. Where a quantile lies
+    between two samples it is on the straight line between them; the lesson says at which place.
+    The samples are kept as they came, and the caller's list is left as it is.
 
     Raises:
         ValueError: when there are no samples.
@@ -83,7 +83,7 @@ def measure(
         The ``summarize`` of the ``repeats`` seconds, each taken by ``time_once``.
 
     Raises:
-        ValueError: when ``warmup`` is negative or ``repeats`` less than 1.
+        ValueError: when ``warmup`` is negative or ``repeats`` less than 1; before any call.
     """
     raise NotImplementedError(
         "2.3 measure - exercises/ch02_environment/lesson.md; "
@@ -110,7 +110,7 @@ def compare(
     2 means that the first takes twice as long.
 
     Raises:
-        ValueError: when ``warmup`` is negative or ``rounds`` less than 1.
+        ValueError: when ``warmup`` is negative or ``rounds`` less than 1; before any call.
     """
     raise NotImplementedError(
         "2.4 compare - exercises/ch02_environment/lesson.md; "

@@ -1,4 +1,7 @@
-"""How wrong is a prediction? Two answers."""
+"""How wrong is a prediction? Two answers.
+
+The digits of the inputs are kept: float16 stays float16, and float64 stays float64.
+"""
 
 import mlx.core as mx
 

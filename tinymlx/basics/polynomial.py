@@ -9,14 +9,12 @@ from .costs import Cost
 
 
 def horner(x: mx.array, coefficients: Sequence[float]) -> mx.array:
-    r"""A polynomial at every element of ``x``, with one multiplication and one addition a degree.
+    r"""A polynomial at every element of ``x``, in few operations.
 
-    For coefficients :math:`c_0, \dots, c_d`, lowest first, Horner's rule is
-
-    .. math:: c_0 + x (c_1 + x (c_2 + \dots + x \, c_d)) ,
-
-    worked from the inside out: :math:`y = x c_d + c_{d-1}`, then :math:`y \leftarrow y x + c_i`
-    for each lower :math:`i`.
+    For coefficients :math:`c_0, \dots, c_d`, lowest first, the value of
+    :math:`c_0 + c_1 x + \dots + c_d x^d`. How to compute it is your own design; the tests compare
+    values and count operations: at most ``d`` multiplications and ``d`` additions of arrays, and no
+    power.
 
     Args:
         x: any shape, floating point.

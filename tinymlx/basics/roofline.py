@@ -49,9 +49,9 @@ def ridge_point(machine: Machine) -> float:
 
 
 def attainable(intensity: float, machine: Machine) -> float:
-    r"""The roofline: the most FLOP/s that a computation of this intensity can reach.
+    """The roofline: the most FLOP/s that a computation of this intensity can reach.
 
-    .. math:: \min(\text{peak}, \; \text{intensity} \cdot \text{bandwidth})
+    The lesson derives it from the two times that a computation takes at the least.
     """
     raise NotImplementedError(
         "2.9 attainable - exercises/ch02_environment/lesson.md; "

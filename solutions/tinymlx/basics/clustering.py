@@ -1,12 +1,15 @@
 """k-means: groups in data that nobody has labelled.
 
 ``x`` holds one point in each row, shape ``(N, D)``; ``centroids`` one centre in each row,
-shape ``(K, D)``.
+shape ``(K, D)``. Where nothing else is said the digits of the inputs are kept: float16 stays
+float16, and float64 stays float64.
 """
 
 from typing import NamedTuple
 
 import mlx.core as mx
+
+from ._arrays import at_least_float32
 
 
 class Clusters(NamedTuple):
@@ -43,17 +46,21 @@ def kmeans_step(x: mx.array, centroids: mx.array) -> tuple[mx.array, mx.array]:
 
     Each point takes the label of its nearest centre (of the first, in a tie); each centre moves
     to the mean of the points that took its label. A centre that no point took stays in place.
+    Sums and counts are taken in float32 at least (``at_least_float32``): a float16 ends at 65504,
+    and counts in steps of two from 2048 on. The new centres have the dtype of the old ones.
 
     Shape:
         ``(N, D)`` and ``(K, D)`` to the new centroids ``(K, D)`` and the labels ``(N,)``, of any
         integer dtype. The labels belong to the centroids that came in.
     """
     labels = mx.argmin(squared_distances(x, centroids), axis=1)  # (N,)
+    points = at_least_float32(x)
     members = labels[:, None] == mx.arange(len(centroids))  # (N, K), True where point has label
-    members = members.astype(centroids.dtype)
+    members = members.astype(points.dtype)
     count = mx.sum(members, axis=0)[:, None]  # (K, 1)
-    total = members.T @ x.astype(centroids.dtype)  # (K, D)
-    return mx.where(count > 0, total / mx.maximum(count, 1), centroids), labels
+    total = members.T @ points  # (K, D)
+    moved = mx.where(count > 0, total / mx.maximum(count, 1), centroids)
+    return moved.astype(centroids.dtype), labels
 
 
 def kmeans(x: mx.array, centroids: mx.array, max_steps: int = 100) -> Clusters:

@@ -1,4 +1,7 @@
-"""Features: what a linear model gets to see of the data."""
+"""Features: what a linear model gets to see of the data.
+
+The digits of the inputs are kept: float16 stays float16, and float64 stays float64.
+"""
 
 import mlx.core as mx
 

@@ -1,7 +1,8 @@
 """Linear regression: a prediction, its error's slope, and three ways to fit.
 
 Throughout, ``x`` holds one example in each row, shape ``(N, D)``, and ``y`` one target for each
-example, shape ``(N,)``.
+example, shape ``(N,)``. Where nothing else is said the digits of the inputs are kept: float16 stays
+float16, and float64 stays float64.
 """
 
 import math
@@ -53,12 +54,10 @@ def predict(x: mx.array, weights: mx.array, bias: mx.array | float) -> mx.array:
 def mean_squared_error_gradient(
     x: mx.array, y: mx.array, weights: mx.array, bias: mx.array | float
 ) -> Coefficients:
-    r"""The slope of the mean squared error of ``predict(x, weights, bias)`` against ``y``.
+    """The slope of the mean squared error of ``predict(x, weights, bias)`` against ``y``.
 
-    Worked out by hand: with the residual :math:`r = X w + b - y`,
-
-    .. math:: \frac{\partial L}{\partial w} = \frac{2}{N} X^\top r, \qquad
-              \frac{\partial L}{\partial b} = \frac{2}{N} \sum_i r_i .
+    How fast the error grows with each weight and with the bias: two
+    partial derivatives, worked out by hand. The lesson leads to them.
 
     Shape:
         ``(N, D)``, ``(N,)``, ``(D,)`` and ``()`` to ``Coefficients`` of ``(D,)`` and ``()``:
@@ -114,7 +113,7 @@ def back_substitution(r: mx.array, c: mx.array) -> mx.array:
 
     The last equation has one unknown. When it is known, the equation above has one unknown too,
     and so on upwards. What ``r`` holds below its diagonal is not looked at; no diagonal entry may
-    be zero.
+    be zero, but it may be tiny: it is divided by as it is. There may be thousands of unknowns.
 
     (``mx.linalg.solve_triangular`` multiplies by the inverse of the triangle, which loses digits
     as the condition number grows; the lesson measures it.)
@@ -182,10 +181,9 @@ def ridge(x: mx.array, y: mx.array, penalty: float) -> Coefficients:
 
     .. math:: \min_{w, b} \; \sum_i (x_i \cdot w + b - y_i)^2 + \lambda \sum_j w_j^2
 
-    The best bias makes the residuals sum to zero, :math:`b = \bar y - \bar x \cdot w`; so we
-    centre the columns of ``x`` and ``y``, and what remains is plain least squares with
-    :math:`D` more rows, :math:`[X_c; \sqrt{\lambda} I] \, w \approx [y_c; 0]`: solved by QR.
-    The dtypes are those of ``least_squares``.
+    The lesson turns this into a problem that ``back_substitution`` can finish. The columns must not
+    be multiplied with each other on the way, since that squares the condition number. The dtypes
+    are those of ``least_squares``.
 
     Args:
         x: the examples, one in each row. Columns should be standardized, since the penalty

@@ -17,6 +17,9 @@ def train_test_split(
     by ``mx.random.key``): the same key gives the same split, and the global random state is
     neither used nor changed.
 
+    How to do it is your own design: the tests look only at what comes out. Each order of the
+    examples must be as likely as any other.
+
     Returns:
         ``x_train, x_test, y_train, y_test``.
 
