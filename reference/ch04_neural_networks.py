@@ -125,7 +125,8 @@ def cross_entropy(
         p = np.eye(classes)[targets.astype(int)]
     p = (1 - label_smoothing) * p + label_smoothing / classes
     x = x - x.max(-1, keepdims=True)
-    loss = -(p * (x - np.log(np.exp(x).sum(-1, keepdims=True)))).sum(-1)
+    logs = x - np.log(np.exp(x).sum(-1, keepdims=True))
+    loss = -(p * np.where(p == 0, 0, logs)).sum(-1)  # of what has no weight -inf does not count
     value, g, slopes = weighed(loss, weights, reduction, cotangent)
     dlogits = g[..., None] * (shares(x, -1) - p)
     return as_arrays({"loss": value, "dlogits": np.moveaxis(dlogits, -1, axis)} | slopes)
@@ -218,6 +219,11 @@ def uncorrected(options, w, gradients, state, step=0):
     return as_arrays({"parameters": trail, "state": {"m": m, "v": v}})
 
 
+def adam_of_two(options, w, gradients, state):
+    trail = adam(options, w, gradients, state)["parameters"]
+    return {"first": trail, "second": trail}
+
+
 # 4.14: Adafactor's running means, by the whole matrix they stand for
 
 
@@ -235,18 +241,6 @@ def scaled(gradients, betas, eps, state):
             v = r[..., :, None] * c[..., None, :] / r.mean(-1)[..., None, None]
         updates.append(g / np.sqrt(v))
     return as_arrays({"updates": updates, "state": state})
-
-
-# 4.15: Muon's iteration, by the decomposition that it avoids
-
-
-@in_numpy
-def orthogonalized(x, steps):
-    u, s, vt = np.linalg.svd(x, full_matrices=False)
-    s = s / (np.linalg.norm(x) + 1e-7)
-    for _ in range(steps):
-        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
-    return as_arrays({"y": (u * s) @ vt})
 
 
 # 4.16: clipping
@@ -292,6 +286,20 @@ SCHEDULES = {"cosine": cosine, "linear": linear, "constant": constant}
 @in_numpy
 def cosine_decay(init, decay_steps, steps, end=0.0):
     return as_arrays({"rates": [cosine(init, decay_steps, end)(t) for t in steps]})
+
+
+@in_numpy
+def the_first_rate(decay_steps, parts, boundaries):
+    return as_arrays({"rates": [1.0]})
+
+
+@in_numpy
+def schedules_of_numbers(init, decay_steps, end, schedules, boundaries, steps):
+    return {
+        "cosine": cosine_decay(init, decay_steps, steps, end)["rates"],
+        "joined": join_schedules(schedules, boundaries, steps)["rates"],
+        "lists": [len(schedules), len(boundaries)],
+    }
 
 
 @in_numpy

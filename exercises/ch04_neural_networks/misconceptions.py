@@ -287,6 +287,26 @@ def log_softmax(x, axis=-1):
     )
 
 
+@misconception(
+    "4.5",
+    "You add a small number inside of the logarithm. It changes every result a little, and where a "
+    "share underflows to 0 the answer is the logarithm of your number.",
+)
+def log_softmax(x, axis=-1):
+    e = core.exp(x - core.stop_gradient(core.max(x, axis=axis, keepdims=True)))
+    return core.log(e / core.sum(e, axis=axis, keepdims=True) + 1e-7)
+
+
+@misconception(
+    "4.5",
+    "You subtract the minimum. Nothing overflows in logsumexp, but one number far below makes all "
+    "others large, and their digits are lost: subtract the maximum.",
+)
+def log_softmax(x, axis=-1):
+    x = x - core.stop_gradient(core.min(x, axis=axis, keepdims=True))
+    return x - core.logsumexp(x, axis=axis, keepdims=True)
+
+
 # 4.6
 
 
@@ -477,6 +497,49 @@ def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, r
     return reduce(weighted(loss, weights), reduction)
 
 
+@misconception(
+    "4.6",
+    "You pick the class by a product with a one-hot table. A logit of minus infinity times 0 is nan: "
+    "take_along_axis looks at one number only.",
+)
+def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"):
+    if label_smoothing < 0 or label_smoothing >= 1:
+        raise ValueError(f"Label smoothing must be in [0, 1), got {label_smoothing}.")
+    check_targets(logits, targets, axis)
+    logits = logits - core.stop_gradient(core.max(logits, axis=axis, keepdims=True))
+    if targets.ndim != logits.ndim:
+        shape = [1] * logits.ndim
+        shape[axis] = -1
+        classes = core.arange(logits.shape[axis]).reshape(shape)
+        targets = (core.expand_dims(targets, axis) == classes).astype(logits.dtype)
+    score = core.sum(logits * targets, axis=axis)
+    if label_smoothing > 0:
+        score = (1 - label_smoothing) * score + label_smoothing * core.mean(logits, axis=axis)
+    loss = core.logsumexp(logits, axis=axis) - score
+    return reduce(weighted(loss, weights), reduction)
+
+
+@misconception(
+    "4.6",
+    "You mix in the mean of the logits also where nothing is smoothed. A share of 0 times minus "
+    "infinity, the logit of a class that is masked out, is nan.",
+    read="label-smoothing",
+)
+def cross_entropy(logits, targets, weights=None, axis=-1, label_smoothing=0.0, reduction="none"):
+    if label_smoothing < 0 or label_smoothing >= 1:
+        raise ValueError(f"Label smoothing must be in [0, 1), got {label_smoothing}.")
+    check_targets(logits, targets, axis)
+    logits = logits - core.stop_gradient(core.max(logits, axis=axis, keepdims=True))
+    if targets.ndim == logits.ndim:
+        score = core.sum(logits * targets, axis=axis)
+    else:
+        index = core.expand_dims(targets, axis)
+        score = core.take_along_axis(logits, index, axis).squeeze(axis)
+    score = (1 - label_smoothing) * score + label_smoothing * core.mean(logits, axis=axis)
+    loss = core.logsumexp(logits, axis=axis) - score
+    return reduce(weighted(loss, weights), reduction)
+
+
 # 4.7
 
 
@@ -563,6 +626,40 @@ def binary_cross_entropy(inputs, targets, weights=None, with_logits=True, reduct
     return reduce(weighted(loss, weights), reduction)
 
 
+@misconception(
+    "4.7",
+    "Your values are right, but at a logit of 0 two corners meet, that of max(x, 0) and that of |x|: "
+    "the slope there is not 1/2 - t. core.logaddexp knows.",
+)
+def binary_cross_entropy(inputs, targets, weights=None, with_logits=True, reduction="mean"):
+    if inputs.shape != targets.shape:
+        raise ValueError(f"Inputs {inputs.shape} do not match targets {targets.shape}.")
+    if with_logits:
+        corner = core.maximum(inputs, 0) + core.log1p(core.exp(-core.abs(inputs)))
+        loss = corner - inputs * targets
+    else:
+        log_yes = core.clip(core.log(inputs), -100, None)
+        log_no = core.clip(core.log(1 - inputs), -100, None)
+        loss = -(targets * log_yes + (1 - targets) * log_no)
+    return reduce(weighted(loss, weights), reduction)
+
+
+@misconception(
+    "4.7",
+    "You keep the probabilities away from 0 and 1. What is limited are the logarithms, to -100: a "
+    "wrong certainty costs 100, not 16.",
+)
+def binary_cross_entropy(inputs, targets, weights=None, with_logits=True, reduction="mean"):
+    if inputs.shape != targets.shape:
+        raise ValueError(f"Inputs {inputs.shape} do not match targets {targets.shape}.")
+    if with_logits:
+        loss = core.logaddexp(0.0, inputs) - inputs * targets
+    else:
+        q = core.clip(inputs, 1e-7, 1 - 1e-7)
+        loss = -(targets * core.log(q) + (1 - targets) * core.log(1 - q))
+    return reduce(weighted(loss, weights), reduction)
+
+
 # 4.8
 
 
@@ -602,6 +699,17 @@ def huber_loss(inputs, targets, delta=1.0, reduction="none"):
     d = core.abs(inputs - targets)
     q = core.minimum(d, delta)
     return reduce(0.5 * core.square(q) / delta + (d - q), reduction)
+
+
+@misconception(
+    "4.8",
+    "You take the distance as the root of a square. Where a prediction is exact its slope is 0 times "
+    "infinity, nan: core.abs.",
+)
+def huber_loss(inputs, targets, delta=1.0, reduction="none"):
+    d = core.sqrt(core.square(inputs - targets))
+    q = core.minimum(d, delta)
+    return reduce(0.5 * core.square(q) + delta * (d - q), reduction)
 
 
 # 4.9
@@ -813,6 +921,20 @@ def apply_single(self, gradient, parameter, state):
     return parameter - self.learning_rate * step
 
 
+@misconception(
+    "4.10",
+    "You keep the velocity also where no momentum is asked for, and multiply it by 0: what stood "
+    "there, a nan perhaps, is read, and the state is overwritten.",
+)
+def apply_single(self, gradient, parameter, state):
+    if self.weight_decay != 0:
+        gradient = gradient + self.weight_decay * parameter
+    state["v"] = step = self.momentum * state["v"] + (1 - self.dampening) * gradient
+    if self.nesterov:
+        step = gradient + self.momentum * step
+    return parameter - self.learning_rate.astype(gradient.dtype) * step
+
+
 # 4.11
 
 
@@ -863,6 +985,17 @@ def apply_single(self, gradient, parameter, state):
     lr = self.learning_rate.astype(gradient.dtype)
     state["v"] = v = state["v"] + core.square(gradient)
     return parameter - lr * gradient / (core.sqrt(v) + self.eps)
+
+
+@misconception(
+    "4.11",
+    "You leave out eps. Where no gradient has been, 0 is divided by 0.",
+)
+def apply_single(self, gradient, parameter, state):
+    lr = self.learning_rate.astype(gradient.dtype)
+    v = self.alpha * state["v"] + (1 - self.alpha) * core.square(gradient)
+    state["v"] = v
+    return parameter - lr * gradient * core.rsqrt(v)
 
 
 # 4.12
@@ -1000,6 +1133,62 @@ def apply_single(self, gradient, parameter, state):
     return parameter - lr * (m / (1 - b1**t)) / (core.sqrt(v / (1 - b2**t)) + self.eps)
 
 
+@misconception(
+    "4.12",
+    "You count the calls yourself. This function is called once for each parameter: with two of them "
+    "your count runs twice as fast. self.step counts the steps.",
+    read="correcting-the-start",
+)
+def apply_single(self, gradient, parameter, state):
+    self.count = getattr(self, "count", 0) + 1
+    lr = self.learning_rate.astype(gradient.dtype)
+    b1, b2 = self.betas
+    m = b1 * state["m"] + (1 - b1) * gradient
+    v = b2 * state["v"] + (1 - b2) * core.square(gradient)
+    state["m"], state["v"] = m, v
+    if not self.bias_correction:
+        return parameter - lr * m / (core.sqrt(v) + self.eps)
+    m, v = m / (1 - b1**self.count), v / (1 - b2**self.count)
+    return parameter - lr * m / (core.sqrt(v) + self.eps)
+
+
+@misconception(
+    "4.12",
+    "You compute the corrections in the dtype of the gradient. In half precision 1 - 0.999 has hardly "
+    "a digit left: float32 first, then the dtype of the gradient.",
+    read="correcting-the-start",
+)
+def apply_single(self, gradient, parameter, state):
+    lr = self.learning_rate.astype(gradient.dtype)
+    b1, b2 = self.betas
+    m = b1 * state["m"] + (1 - b1) * gradient
+    v = b2 * state["v"] + (1 - b2) * core.square(gradient)
+    state["m"], state["v"] = m, v
+    if not self.bias_correction:
+        return parameter - lr * m / (core.sqrt(v) + self.eps)
+    step = self.step.astype(gradient.dtype)
+    c1 = lr / (1 - b1**step)
+    c2 = core.rsqrt(1 - b2**step)
+    return parameter - c1 * m / (core.sqrt(v) * c2 + self.eps)
+
+
+@misconception(
+    "4.12",
+    "You leave out eps. Where no gradient has been, 0 is divided by 0.",
+)
+def apply_single(self, gradient, parameter, state):
+    lr = self.learning_rate.astype(gradient.dtype)
+    b1, b2 = self.betas
+    m = b1 * state["m"] + (1 - b1) * gradient
+    v = b2 * state["v"] + (1 - b2) * core.square(gradient)
+    state["m"], state["v"] = m, v
+    c1, c2 = lr, core.array(1.0, gradient.dtype)
+    if self.bias_correction:
+        c1 = (lr / (1 - b1**self.step)).astype(gradient.dtype)
+        c2 = core.rsqrt(1 - b2**self.step).astype(gradient.dtype)
+    return parameter - c1 * m / (core.sqrt(v) * c2)
+
+
 # 4.13
 
 
@@ -1132,6 +1321,24 @@ def scaled(self, gradient, beta_2, state):
     return by_row[..., :, None] * core.rsqrt(c)[..., None, :] * gradient
 
 
+@misconception(
+    "4.14",
+    "You multiply the means first. For small gradients the product of two mean squares is below the "
+    "smallest float32, and its inverse root infinite: take the roots first.",
+)
+def scaled(self, gradient, beta_2, state):
+    square = core.square(gradient) + self.eps[0]
+    if gradient.ndim < 2:
+        v = beta_2 * state["exp_avg_sq"] + (1 - beta_2) * square
+        state["exp_avg_sq"] = v
+        return core.rsqrt(v) * gradient
+    r = beta_2 * state["exp_avg_sq_row"] + (1 - beta_2) * core.mean(square, axis=-1)
+    c = beta_2 * state["exp_avg_sq_col"] + (1 - beta_2) * core.mean(square, axis=-2)
+    state["exp_avg_sq_row"], state["exp_avg_sq_col"] = r, c
+    v = r[..., :, None] * c[..., None, :] / core.mean(r, axis=-1, keepdims=True)[..., None]
+    return core.rsqrt(v) * gradient
+
+
 # 4.15
 
 
@@ -1201,6 +1408,46 @@ def orthogonalized(x, steps):
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
     return x
+
+
+@misconception(
+    "4.15",
+    "You never transpose. The singular values are right, but for a tall matrix X X^T has the square "
+    "of its longer side: 600 rows of 4 numbers make 360,000.",
+)
+def orthogonalized(x, steps):
+    assert x.ndim == 2, f"Expected a 2D array for Newton-Schulz iteration, got shape {x.shape}"
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = x / (core.linalg.norm(x, keepdims=True) + 1e-7)
+    for _ in range(steps):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return x
+
+
+@misconception(
+    "4.15",
+    "You take Newton's cubic, which never overshoots. A small singular value grows by 1.5 in a step "
+    "only: five steps are not enough.",
+)
+def orthogonalized(x, steps):
+    assert x.ndim == 2, f"Expected a 2D array for Newton-Schulz iteration, got shape {x.shape}"
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    x = x / (core.linalg.norm(x, keepdims=True) + 1e-7)
+    for _ in range(steps):
+        x = 1.5 * x - 0.5 * (x @ x.T) @ x
+    return x.T if tall else x
+
+
+@misconception(
+    "4.15",
+    "You treat each number by itself, as Adam does: signs have neither these singular vectors nor "
+    "singular values near 1.",
+)
+def orthogonalized(x, steps):
+    assert x.ndim == 2, f"Expected a 2D array for Newton-Schulz iteration, got shape {x.shape}"
+    return core.sign(x) / max(x.shape) ** 0.5
 
 
 # 4.16
@@ -1280,6 +1527,31 @@ def clip_grad_norm(grads, max_norm):
     norm = core.sqrt(sum((sum_of_squares(g) for g in leaves(grads)), 0.0))
     factor = core.minimum(max_norm / (norm + 1e-6), 1.0)
     return rebuild(lambda g: (g * factor).astype(g.dtype), grads), norm * factor
+
+
+@misconception(
+    "4.16",
+    "You leave out 1e-6. Where the norm is as small, the factor is another one, and of zeros with a "
+    "limit of 0 it is nan.",
+)
+def clip_grad_norm(grads, max_norm):
+    if max_norm < 0:
+        raise ValueError(f"max_norm should be >=0, {max_norm} was provided instead")
+    norm = core.sqrt(sum((sum_of_squares(g) for g in leaves(grads)), 0.0))
+    factor = core.minimum(max_norm / norm, 1.0)
+    return rebuild(lambda g: (g * factor).astype(g.dtype), grads), norm
+
+
+@misconception(
+    "4.16",
+    "You cast every product back. Integers times a factor below 1 are no integers, and become 0.",
+)
+def clip_grad_norm(grads, max_norm):
+    if max_norm < 0:
+        raise ValueError(f"max_norm should be >=0, {max_norm} was provided instead")
+    norm = core.sqrt(sum((sum_of_squares(g) for g in leaves(grads)), 0.0))
+    factor = core.minimum(max_norm / (norm + 1e-6), 1.0)
+    return rebuild(lambda g: (g * factor).astype(g.dtype), grads), norm
 
 
 # 4.17
@@ -1397,6 +1669,38 @@ def join_schedules(schedules, boundaries):
         for length, following in zip(boundaries, schedules[1:]):
             start += length
             value = core.where(step < start, value, following(step - start))
+        return value
+
+    return schedule
+
+
+@misconception(
+    "4.17",
+    "You look at decay_steps when the schedule is called. The mistake is made where it is built, and "
+    "that is where the error belongs, not hours later.",
+)
+def cosine_decay(init, decay_steps, end=0.0):
+    def schedule(step):
+        if decay_steps < 1:
+            raise ValueError(f"decay_steps must be greater than 0, but got {decay_steps}.")
+        s = core.minimum(step, decay_steps)
+        return end + 0.5 * (1.0 + core.cos((math.pi / decay_steps) * s)) * (init - end)
+
+    return schedule
+
+
+@misconception(
+    "4.17",
+    "You look at the boundaries when the schedule is called. The mistake is made where it is built, "
+    "and that is where the error belongs, not hours later.",
+)
+def join_schedules(schedules, boundaries):
+    def schedule(step):
+        if len(schedules) != len(boundaries) + 1:
+            raise ValueError(f"Received {len(boundaries)} boundaries but expected another number.")
+        value = schedules[0](step)
+        for boundary, following in zip(boundaries, schedules[1:]):
+            value = core.where(step < boundary, value, following(step - boundary))
         return value
 
     return schedule

@@ -4,6 +4,10 @@ Inputs arrive as arrays of ``tinymlx.core``. An optimizer is driven parameter by
 ``init_single`` and ``apply_single``: the walk over a tree of parameters belongs to chapter 5.
 """
 
+import contextlib
+
+import mlx.core as mx
+
 from tinymlx import core, nn, optimizers
 from tinymlx.basics import two_layers
 from tinymlx.core import array as to_array
@@ -14,9 +18,20 @@ __all__ = ["to_array"]
 
 
 def differentiated(function, primals, cotangent, names):
-    """What ``function`` returns, and under a cotangent the gradient by each named argument."""
-    (y,), gradients = core.vjp(function, list(primals), [cotangent])
+    """What ``function`` returns, and under a cotangent the gradient by each named argument.
+
+    It is called by itself first: where nothing watches, an operator in place changes the inputs,
+    and the harness looks.
+    """
+    with on_cpu(primals[0].dtype == core.float64):
+        function(*primals)
+        (y,), gradients = core.vjp(function, list(primals), [cotangent])
     return y, {f"d{name}": g for name, g in zip(names, gradients, strict=True)}
+
+
+def on_cpu(wanted=True):
+    """float64 lives on the CPU, also where the default device is a GPU."""
+    return mx.stream(mx.cpu) if wanted else contextlib.nullcontext()
 
 
 # 4.1 and 4.9: two layers, on bare arrays
@@ -134,6 +149,17 @@ def stepped(name, options, w, gradients, state, step=0):
     return {"parameters": trail, "state": {key: own[key] for key in state}}
 
 
+def adam_of_two(options, w, gradients, state):
+    """Two parameters in turns: the count is that of the optimizer, not of the calls."""
+    optimizer = optimizers.Adam(**options)
+    both, trails = [copied(state), copied(state)], [[w], [w]]
+    for t, g in enumerate(gradients, start=1):
+        optimizer.state["step"] = core.array(t, core.uint64)
+        for own, trail in zip(both, trails, strict=True):
+            trail.append(optimizer.apply_single(g, trail[-1], own))
+    return {"first": trails[0][1:], "second": trails[1][1:]}
+
+
 def copied(state):
     """New arrays: an optimizer may change its state in place."""
     return {key: core.array(value) for key, value in state.items()}
@@ -185,6 +211,17 @@ def orthogonalized(x, steps):
     return {"y": newton_schulz(x, steps)}
 
 
+def orthogonalized_memory(x):
+    """Whether at the worst moment 60 times the memory of the matrix is in use."""
+    with on_cpu():
+        mx.eval(bare(x))
+        mx.reset_peak_memory()
+        before = mx.get_active_memory()
+        y = newton_schulz(x, 5)
+        mx.eval(bare(y))
+        return {"60 matrices at a time": mx.get_peak_memory() - before > 60 * x.nbytes, "y": y}
+
+
 # 4.16: clipping
 
 
@@ -209,6 +246,23 @@ def called(schedule, steps, compiled=False):
 
 def cosine_decay(init, decay_steps, steps, end=0.0):
     return called(optimizers.cosine_decay(init, decay_steps, end), steps)
+
+
+def schedules_made(decay_steps, parts, boundaries):
+    """Made, and not called yet."""
+    optimizers.cosine_decay(1.0, decay_steps)
+    optimizers.join_schedules([part("constant", 1.0) for _ in range(parts)], boundaries)
+    return {"rates": [optimizers.cosine_decay(1.0, 9)(core.array(0, core.uint64))]}
+
+
+def schedules_of_numbers(init, decay_steps, end, schedules, boundaries, steps):
+    """Called with Python's integers; the caller's lists change afterwards."""
+    parts, starts = [part(*s) for s in schedules], list(boundaries)
+    joined = optimizers.join_schedules(parts, starts)
+    cosine = optimizers.cosine_decay(init, decay_steps, end)
+    found = {"cosine": [core.array(cosine(t)) for t in steps],
+             "joined": [core.array(joined(t)) for t in steps]}  # fmt: skip
+    return found | {"lists": [len(parts), len(starts)]}
 
 
 def cosine_compiled(init, decay_steps, steps, end=0.0):

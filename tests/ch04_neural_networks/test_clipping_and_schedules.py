@@ -34,6 +34,29 @@ def test_one_factor_for_all(check, draw):
 
 
 @exercise("4.16")
+@pytest.mark.parametrize("size", [1e-6, 3e-7])
+def test_gradients_as_small_as_the_epsilon(check, draw, size):
+    """1e-6 is added to the norm, and matters where that is as small."""
+    grads = {"a": draw.normal(4) * np.float32(size), "b": draw.normal(3) * np.float32(size)}
+    # Relative to the numbers themselves, which are far below 1.
+    check("clip_grad_norm", grads=grads, max_norm=size, terms=7, scale=size)
+
+
+@exercise("4.16")
+def test_gradients_that_are_no_floats(check, draw):
+    """Integers times a factor are no integers: only a floating dtype is restored."""
+    grads = {"n": draw.integers(4, low=-9, high=9), "w": draw.normal(3)}
+    check("clip_grad_norm", grads=grads, max_norm=1.0, terms=7)
+
+
+@exercise("4.16")
+def test_a_tree_without_gradients(check, draw):
+    """Nothing is scaled and the norm is 0; beside one that is not empty."""
+    for grads in ({"layers": [{}, {}]}, {"layers": [{"w": draw.normal(4)}, {}]}):
+        check("clip_grad_norm", grads=grads, max_norm=1.0, terms=4)
+
+
+@exercise("4.16")
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_clipping_in_half_precision(probe, draw, dtype):
     """Every gradient keeps its dtype; in float16 the squares of 300 do not overflow the sum."""
@@ -65,6 +88,23 @@ def test_a_negative_limit(check, draw):
 
 
 # 4.17
+
+
+@exercise("4.17")
+def test_errors_come_when_a_schedule_is_made(check):
+    """Not at its first step, which may be hours later."""
+    fine = {"decay_steps": 3, "parts": 2, "boundaries": [4]}
+    for changes in ({"decay_steps": 0}, {"parts": 0}, {"boundaries": []}, {"boundaries": [1, 2]}):
+        check.raises("schedules_made", "ValueError", **{**fine, **changes})
+    check("schedules_made", reference="the_first_rate", **fine)
+
+
+@exercise("4.17")
+def test_steps_that_are_numbers(check):
+    """Python's integers, too; and the lists stay what they were."""
+    schedules = [["linear", 0.0, 1.0, 4], ["cosine", 1.0, 6, 0.1]]
+    check("schedules_of_numbers", init=2.0, decay_steps=6, end=0.5, schedules=schedules,
+          boundaries=[4], steps=list(range(9)))  # fmt: skip
 
 
 @exercise("4.17")

@@ -71,6 +71,33 @@ def test_another_axis_of_classes(check, draw, shape, axis):
 
 
 @exercise("4.6")
+@pytest.mark.parametrize("axis", [0, 1])
+def test_probabilities_along_another_axis(check, draw, axis):
+    """Positions behind the classes, and a square table, which fits both ways."""
+    for shape in [(4, 4), (5, 3, 2)]:
+        targets = np.moveaxis(probabilities(draw, *shape[:axis], *shape[axis + 1 :], 4), -1, axis)
+        logits = draw.normal(*targets.shape)
+        g = draw.normal(*np.delete(targets.shape, axis))
+        check("cross_entropy", logits=logits, targets=targets, cotangent=g, axis=axis, terms=5)
+
+
+@exercise("4.6")
+def test_classes_that_are_impossible(check, draw):
+    """A logit of minus infinity (a class that is masked out) costs nothing and has no slope."""
+    logits, targets = draw.normal(5, 6), draw.integers(5, low=0, high=5)
+    logits[:, 5] = -np.inf
+    check("cross_entropy", logits=logits, targets=targets, cotangent=draw.normal(5), terms=6)
+
+
+@exercise("4.6")
+def test_one_logit_far_below(check, draw):
+    """The others keep their digits: what is subtracted is the maximum."""
+    logits, targets = draw.normal(5, 6), draw.integers(5, low=0, high=5)
+    logits[:, 5] = -1e4
+    check("cross_entropy", logits=logits, targets=targets, cotangent=draw.normal(5), terms=6)
+
+
+@exercise("4.6")
 def test_logits_far_from_zero(check, draw):
     """Small differences on top of 1e4, and logits that are 1e4 apart."""
     close = draw.integers(5, 4, low=-2, high=3).astype("float32") + np.float32(1e4)
@@ -152,6 +179,14 @@ def test_binary_defaults(check, draw):
 
 
 @exercise("4.7")
+def test_decisions_that_are_open(check, draw):
+    """A logit of exactly 0, as a new model has: the loss is smooth there, with slope 1/2 - t."""
+    inputs, targets = np.float32([0, 0, 0, -0.0, 1]), np.float32([0, 1, 0.3, 1, 0])
+    g = draw.normal(5)
+    check("binary_cross_entropy", inputs=inputs, targets=targets, cotangent=g, reduction="none")
+
+
+@exercise("4.7")
 @pytest.mark.parametrize("dtype", ["float32", *HALF])
 def test_decisions_that_are_certain(check, draw, dtype):
     """Logits up to 1e4, right and wrong: the loss is as large as the logit, not infinite."""
@@ -225,6 +260,14 @@ def test_huber_defaults(check, draw):
         check(
             "huber_loss", inputs=inputs, targets=targets, cotangent=np.asarray(draw.normal(*shape))
         )
+
+
+@exercise("4.8")
+def test_huber_of_exact_predictions(check, draw):
+    """Where nothing is wrong, value and slope are 0."""
+    targets = draw.normal(4)
+    inputs = targets + np.float32([0, 0.5, 0, -3])
+    check("huber_loss", inputs=inputs, targets=targets, cotangent=draw.normal(4))
 
 
 @exercise("4.8")

@@ -296,13 +296,11 @@ def gelu_fast_approx(x: array) -> array:
 def softmax(x: array, axis: int = -1) -> array:
     r"""Positive numbers that sum to 1 along an axis, :math:`e^{x_i} / \sum_j e^{x_j}`.
 
-    Read literally the formula overflows. But numerator and denominator may both be divided by
-    :math:`e^m`, which subtracts :math:`m` from every :math:`x_i`: with the maximum along the axis
-    as :math:`m` the largest exponent is 0. The result does not depend on :math:`m`, so it may be a
-    constant to the gradient (``core.stop_gradient``).
+    No number is too large: values and gradients are finite wherever ``x`` is, also where rows lie
+    far apart. How, the lesson derives.
 
     Args:
-        x: any array with at least one axis.
+        x: any array with at least one axis; minus infinity is allowed, and gets the share 0.
         axis: the axis to sum over, or several.
 
     Returns:

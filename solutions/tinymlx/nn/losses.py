@@ -270,15 +270,9 @@ def huber_loss(
 ) -> array:
     r"""A squared difference that goes on in a straight line far from 0.
 
-    .. math::
-        \ell = \begin{cases}
-            d^2 / 2 & \text{if } d \le \delta \\
-            \delta (d - \delta / 2) & \text{otherwise}
-        \end{cases}
-        \qquad d = |x - t|
-
-    It can do without the two cases: with :math:`q = \min(d, \delta)` it is
-    :math:`q^2 / 2 + \delta (d - q)`.
+    Half the square of the distance :math:`d = |x - t|` up to :math:`\delta`, and from there on the
+    straight line that goes on without a step and without a corner. The lesson derives it. Values
+    and gradients are finite wherever the inputs are, also where the square is not.
 
     Args:
         inputs: :math:`x`.

@@ -95,10 +95,10 @@ class Adafactor(Optimizer):
         ``state["exp_avg_sq"]``, :math:`v \leftarrow \beta_2 v + (1 - \beta_2) s`.
 
         For a matrix that would take as much memory as the matrix. There are only the means of
-        :math:`s` along each row, :math:`r` (``state["exp_avg_sq_row"]``), and each column,
-        :math:`c` (``state["exp_avg_sq_col"]``), which are updated in the same way. They are
-        multiplied to an estimate of the whole, :math:`v_{ij} = r_i \, c_j / \text{mean}(r)`, the
-        best one of rank 1.
+        :math:`s` along each row (``state["exp_avg_sq_row"]``) and each column
+        (``state["exp_avg_sq_col"]``), which are updated in the same way, and :math:`v` is the
+        estimate of rank 1 that the lesson makes of them. Gradients of any size are scaled alike,
+        also where the product of two mean squares is no float32 any more.
 
         Args:
             gradient: :math:`g`; of more than two axes the last two are a matrix.
