@@ -270,9 +270,9 @@ def radians(x: Any, /, *, stream: Stream = None) -> array:
 
 
 @primitive
-def conj(x: mx.array, /) -> mx.array:
+def conj(a: mx.array, /) -> mx.array:
     """The complex conjugate; a real array stays as it is."""
-    return mx.conj(x)
+    return mx.conj(a)
 
 
 @conj.defvjp

@@ -25,10 +25,13 @@ def full(shape: Shape, vals: Any, dtype: Dtype | None = None, *, stream: Stream 
     return wrap(mx.full(shape, unwrap(vals), dtype, stream=stream))
 
 
-def full_like(x: Any, /, vals: Any, dtype: Dtype | None = None, *, stream: Stream = None) -> array:
-    """An array with the shape and dtype of ``x`` and ``vals`` everywhere."""
-    x = as_array(x)
-    return full(x.shape, vals, x.dtype if dtype is None else dtype, stream=stream)
+def full_like(a: Any, vals: Any, dtype: Dtype | None = None, *, stream: Stream = None) -> array:
+    """An array with the shape and dtype of ``a`` and ``vals`` everywhere."""
+    a = as_array(a)
+    dtype = a.dtype if dtype is None else dtype
+    if isinstance(vals, array):
+        vals = astype(vals, dtype)
+    return full(a.shape, vals, dtype, stream=stream)
 
 
 def zeros(shape: Shape, dtype: Dtype | None = mx.float32, *, stream: Stream = None) -> array:
@@ -77,9 +80,9 @@ def diff(x: Any, /, n: int = 1, axis: int = -1, *, stream: Stream = None) -> arr
 
 
 @primitive
-def hadamard_transform(x: mx.array, /, scale: float | None = None) -> mx.array:
+def hadamard_transform(a: mx.array, /, scale: float | None = None) -> mx.array:
     """The product of the last axis with a Hadamard matrix, times ``scale`` (``1 / sqrt(n)``)."""
-    return mx.hadamard_transform(x, scale)
+    return mx.hadamard_transform(a, scale)
 
 
 @hadamard_transform.defvjp
@@ -87,7 +90,7 @@ def hadamard_transform_vjp(
     g: array, y: array, x: array, scale: float | None = None
 ) -> tuple[array]:
     """The matrix is symmetric for a power of two; for the other sizes multiply by its transpose."""
-    n = x.shape[-1]
+    n = x.shape[-1] if x.ndim else 1
     if n & (n - 1) == 0:
         return (hadamard_transform(g, scale),)
     rows = wrap(mx.hadamard_transform(mx.eye(n, dtype=x.dtype), scale))

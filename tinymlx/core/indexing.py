@@ -238,7 +238,7 @@ def scattered_vjp(
 @behind("at.add")
 def added(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].add(value)``."""
-    return x.at[joined(index, indices)].add(value)
+    return x.at[joined(index, indices)].add(value) if x.size else x
 
 
 added.indices = slice(2, None)
@@ -255,7 +255,7 @@ def added_vjp(
 @behind("at.multiply")
 def multiplied(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].multiply(value)``."""
-    return x.at[joined(index, indices)].multiply(value)
+    return x.at[joined(index, indices)].multiply(value) if x.size else x
 
 
 multiplied.indices = slice(2, None)
@@ -288,7 +288,7 @@ def multiplied_vjp(
 @behind("at.divide")
 def divided(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].divide(value)``."""
-    return x.at[joined(index, indices)].divide(value)
+    return x.at[joined(index, indices)].divide(value) if x.size else x
 
 
 divided.indices = slice(2, None)
@@ -315,13 +315,13 @@ def _extremum_vjp(
 @behind("at.maximum")
 def raised(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].maximum(value)``."""
-    return x.at[joined(index, indices)].maximum(value)
+    return x.at[joined(index, indices)].maximum(value) if x.size else x
 
 
 @behind("at.minimum")
 def lowered(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].minimum(value)``."""
-    return x.at[joined(index, indices)].minimum(value)
+    return x.at[joined(index, indices)].minimum(value) if x.size else x
 
 
 raised.indices = lowered.indices = slice(2, None)

@@ -164,10 +164,10 @@ class Primitive:
         self, args: tuple[Any, ...], params: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Every argument in its place: arrays in ``args``, parameters in ``params``."""
+        if len(args) > self.arity:
+            args, params = args[: self.arity], self._named(args[self.arity :], params)
         if params and params.get("stream", self) is None:
             del params["stream"]
-        if len(args) > self.arity:
-            return args[: self.arity], self._named(args[self.arity :], params)
         if len(args) < self.arity:  # an array may be given by its name
             for name in self.array_names[len(args) :]:
                 if name not in params:
@@ -221,7 +221,13 @@ class Primitive:
         import inspect
 
         signature = inspect.signature(self.forward)
-        stream = inspect.Parameter("stream", inspect.Parameter.KEYWORD_ONLY, default=None)
+        by_position = "stream" in self.names
+        kind = (
+            inspect.Parameter.POSITIONAL_OR_KEYWORD
+            if by_position
+            else inspect.Parameter.KEYWORD_ONLY
+        )
+        stream = inspect.Parameter("stream", kind, default=None)
         return signature.replace(parameters=[*signature.parameters.values(), stream])
 
     def __repr__(self) -> str:

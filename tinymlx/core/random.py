@@ -19,10 +19,11 @@ import mlx.core as mx
 
 from .arrays import Dtype, Stream, array, as_array, unwrap, wrap
 from .broadcasting import unbroadcast
+from .conversion import astype
 from .exponential import erf, erfinv
 from .indexing import getitem
 from .primitive import behind, constant
-from .selection import clip
+from .selection import maximum, minimum
 
 Shape = Sequence[int]
 
@@ -91,6 +92,11 @@ def _drawn(sampler: Any, *arguments: Any, **options: Any) -> array:
     return drawn(*parameters, key, sampler=sampler, options=options, stream=stream)
 
 
+def _like(parameter: Any, x: array) -> array:
+    """A parameter in the dtype of the numbers that it changes."""
+    return astype(as_array(parameter), x.dtype)
+
+
 def uniform(
     low: Any = 0,
     high: Any = 1,
@@ -106,6 +112,7 @@ def uniform(
     if not shape:
         shape = mx.broadcast_shapes(as_array(low).shape, as_array(high).shape)
     standard = _standard(mx.random.uniform, key, stream, shape=shape, dtype=dtype)
+    low, high = _like(low, standard), _like(high, standard)
     return standard * (high - low) + low
 
 
@@ -122,8 +129,8 @@ def normal(
         loc, scale = unwrap(loc), unwrap(scale)
         return wrap(mx.random.normal(shape, dtype, loc, scale, unwrap(key), stream))
     x = _standard(mx.random.normal, key, stream, shape=shape, dtype=dtype)
-    x = x if scale is None else x * scale
-    return x if loc is None else x + loc
+    x = x if scale is None else x * _like(scale, x)
+    return x if loc is None else x + _like(loc, x)
 
 
 def multivariate_normal(
@@ -172,12 +179,13 @@ def truncated_normal(
     if not _is_watched(lower, upper, key):
         lower, upper = unwrap(lower), unwrap(upper)
         return wrap(mx.random.truncated_normal(lower, upper, shape, dtype, unwrap(key), stream))
-    low, high = as_array(lower), as_array(upper)
+    standard = wrap(mx.zeros((), mx.float32 if dtype is None else dtype))
+    low, high = _like(lower, standard), _like(upper, standard)
     if shape is None:
         shape = mx.broadcast_shapes(low.shape, high.shape)
     a, b = erf(low / math.sqrt(2)), erf(high / math.sqrt(2))
     x = erfinv(uniform(a, b, shape, dtype, key, stream)) * math.sqrt(2)
-    return clip(x, low, high)
+    return maximum(minimum(x, high), low)
 
 
 def laplace(
@@ -190,7 +198,7 @@ def laplace(
 ) -> array:
     """Laplace distributed numbers with mean ``loc`` and scale ``scale``."""
     standard = _standard(mx.random.laplace, key, stream, shape=shape, dtype=dtype)
-    return standard * scale + loc
+    return standard * _like(scale, standard) + _like(loc, standard)
 
 
 def gumbel(

@@ -39,11 +39,11 @@ def reduced_size(x: array, axis: Axes) -> int:
 def of_nothing(value: float, operation: Any, x: mx.array, axis: Axes, keepdims: bool) -> mx.array:
     """The reduction of an array without elements: ``value``, in the dtype of ``operation``.
 
-    On the CPU ``mlx.core`` 0.32.4 sometimes does not return from it, or with a wrong value.
+    On the CPU ``mlx.core`` 0.32.4 sometimes does not return from it, or with a wrong value. But it
+    knows shape and dtype before it computes anything.
     """
-    axes = normalized_axes(axis, x.ndim)
-    shape = [1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes]
-    return mx.full(shape, value, operation(mx.zeros((1,), x.dtype)).dtype)
+    y = operation(x, axis, keepdims)
+    return mx.full(y.shape, value, y.dtype)
 
 
 @primitive
@@ -308,8 +308,8 @@ def median(
     """
     x = as_array(x)
     checked_axes("median", axis, x.ndim)
-    if x.size == 0:
-        raise ValueError("[median] median of empty array not defined.")
+    if reduced_size(x, axis) == 0:
+        raise ValueError("[median] Cannot take median along empty axis.")
     row = sort(in_a_row(x, axis), -1, stream=stream)
     n = row.shape[-1]
     middle = mean(row[..., (n - 1) // 2 : n // 2 + 1], -1, stream=stream)
@@ -333,6 +333,8 @@ def trace(
     stream: Stream = None,
 ) -> array:
     """The sum along the diagonals of two axes."""
-    checked_axes("trace", (axis1, axis2), as_array(x).ndim)
+    if as_array(x).ndim < 2:
+        raise ValueError(f"[trace] Array must have at least two dimensions, not {x.ndim}.")
+    checked_axes("trace", (axis1, axis2), x.ndim)
     entries = diagonal(x, offset, axis1, axis2, stream=stream)
     return sum(entries if dtype is None else entries.astype(dtype), -1, stream=stream)

@@ -96,15 +96,13 @@ def scatter_add_along_axis(
 ) -> mx.array:
     """``x`` with ``values[i, j]`` added to ``x[i, indices[i, j]]`` (for the last axis)."""
     axis %= x.ndim
-    # Our own arrays are asked for the shapes, so that a shapeless compilation hears it.
-    shape, places = wrap(x).shape, wrap(indices).shape
-    if len(places) == len(shape) and places[axis] == 1:  # nothing meets: quicker on the CPU
+    if indices.ndim == x.ndim and indices.shape[axis] == 1:  # nothing meets: quicker on the CPU
         return mx.put_along_axis(x, indices, mx.take_along_axis(x, indices, axis) + values, axis)
     grid = [
         indices if a == axis else mx.arange(n).reshape([-1 if b == a else 1 for b in range(x.ndim)])
-        for a, n in enumerate(shape)
+        for a, n in enumerate(x.shape)
     ]
-    return x.at[tuple(grid)].add(values)
+    return x.at[tuple(grid)].add(values) if x.size else x
 
 
 scatter_add_along_axis.indices = slice(1, 2)
@@ -141,10 +139,10 @@ def put_along_axis_vjp(
 
 @behind("slice")
 def dynamic_slice(
-    x: mx.array, start_indices: mx.array, /, axes: Sequence[int], slice_size: Sequence[int]
+    a: mx.array, start_indices: mx.array, /, axes: Sequence[int], slice_size: Sequence[int]
 ) -> mx.array:
     """A slice of fixed size whose beginning is given by an array: ``mlx.core.slice``."""
-    return mx.slice(x, start_indices, axes, slice_size)
+    return mx.slice(a, start_indices, axes, slice_size)
 
 
 dynamic_slice.indices = slice(1, 2)
@@ -160,10 +158,10 @@ def dynamic_slice_vjp(
 
 @primitive
 def slice_update(
-    x: mx.array, update: mx.array, start_indices: mx.array, /, axes: Sequence[int]
+    a: mx.array, update: mx.array, start_indices: mx.array, /, axes: Sequence[int]
 ) -> mx.array:
-    """``x`` with a slice replaced whose beginning is given by an array."""
-    return mx.slice_update(x, update, start_indices, axes)
+    """``a`` with a slice replaced whose beginning is given by an array."""
+    return mx.slice_update(a, update, start_indices, axes)
 
 
 slice_update.indices = slice(2, 3)

@@ -328,9 +328,11 @@ class Module(dict):
                 The module is unchanged.
         """
         if isinstance(file_or_weights, str):
-            file_or_weights = core.load(file_or_weights)
-        pairs = file_or_weights.items() if isinstance(file_or_weights, dict) else file_or_weights
-        new = list(pairs)
+            new = list(core.load(file_or_weights).items())
+        elif isinstance(file_or_weights, dict):
+            new = list(file_or_weights.items())
+        else:
+            new = list(file_or_weights)
         if strict:
             weights.check(tree_flatten(self.parameters(), destination={}), dict(new))
         if new:
