@@ -2,8 +2,8 @@
 
 Every public function of ``mlx.core`` (and its parts) has its signature, with types, as the first
 line of its docstring; those of ``mlx.nn``, ``mlx.optimizers`` and ``mlx.utils`` are Python. From
-the types of the parameters come strategies of `hypothesis`. A drawn `Call` is plain data: arrays are
-described by dtype, shape, layout in memory and a seed, and are made on each stack.
+the types of the parameters come strategies of `hypothesis`. A drawn `Call` is plain data: arrays
+are described by dtype, shape, layout in memory and a seed, and are made on each stack.
 
 ``python tests/course/differential.py 2000`` draws 2000 calls of every function, in child processes,
 because some calls crash MLX itself; those are counted and named.
@@ -12,7 +12,11 @@ because some calls crash MLX itself; those are counted and named.
 from __future__ import annotations
 
 import ast
+import collections.abc
+import contextlib
 import inspect
+import types
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -108,16 +112,18 @@ class Call:
     function: str  # "core.linalg.norm"
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
+    then: Array | None = None  # what a layer, an initializer or an optimizer is called with
 
     def __str__(self) -> str:
         shown = [repr(x) for x in self.args] + [f"{k}={v!r}" for k, v in self.kwargs.items()]
-        return f"{self.function}({', '.join(shown)})"
+        then = f"({self.then!r})" if self.then else ""
+        return f"{self.function}({', '.join(shown)}){then}"
 
     def arrays(self) -> list[Array]:
         """The arrays among the arguments, in order."""
         found: list[Array] = []
-        _map(lambda a: found.append(a), [self.args, self.kwargs])
-        return found
+        _map(found.append, [self.args, self.kwargs])
+        return [*found, self.then] if self.then else found
 
 
 def _map(fun: Callable[[Array], Any], tree: Any) -> Any:
@@ -192,44 +198,75 @@ def _kinds(annotation: ast.expr | None) -> tuple[str, ...]:
 
 
 def python_signature(function: Any) -> list[list[Parameter]]:
-    """The signature of a function written in Python."""
-    source = str(inspect.signature(function))
-    node = ast.parse(f"def f{_plain_signature(function)}: ...").body[0]
-    assert isinstance(node, ast.FunctionDef), source
-    return [_parameters(node.args)]
-
-
-def _plain_signature(function: Any) -> str:
-    parts, seen_star = [], False
+    """The signature of a function or class written in Python."""
+    found = []
     for p in inspect.signature(function).parameters.values():
         if p.kind is p.VAR_KEYWORD:
             continue
-        if p.kind is p.KEYWORD_ONLY and not seen_star:
-            parts.append("*")
-            seen_star = True
-        text = p.name if p.kind is not p.VAR_POSITIONAL else f"*{p.name}"
-        seen_star = seen_star or p.kind is p.VAR_POSITIONAL
-        if p.annotation is not p.empty:
-            shown = p.annotation if isinstance(p.annotation, str) else _shown(p.annotation)
-            text += f": {shown}"
-        if p.default is not p.empty:
-            text += " = None"
-        parts.append(text)
-    return f"({', '.join(parts)})"
+        where = {p.VAR_POSITIONAL: "many", p.KEYWORD_ONLY: "name"}.get(p.kind, "either")
+        kinds = _python_kinds(p.annotation) if p.annotation is not p.empty else _guessed(p)
+        found.append(Parameter(p.name, kinds, p.default is p.empty, where))
+    return [found]
 
 
-def _shown(annotation: Any) -> str:
-    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    text = text.replace("typing.", "").replace("mlx.core.", "")
-    if text.startswith("Optional[") and text.endswith("]"):
-        return f"{_shown_inner(text[9:-1])} | None"
-    if text.startswith("Union[") and text.endswith("]"):
-        return " | ".join(part.strip() for part in text[6:-1].split(", "))
-    return text if text.isidentifier() or "[" in text else "object"
+def _python_kinds(annotation: Any) -> tuple[str, ...]:
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is type(None):
+        return ("None",)
+    if origin in (typing.Union, types.UnionType):
+        return tuple(kind for part in parts for kind in _python_kinds(part))
+    if origin is typing.Literal:
+        return (f"Literal[{', '.join(map(repr, parts))}]",)
+    if origin in (list, tuple) and set(parts) <= {float}:
+        return ("floats",)
+    if origin is collections.abc.Callable or annotation is typing.Callable:
+        return ("callable",)
+    if annotation is Any:
+        return ("tree",)
+    return (getattr(annotation, "__name__", str(annotation)),)
 
 
-def _shown_inner(text: str) -> str:
-    return text if text.isidentifier() or "[" in text else "object"
+def _guessed(p: inspect.Parameter) -> tuple[str, ...]:
+    """What a parameter without an annotation takes: the type of its default, or an array."""
+    if p.default is p.empty:
+        return ("tree",) if p.name.startswith(("tree", "grads")) else ("array",)
+    return ("callable" if p.default is None else type(p.default).__name__,)
+
+
+def names(stack: Stack) -> list[str]:
+    """Every public function and class of the modules of ``stack``, walked."""
+    core = {"core": stack.core, **{f"core.{m}": getattr(stack.core, m) for m in PARTS}}
+    others = {"nn": stack.nn, "nn.losses": stack.nn.losses, "nn.init": stack.nn.init}
+    others |= {"optim": stack.optim, "utils": stack.utils}
+    found = []
+    for path, module in core.items():
+        for name in sorted(dir(module)):
+            value = getattr(module, name)
+            if not name.startswith("_") and callable(value) and not isinstance(value, type):
+                found.append(f"{path}.{name}")
+    for path, module in others.items():
+        for name in sorted(dir(module)):
+            value = getattr(module, name)
+            own = getattr(value, "__module__", "").startswith(("mlx.", "mlx"))
+            if not name.startswith("_") and callable(value) and own:
+                found.append(f"{path}.{name}")
+    return found
+
+
+PARTS = ("linalg", "fft", "random")
+
+
+def signatures(stack: Stack, path: str) -> list[list[Parameter]]:
+    """The signatures of a function of MLX.
+
+    Raises:
+        NotDrawn: nobody says what it takes.
+    """
+    function = resolve(stack, path)
+    found = documented(function) if path.startswith("core") else python_signature(function)
+    if not found:
+        raise NotDrawn("no signature in its documentation")
+    return found
 
 
 # Drawing
@@ -250,17 +287,10 @@ STRINGS = {
     "reduction": ["none", "mean", "sum", "nonsense"],
     "approx": ["none", "precise", "tanh", "fast", "nonsense"],
     "kind": ["integral", "real floating", "bool", "nonsense"],
-    "subscripts": [
-        "i->",
-        "ij->ji",
-        "ij,jk->ik",
-        "ij,jk",
-        "...i->...",
-        "ii->i",
-        "ij,ij->",
-        "i,j->ij",
-    ]
-    + ["bij,bjk->bik", "i->j", "ij", "..., ...->...", "ij,kl->", "a...b->b...a", "ijk,ik->j"],
+    "subscripts": (
+        "i-> ij->ji ij,jk->ik ij,jk ...i->... ii->i ij,ij-> i,j->ij bij,bjk->bik i->j ij "
+        "...,...->... ij,kl-> a...b->b...a ijk,ik->j i...j...->"
+    ).split(),
 }
 SCALARS = [0, 1, -1, 2, 3, 0.5, -1.5, 0.0, 2.0, True, False]
 
@@ -286,9 +316,13 @@ class Drawer:
         ndim = self.one_of(0, 1, 1, 2, 2, 2, 3, 3, 4)
         sizes = st.sampled_from([0, 1, 1, 2, 2, 2, 3, 3, 4, 5])
         self.shape = tuple(self.draw(sizes) for _ in range(ndim))
+        if self.function.startswith(("nn", "optim")):  # MLX hangs in means of nothing
+            self.shape = tuple(max(n, 1) for n in self.shape) or (2,)
         if self.function.startswith("core.linalg") and ndim > 1 and self.chance(80):
             self.shape = (*self.shape[:-2], self.shape[-1], self.shape[-1])
-        self.dtype = self.one_of(*FLOATS) if self.chance(70) else self.one_of(*DTYPES)
+        real = self.function.startswith(("nn", "optim"))
+        floats = FLOATS[:4] if real else FLOATS
+        self.dtype = self.one_of(*floats) if real or self.chance(70) else self.one_of(*DTYPES)
         call = Call(self.function)
         in_order = True
         for p in signature:
@@ -302,11 +336,15 @@ class Drawer:
                 in_order = False
             else:
                 call.args.append(self.value(p))
+        if self.function.startswith("nn.init") or self.function.partition(".")[2][:1].isupper():
+            call.then = self.array("x")
         return call
 
     def value(self, p: Parameter) -> Any:
-        kinds = [k for k in p.kinds if k != "None"]
-        if "None" in p.kinds and self.chance(20):
+        kinds = [k for k in p.kinds if k not in ("None", "callable")]
+        if not kinds or ("None" in p.kinds and self.chance(20)):
+            if p.required or (not kinds and "None" not in p.kinds and p.kinds != ("callable",)):
+                raise NotDrawn(f"{p.name}: {' | '.join(p.kinds)}")
             return None
         if "array" in kinds and "scalar" in kinds:
             kinds = ["array"] if self.chance(75) else ["scalar"]
@@ -315,6 +353,8 @@ class Drawer:
             return self.array(p.name)
         if kind == "scalar":
             return self.one_of(*SCALARS)
+        if kind == "int" and p.name.endswith(("dims", "features", "size")) and self.chance(75):
+            return self.shape[-1] if self.shape else 1
         if kind == "int":
             return self.axis() if self.is_axis(p.name) else self.one_of(0, 1, 1, 2, 2, 3, -1, 4)
         if kind == "float":
@@ -340,6 +380,13 @@ class Drawer:
         if kind in ("list[Sequence[int]]", "Sequence[Sequence[int]]"):
             count = self.one_of(0, 1, 2)
             return [[self.axis() for _ in range(count)] for _ in range(2)]
+        if kind == "floats":
+            return [self.one_of(0.0, 0.5, 0.9, 0.999) for _ in range(2)]
+        if kind == "tree":
+            leaf = [self.array(p.name) for _ in range(2)]
+            return self.one_of(
+                leaf[0], leaf, {"a": leaf[0], "b": [leaf[1], {}]}, ({"c": leaf[0]},), []
+            )
         if kind == "Sequence":
             return self.one_of([1, 2], [[1.5, 2], [3, 4]], [], [True], [[1], [2, 3]])
         raise NotDrawn(f"{p.name}: {kind}")
@@ -445,17 +492,24 @@ def run(stack: Stack, call: Call, mode: str) -> Any:
     def of_arrays(*xs: Any) -> Any:
         supply = iter(xs)
         filled = _map(lambda a: next(supply), [args, kwargs])
-        return function(*filled[0], **filled[1])
+        result = function(*filled[0], **filled[1])
+        return result if call.then is None else applied(result, next(supply))
 
     arrays = [array(a) for a in call.arrays()]
     if mode == "plain":
         return of_arrays(*arrays)
-    if mode in ("compile", "shapeless"):
-        return core.compile(of_arrays, shapeless=mode == "shapeless")(*arrays)
+    if mode == "compile":
+        return core.compile(of_arrays)(*arrays)
+    if mode == "shapeless":  # first for other shapes, if the function takes them
+        compiled = core.compile(of_arrays, shapeless=True)
+        longer = [core.concatenate([x, x]) if x.ndim else x for x in arrays]
+        with contextlib.suppress(Exception):
+            core.eval(compiled(*longer))
+        return compiled(*arrays)
     if mode in ("vmap", "loop"):
         pairs = [(x, x[..., ::-1] if x.ndim else x) for x in arrays]
         if mode == "loop":
-            return each(core, [of_arrays(*(pair[i] for pair in pairs)) for i in range(2)])
+            return each(core, [seeded(core, of_arrays)(*(p[i] for p in pairs)) for i in range(2)])
         stacked = [core.stack(list(pair), axis=pair[0].ndim // 2) for pair in pairs]
         return core.vmap(of_arrays, in_axes=tuple(x.ndim // 2 for x in arrays))(*stacked)
     chosen = [i for i, x in enumerate(arrays) if core.issubdtype(x.dtype, core.inexact)]
@@ -471,6 +525,24 @@ def run(stack: Stack, call: Call, mode: str) -> Any:
         return core.jvp(differentiated, primals, [weights(core, x) for x in primals])
     outputs = differentiated(*primals)
     return core.vjp(differentiated, primals, [weights(core, y) for y in outputs])
+
+
+def seeded(core: ModuleType, function: Any) -> Any:
+    """The function, whose draws are the same in every call: as for the examples of one ``vmap``."""
+
+    def seeded_function(*xs: Any) -> Any:
+        core.random.seed(3)
+        return function(*xs)
+
+    return seeded_function
+
+
+def applied(made: Any, x: Any) -> Any:
+    """What a layer or an initializer makes of an array, or an optimizer in two steps."""
+    if hasattr(made, "apply_gradients"):
+        first = made.apply_gradients({"w": x, "v": [x * 2]}, {"w": x + 1, "v": [x]})
+        return [first, made.apply_gradients({"w": x, "v": [x * 2]}, first)]
+    return made(x)
 
 
 def each(core: ModuleType, results: list[Any]) -> Any:

@@ -13,7 +13,7 @@ Where to find what:
 ``forward``        forward mode: ``jvp``
 ``batching``       ``vmap``, with the rules in ``batch_rules``
 ``custom``         ``custom_function``, ``checkpoint``
-``compilation``    ``compile``, with ``shapeless`` for its parameter of that name
+``compilation``    ``compile``
 ``broadcasting``   shapes that go together, and undoing it
 ``arithmetic``, ``exponential``, ``trigonometry``, ``selection``, ``logic``
                    element by element
@@ -72,7 +72,7 @@ from .arranging import flip, repeat, roll, tile
 from .arrays import array
 from .batching import vmap
 from .broadcasting import broadcast_shapes
-from .compilation import disable_compile, enable_compile
+from .compilation import compile, disable_compile, enable_compile
 from .contraction import einsum, einsum_path
 from .conversion import astype, view
 from .creation import (
@@ -176,7 +176,6 @@ from .scans import cummax, cummin, cumprod, cumsum, logcumsumexp
 from .scatter import dynamic_slice as slice
 from .scatter import put_along_axis, slice_update, take, take_along_axis
 from .selection import clip, maximum, minimum, nan_to_num, where
-from .shapeless import compile
 from .shapes import (
     atleast_1d,
     atleast_2d,

@@ -85,9 +85,6 @@ def hadamard_transform(a: mx.array, /, scale: float | None = None) -> mx.array:
     return mx.hadamard_transform(a, scale)
 
 
-hadamard_transform.names += ("stream",)
-
-
 @hadamard_transform.defvjp
 def hadamard_transform_vjp(
     g: array, y: array, x: array, scale: float | None = None

@@ -127,6 +127,12 @@ def solve_triangular(a: Any, b: Any, *, upper: bool = False, stream: Stream = No
     return _solved(solve_triangular_matrices, a, b, upper=upper, stream=stream)
 
 
+def _inverse(a: array) -> array:
+    """The inverse also of half-precision matrices, which ``inv`` refuses and ``det`` takes."""
+    wide = a.dtype in (mx.float32, mx.float64, mx.complex64)
+    return inv(a) if wide else inv(a.astype(mx.float32)).astype(a.dtype)
+
+
 @primitive
 def det(a: mx.array, /) -> mx.array:
     """The determinant of square matrices."""
@@ -136,7 +142,7 @@ def det(a: mx.array, /) -> mx.array:
 @det.defvjp
 def det_vjp(g: array, y: array, a: array) -> tuple[array]:
     """Jacobi's formula for invertible matrices: ``det(A) A^-T``."""
-    return ((g * y)[..., None, None] * _t(inv(a)),)
+    return ((g * y)[..., None, None] * _t(_inverse(a)),)
 
 
 @behind("slogdet")
@@ -148,7 +154,7 @@ def slogdet_pair(a: mx.array, /) -> Any:
 @slogdet_pair.defvjp
 def slogdet_pair_vjp(g: list[array], y: list[array], a: array) -> tuple[array]:
     """The logarithm has the derivative ``A^-T``, the sign none."""
-    return (g[1][..., None, None] * _t(inv(a)),)
+    return (g[1][..., None, None] * _t(_inverse(a)),)
 
 
 def slogdet(a: Any, *, stream: Stream = None) -> tuple[array, array]:

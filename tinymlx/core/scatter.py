@@ -100,13 +100,11 @@ def scatter_add_along_axis(
 ) -> mx.array:
     """``x`` with ``values[i, j]`` added to ``x[i, indices[i, j]]`` (for the last axis)."""
     axis %= x.ndim
-    # Our own arrays are asked for the shapes, so that a shapeless compilation hears it.
-    shape, places = wrap(x).shape, wrap(indices).shape
-    if len(places) == len(shape) and places[axis] == 1:  # nothing meets: quicker on the CPU
+    if indices.ndim == x.ndim and indices.shape[axis] == 1:  # nothing meets: quicker on the CPU
         return mx.put_along_axis(x, indices, mx.take_along_axis(x, indices, axis) + values, axis)
     grid = [
         indices if a == axis else mx.arange(n).reshape([-1 if b == a else 1 for b in range(x.ndim)])
-        for a, n in enumerate(shape)
+        for a, n in enumerate(x.shape)
     ]
     return x.at[tuple(grid)].add(values) if x.size else x
 

@@ -275,11 +275,6 @@ def radians(x: Any, /, *, stream: Stream = None) -> array:
     return multiply(x, math.pi / 180, stream=stream)
 
 
-# These take a stream by position, too.
-for _operation in (add, subtract, multiply, divide, floor_divide, remainder, divmod, round):
-    _operation.names += ("stream",)
-
-
 # Complex numbers. Rules are written as if every number were real. Where numbers are complex, the
 # tape conjugates around them, so that the gradient of a real loss L by z = x + iy is
 # dL/dx + i dL/dy (MLX's and PyTorch's convention).

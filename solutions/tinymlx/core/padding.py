@@ -74,6 +74,8 @@ def pad(
         raise ValueError(f"[pad] Invalid padding mode {mode!r}")
     for axis, (low, high) in enumerate(widths):
         if low or high:
+            if x.shape[axis] == 0:
+                raise ValueError(f"[pad] Cannot pad empty axis {axis} using mode {mode!r}.")
             rows = border_indices(x.shape[axis], low, high, mode)
             x = take(x, wrap(mx.array(rows)), axis, stream=stream)
     return x

@@ -60,7 +60,7 @@ def matmul_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, ar
         a, g = a[None, :], g[..., None, :]
     ga = unbroadcast(g @ _flipped(b), a)
     if b.ndim == 2 and a.ndim > 2:
-        a, g = a.reshape(-1, a.shape[-1]), g.reshape(-1, g.shape[-1])
+        a, g = a.flatten(0, -2), g.flatten(0, -2)
     gb = unbroadcast(_flipped(a) @ g, b)
     assert ga is not None and gb is not None
     return (
