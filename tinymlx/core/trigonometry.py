@@ -175,8 +175,9 @@ def arccosh(x: mx.array, /) -> mx.array:
 
 @arccosh.defvjp
 def arccosh_vjp(g: array, y: array, x: array) -> tuple[array]:
-    """The derivative is ``1 / sqrt(x^2 - 1)``."""
-    return (g * rsqrt(x * x - 1),)
+    """The derivative is ``1 / sqrt(x^2 - 1)``, by its factors: of a complex square with a negative
+    real part the root has the other sign."""
+    return (g * (rsqrt(x - 1) * rsqrt(x + 1)),)
 
 
 @primitive

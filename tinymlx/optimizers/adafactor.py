@@ -113,6 +113,11 @@ class Adafactor(Optimizer):
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
+    def _approximate_exp_moving_avg(self, row: array, column: array) -> array:
+        """One over the root of the estimate in :meth:`scaled`. Programs for MLX call it."""
+        by_row = core.rsqrt(row / core.mean(row, axis=-1, keepdims=True))
+        return by_row[..., :, None] * core.rsqrt(column)[..., None, :]
+
     def rate(self, size: array) -> array:
         """The learning rate for a parameter, given the root of the mean of its squares."""
         if self.relative_step:

@@ -333,17 +333,17 @@ def norm(
 def _vector_norm(a: array, ord: Any, axis: int, keepdims: bool) -> array:
     if isinstance(ord, str):
         raise ValueError(f"[linalg.norm] ord {ord!r} is only for matrices.")
-    if ord == math.inf:
-        return max(abs(a), axis, keepdims)
-    if ord == -math.inf:
-        return min(abs(a), axis, keepdims)
-    if ord == 0:
-        return (a != 0).astype(a.dtype).sum(axis, keepdims)
-    if ord == 1:
-        return sum(abs(a), axis, keepdims)
     if ord == 2:
         return sqrt(sum(square(abs(a)), axis, keepdims))
-    return sum(abs(a) ** ord, axis, keepdims) ** (1.0 / ord)
+    if ord == 0:
+        return (a != 0).astype(a.dtype).sum(axis, keepdims)
+    if ord in (math.inf, -math.inf):
+        size = (max if ord > 0 else min)(abs(a), axis, keepdims)
+    elif ord == 1:
+        size = sum(abs(a), axis, keepdims)
+    else:
+        size = sum(abs(a) ** ord, axis, keepdims) ** (1.0 / ord)
+    return size.astype(a.dtype)  # complex numbers have complex norms here, as in mlx.core
 
 
 def _matrix_norm(a: array, ord: Any, axes: tuple[int, int], keepdims: bool) -> array:
