@@ -67,7 +67,8 @@ class Node:
         if rule is None:
             name = self.primitive.__name__
             raise ValueError(f"[vjp] Not implemented for {name}: it has no derivative rule.")
-        self.primitive.refuse_indices("VJP", self.parents)
+        if self.primitive.indices is not None:
+            self.primitive.refuse_indices("VJP", self.parents)
         if isinstance(self.output, list):
             g = [zeros_like(y) if gi is None else conjugate(gi) for gi, y in zip(g, self.output)]
         else:

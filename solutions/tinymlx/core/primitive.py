@@ -99,7 +99,7 @@ class Primitive:
         jvp: a rule of its own for forward mode, ``jvp(tangents, y, *args, **params)``, which
             returns one tangent for each output; ``None`` means that it follows from ``vjp``.
         batch: a batching rule of its own; ``None`` means that the table of rules is asked.
-        indices: which arguments are indices. There is no derivative by them, and to ask for one
+        indices: which arguments are indices, if any. There is no derivative by them, and to ask for one
             is a mistake: ``None`` in what a rule returns would make it zeros.
         constant: whether the output does not change when the arguments change a little (indices,
             comparisons). Then it is a constant to every transform that differentiates.
@@ -115,7 +115,7 @@ class Primitive:
         self.vjp: Callable[..., Sequence[array | None]] | None = None
         self.jvp: Callable[..., Sequence[array]] | None = None
         self.batch: Callable[..., Any] | None = None
-        self.indices = slice(0, 0)
+        self.indices: slice | None = None
         self.constant = constant
         self.arity, self.names, self.array_names = _arguments(forward, arity)
 
@@ -130,7 +130,7 @@ class Primitive:
         Raises:
             ValueError: an index is among them.
         """
-        if any(x is not None for x in asked[self.indices]):
+        if self.indices is not None and any(x is not None for x in asked[self.indices]):
             raise ValueError(
                 f"[{self.__name__}] Cannot calculate {tag} with respect to indices. Use "
                 f"stop_gradient on indices to stop gradients from being computed."
