@@ -52,9 +52,9 @@ LATER = {
 }
 PRIVATE = {"_RandomState"}
 # Python 2's division; unpickling, which goes through __reduce__ here; DLPack, which an array offers
-# only while nobody watches it, so that the class does not show it; the buffer protocol, which Python
-# shows from 3.12 on, and through which bare functions would read a watched array; and what every
-# object has from 3.11 on.
+# only while nobody watches it, so that the class does not show it; the buffer protocol, which
+# Python shows from 3.12 on, and through which bare functions would read a watched array; and what
+# every object has from 3.11 on.
 UNUSED = {"__div__", "__rdiv__", "__setstate__", "__dlpack__"}
 UNUSED |= {"__buffer__", "__release_buffer__", "__getstate__"}
 

@@ -99,8 +99,8 @@ class Primitive:
         jvp: a rule of its own for forward mode, ``jvp(tangents, y, *args, **params)``, which
             returns one tangent for each output; ``None`` means that it follows from ``vjp``.
         batch: a batching rule of its own; ``None`` means that the table of rules is asked.
-        indices: which arguments are indices, if any. There is no derivative by them, and to ask for one
-            is a mistake: ``None`` in what a rule returns would make it zeros.
+        indices: which arguments are indices, if any. There is no derivative by them, and to ask for
+            one is a mistake: ``None`` in what a rule returns would make it zeros.
         constant: whether the output does not change when the arguments change a little (indices,
             comparisons). Then it is a constant to every transform that differentiates.
     """
