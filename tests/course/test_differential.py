@@ -28,6 +28,7 @@ LONG = "TINYMLX_CASES" in os.environ
 if LONG:  # a second of C++ compiler for many a call
     MODES += ["compile", "shapeless"]
 DERIVATIVES = ("vjp", "jvp")
+ALL = ("plain", "vjp", "jvp", "vmap", "compile", "shapeless")
 NAMES = names(mlx_stack())
 
 #: What stands in the place of an argument that cannot be drawn, and why it cannot.
@@ -75,6 +76,10 @@ CRASHES = {
     "matrices without elements": lambda call: (
         call.function.startswith("core.linalg") and any(0 in a.shape for a in call.arrays())
     ),
+    "a size of -1 beside one of 0": lambda call: (
+        any(isinstance(x, list) and {-1, 0} <= set(x) for x in [*call.args, *call.kwargs.values()])
+        and call.function.endswith("unflatten")
+    ),
     "integers divided by 0": lambda call: (
         any(part in call.function for part in ("div", "remainder"))
         and not any(a.dtype in ("float32", "float16", "bfloat16") for a in call.arrays())
@@ -96,6 +101,19 @@ def is_complex(call: Call) -> bool:
     return any(a.dtype == "complex64" for a in call.arrays())
 
 
+def ascending(call: Call) -> bool:
+    places = [x for x in [*call.args, *call.kwargs.values()] if isinstance(x, list)]
+    return all(x == sorted(x) and min(x, default=0) >= 0 for x in places)
+
+
+def is_empty(call: Call) -> bool:
+    return any(0 in a.shape for a in call.arrays())
+
+
+def has_border(call: Call) -> bool:
+    return len(call.arrays()) > 1
+
+
 def is_single(call: Call) -> bool:
     return any(a.shape == () for a in call.arrays())
 
@@ -113,7 +131,7 @@ ON_PURPOSE = [
         lambda c: not c.args,
     ),
     Purpose("full full_like", DERIVATIVES, "MLX multiplies the cotangent by the value"),
-    Purpose("full_like", ("plain",), "values larger than the shape are refused; MLX returns more"),
+    Purpose("full_like", ("plain", "vmap"), "values larger than the shape are refused"),
     Purpose("max min minmax", ("jvp",), "of several winners MLX takes one here, and all in vjp"),
     Purpose("minmax", ("vjp",), "MLX loses the cotangent of one of its two results"),
     Purpose("divmod", DERIVATIVES, "MLX returns zeros; the remainder has the slopes of remainder"),
@@ -121,7 +139,10 @@ ON_PURPOSE = [
     Purpose("to_fp8 unique", ("vmap",), "what passes through has no rules, and says so"),
     Purpose("pow power", DERIVATIVES, "0 to the power 0 has slope 0, as in PyTorch"),
     Purpose("block_masked_mm", ("plain",), "vectors have no blocks", is_vector),
-    Purpose("pad", ("plain",), "a border of several values broadcasts; MLX takes the first"),
+    Purpose("pad", ALL, "a border of several values broadcasts; MLX takes the first", has_border),
+    Purpose("softmax", DERIVATIVES, "an axis named twice is refused also in nothing", is_empty),
+    Purpose("split", DERIVATIVES, "places to cut at ascend", lambda c: not ascending(c)),
+    Purpose("put_along_axis", DERIVATIVES, "MLX puts nothing at places", is_empty),
     Purpose("cumprod cumulative_prod", ("vjp",), "MLX is wrong for complex numbers", is_complex),
 ]
 

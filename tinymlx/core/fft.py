@@ -290,7 +290,8 @@ def istft(
         n_fft = 2 * (spectrum.shape[-1] - 1) if onesided else spectrum.shape[-1]
     hop = n_fft // 4 if hop_length is None else hop_length
     w = _window(window, n_fft if win_length is None else win_length, n_fft)
-    frames = (irfft if onesided else ifft)(spectrum, n_fft, -1, norm) * w
+    frames = irfft(spectrum, n_fft, -1, norm) if onesided else real(ifft(spectrum, n_fft, -1, norm))
+    frames = frames * w
     count = frames.shape[-2]
     total = n_fft + hop * (count - 1)
     places = wrap((mx.arange(count)[:, None] * hop + mx.arange(n_fft)[None]).reshape(-1))
@@ -301,4 +302,4 @@ def istft(
     signal = signal / (envelope + (envelope < 1e-11))
     begin = n_fft // 2 if center else 0
     signal = signal[..., begin : total - begin]
-    return signal if length is None else _fitted(signal, [*signal.shape[:-1], length])
+    return signal if length is None else _fitted(signal, [*signal.shape[:-1], max(length, 0)])

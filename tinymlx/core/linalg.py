@@ -278,7 +278,8 @@ def cross(a: Any, b: Any, axis: int = -1, *, stream: Stream = None) -> array:
     if stream is not None:
         with mx.stream(stream):
             return cross(a, b, axis)
-    sizes = (a.shape[axis], b.shape[axis])
+    checked_axes("linalg.cross", axis, a.ndim)
+    sizes = (a.shape[axis], b.shape[axis] if -b.ndim <= axis < b.ndim else 0)
     if not set(sizes) <= {2, 3}:
         raise ValueError(f"[linalg.cross] The axis must have size 2 or 3, but has {sizes}.")
 

@@ -129,8 +129,11 @@ def tensordot(
 def vecdot(a: Any, b: Any, /, *, axis: int = -1, stream: Stream = None) -> array:
     """The sum of ``conj(a) * b`` along an axis of the same size in both; the others broadcast."""
     a, b = as_array(a), as_array(b)
-    if not all(-x.ndim <= axis < x.ndim for x in (a, b)):
-        raise ValueError(f"[vecdot] axis {axis} is out of bounds.")
+    if not a.ndim or not b.ndim:
+        raise ValueError("[vecdot] a and b must have at least one axis.")
+    checked_axes("vecdot", axis, a.ndim)
+    if not -b.ndim <= axis < b.ndim:
+        raise ValueError(f"[vecdot] axis {axis} is out of bounds for the second array.")
     if a.shape[axis] != b.shape[axis]:
         raise ValueError("[vecdot] a and b must have the same size along axis.")
     return multiply(conj(a, stream=stream), b, stream=stream).sum(axis, stream=stream)
@@ -181,7 +184,7 @@ def gathered_matmul_vjp(
 
 
 def _all_matrices(x: array, indices: array | None) -> tuple[array, array]:
-    matrices = x.reshape(-1, *x.shape[-2:])
+    matrices = x.reshape(math.prod(x.shape[:-2]), *x.shape[-2:])
     if indices is None:
         indices = wrap(mx.arange(matrices.shape[0]).reshape(x.shape[:-2]))
     return matrices, indices

@@ -43,7 +43,7 @@ def of_nothing(value: float, operation: Any, x: mx.array, axis: Axes, keepdims: 
     knows shape and dtype before it computes anything.
     """
     y = operation(x, axis, keepdims)
-    return mx.full(y.shape, value, y.dtype)
+    return mx.full(y.shape, value).astype(y.dtype)
 
 
 @primitive

@@ -21,7 +21,7 @@ def full(shape: Shape, vals: Any, dtype: Dtype | None = None, *, stream: Stream 
     """An array with ``vals`` everywhere; ``vals`` may be an array that broadcasts to the shape."""
     if isinstance(vals, array) and vals._trace is not None:
         sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-        return broadcast_to(vals if dtype is None else vals.astype(dtype), sizes, stream=stream)
+        return broadcast_to(vals, sizes, stream=stream)  # mlx.core 0.32.4 does not cast, either
     return wrap(mx.full(shape, unwrap(vals), dtype, stream=stream))
 
 

@@ -71,6 +71,8 @@ class GroupNorm(Module):
         )
 
     def __call__(self, x: array) -> array:
+        if x.ndim < 2:
+            raise ValueError(f"[GroupNorm] Expected an array (N, ..., C), got the shape {x.shape}.")
         y = self.neighbours_together(x) if self.pytorch_compatible else self.in_turn(x)
         return self.weight * y + self.bias if "weight" in self else y
 
