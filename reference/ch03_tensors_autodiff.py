@@ -284,7 +284,7 @@ def op(call, inputs, pool, twice, cpu, translation):
 
 @in_numpy
 def broadcast_shapes(shapes):
-    return {"shape": np.broadcast_shapes(*map(tuple, shapes))}
+    return {"shape": np.broadcast_shapes(*map(tuple, shapes)), "kind": "tuple"}
 
 
 @in_numpy

@@ -97,7 +97,8 @@ def op(call, inputs, pool, twice, cpu, translation):
 
 
 def broadcast_shapes(shapes):
-    return {"shape": broadcasting.broadcast_shapes(*map(tuple, shapes))}
+    shape = broadcasting.broadcast_shapes(*map(tuple, shapes))
+    return {"shape": shape, "kind": type(shape).__name__}
 
 
 def sliding_windows(x, size, stride):
