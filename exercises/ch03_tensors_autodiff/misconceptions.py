@@ -1036,6 +1036,15 @@ def divide_vjp(g, y, a, b):
 
 
 @misconception(
+    "3.14",
+    "You divide by b * b, which overflows where b does not. a / b is y already: -y / b.",
+)
+def divide_vjp(g, y, a, b):
+    gb = unbroadcast(-g * a / (b * b), b) if isinstance(b, array) else None
+    return unbroadcast(g / b, a), gb
+
+
+@misconception(
     "3.15",
     "Where the exponent is 0, you compute 0 * a**-1, which at a = 0 is 0 * inf = nan. Choose a "
     "harmless exponent there.",

@@ -792,6 +792,23 @@ def _is_lazy(x):
     return "->" in text.getvalue()
 
 
+def lazy_steps(x):
+    """Whether a step is recorded, and sent back, without being computed."""
+    with tape.Tape() as recorder:
+        a = recorder.watch(x)
+        y = core.exp(a)
+        recorded_lazily = _is_lazy(recorder.read(y))
+        gradients = tape.backward([recorder.node_of(y)], [core.ones_like(x)])
+        slope = gradients[recorder.node_of(a)]
+        return {"recorded": recorded_lazily, "sent back": _is_lazy(slope), "slope": slope}
+
+
+def same_primal_twice(x, g):
+    """One array in both places of a function of two."""
+    _, gradients = core.vjp(lambda a, b: core.sin(a) * core.exp(b), [x, x], [g])
+    return {"gradients": gradients}
+
+
 def pulled(x, v, call):
     """For each argument of the last step, the index arrays too, what its rule returns."""
     scope = {"mx": core, "assigned": assigned, "S": Slices()}

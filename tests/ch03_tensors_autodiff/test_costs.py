@@ -31,6 +31,24 @@ def test_a_contraction_does_not_hold_all_products(probe):
     assert found["bytes"] < 4_000_000, f"{found['bytes']} bytes: every single product was kept"
 
 
+@exercise("3.5")
+def test_recording_computes_nothing(probe, draw):
+    """A step is noted down, and stays as lazy as MLX left it."""
+    x = draw.normal(3)
+    found = probe("lazy_steps", x=x)
+    assert agree(found["slope"], np.exp(x.astype(np.float64)))
+    assert found["recorded"] is True, "the output was computed while it was recorded"
+
+
+@exercise("3.7")
+def test_sending_back_computes_nothing(probe, draw):
+    """The cotangents are as lazy as everything else: whoever wants them evaluates them."""
+    x = draw.normal(3)
+    found = probe("lazy_steps", x=x)
+    assert agree(found["slope"], np.exp(x.astype(np.float64)))
+    assert found["sent back"] is True, "the cotangents were computed on the way"
+
+
 @exercise("3.6")
 def test_a_long_chain_is_walked_once(probe):
     """2000 nodes: a few looks at each. To search a list for every node takes two million."""

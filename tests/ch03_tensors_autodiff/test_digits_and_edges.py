@@ -32,6 +32,14 @@ def test_differences_of_double_precision(check, probe, draw):
     assert np.array_equal(found["slopes"], [1, -9])
 
 
+@exercise("3.14")
+def test_quotients_of_large_numbers(check):
+    """1e20 by 1e20: nothing on the way is squared, or it is infinite."""
+    x, y = np.float32([1e20, -1e20, 3]), np.float32([1e20, 2e20, 2])
+    given = np.float32([1e20, 1e20, 1])
+    check("gradient", call="x / y", inputs={"x": x, "y": y}, given=given)
+
+
 @exercise("3.15")
 def test_a_constant_power_of_a_large_number(check):
     """x**0 is constant, also where any other power of x overflows."""
@@ -178,7 +186,9 @@ def test_small_cotangents_behind_a_large_one(probe):
     x, given = np.ones(4, np.float32), np.float32([3e8, 1, 2, 3])
     found = probe("gradient", call="mx.cumsum(x)", inputs={"x": x}, given=given)
     assert agree(found["dx"][1:], [6, 5, 3]), f"the last three should be 6, 5, 3: {found['dx']}"
-    found = probe("gradient", call="mx.cumsum(x, reverse=True)", inputs={"x": x}, given=given[::-1].copy())
+    found = probe(
+        "gradient", call="mx.cumsum(x, reverse=True)", inputs={"x": x}, given=given[::-1].copy()
+    )
     assert agree(found["dx"][:3], [3, 5, 6]), f"the first three should be 3, 5, 6: {found['dx']}"
 
 

@@ -324,3 +324,11 @@ def test_a_ladder(probe, draw):
     found = probe("graph_of", x=draw.normal(2), case="a ladder", steps=100)
     assert len(found["vertices"]) == 101 and len(found["edges"]) == 200
     assert found["edges"] == [[i, i + 1] for i in range(100) for _ in range(2)]
+
+
+@exercise("3.12")
+def test_a_graph_deeper_than_python_calls(probe, draw):
+    """Two thousand steps: twice as many as functions may call each other."""
+    found = probe("graph_of", x=draw.normal(2), case="a ladder", steps=2000)
+    assert len(found["vertices"]) == 2001 and len(found["edges"]) == 4000
+    assert found["vertices"][0][0] == "input" and found["edges"][-1] == [1999, 2000]
