@@ -767,7 +767,10 @@ def looks_at_a_chain(length):
     for _ in range(length - 1):
         nodes.append(Watched([nodes[-1]]))
     order = tape.topological_order([nodes[-1]])
-    return {"nodes": len(order), "looks": sum(looks.values())}
+    counted = sum(looks.values())
+    same = [a is b for a, b in zip(order, reversed(nodes), strict=False)]
+    whole = len(order) == length and all(same)
+    return {"whole": whole, "looks": counted}
 
 
 def runs_of_a_function(x, transform):
@@ -830,5 +833,6 @@ def differences_with_cotangent(x, cotangent):
 def runs_of_differences(x):
     """How often the differences run the function."""
     runs = []
-    check.finite_differences(lambda x: runs.append(1) or x * x, x, core.ones_like(x), 0.25)
-    return {"runs": len(runs)}
+    function = lambda x: runs.append(1) or x * x  # noqa: E731
+    slopes = check.finite_differences(function, x, core.ones_like(x), 0.25)
+    return {"runs": len(runs), "slopes": slopes}
