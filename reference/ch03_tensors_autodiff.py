@@ -497,6 +497,15 @@ def maximum_at_ties(call, inputs, given):
 
 
 @in_numpy
+def slopes_of_power(a, b):
+    """b (b - 1) a^(b - 2) and a^(b - 1) (1 + b ln a); both are 0 where a factor is."""
+    safe = np.where(a == 0, 1.0, a)
+    aa = np.where(b * (b - 1) == 0, 0.0, b * (b - 1) * np.power(safe, b - 2.0))
+    aa = np.where((a == 0) & (b > 2), 0.0, aa)
+    return {"aa": aa, "ba": np.where(a == 0, 0.0, safe ** (b - 1) * (1 + b * np.log(safe)))}
+
+
+@in_numpy
 def maximum_with_a_number(call, inputs, given):
     """``maximum(x, 1)`` and ``maximum(1, x)``: at 1 itself the first has no slope."""
     x = inputs["x"]

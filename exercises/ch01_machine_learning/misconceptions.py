@@ -266,6 +266,20 @@ def back_substitution(r, c):
 
 
 @misconception(
+    "1.5",
+    "You take out the row of the unknown. What multiplies it in the other equations stands in its "
+    "column.",
+)
+def back_substitution(r, c):
+    solution = []
+    for i in reversed(range(len(c))):
+        w = c[i] / r[i, i]
+        c = c - r[i] * w
+        solution.append(w)
+    return mx.stack(solution[::-1])
+
+
+@misconception(
     "1.6", "You fit a line through the origin. Append a column of ones: its weight is the bias."
 )
 def least_squares(x, y):
@@ -579,6 +593,19 @@ def train_test_split(x, y, *, test_fraction=0.25, key):
         raise ValueError("train_test_split: lengths differ, or one side is empty")
     order = (mx.arange(len(x)) + mx.random.randint(0, len(x), key=key)) % len(x)
     return x[order[count:]], x[order[:count]], y[order[count:]], y[order[:count]]
+
+
+@misconception(
+    "1.10",
+    "You sort each side again. Which rows are chosen is random then, but their order is not.",
+)
+def train_test_split(x, y, *, test_fraction=0.25, key):
+    count = round(test_fraction * len(x))
+    if len(x) != len(y) or not 0 < count < len(x):
+        raise ValueError("train_test_split: lengths differ, or one side is empty")
+    order = mx.random.permutation(len(x), key=key)
+    test, train = mx.sort(order[:count]), mx.sort(order[count:])
+    return x[train], x[test], y[train], y[test]
 
 
 @misconception(

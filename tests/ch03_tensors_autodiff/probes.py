@@ -812,6 +812,18 @@ def same_primal_twice(x, g):
     return {"gradients": gradients}
 
 
+def slopes_of_power(a, b):
+    """Derivatives of the derivatives of ``a ** b``: twice by ``a``, and by ``b`` and then ``a``."""
+
+    def by(place, a, b):
+        return core.vjp(lambda *both: both[0] ** both[1], [a, b], [core.ones_like(a)])[1][place]
+
+    def slope(place):
+        return core.vjp(lambda a: by(place, a, b), [a], [core.ones_like(a)])[1][0]
+
+    return {"aa": slope(0), "ba": slope(1)}
+
+
 def pulled(x, v, call):
     """For each argument of the last step, the index arrays too, what its rule returns."""
     scope = {"mx": core, "assigned": assigned, "S": Slices()}

@@ -41,6 +41,13 @@ def test_quotients_of_large_numbers(check):
 
 
 @exercise("3.15")
+def test_slopes_of_the_slopes_at_zero(check):
+    """A nan that was replaced after it was made comes back in the derivative of the derivative."""
+    check("slopes_of_power", a=np.float32([0, 0, 2, 3]), b=np.float32([2, 3, 3, 2]), scale=32.0)
+    check("slopes_of_power", a=np.float32([0, 0, 2]), b=np.float32([0, 1, 3]), scale=32.0)
+
+
+@exercise("3.15")
 def test_a_constant_power_of_a_large_number(check):
     """x**0 is constant, also where any other power of x overflows."""
     x, y = np.float32([1e30, -1e30, 2]), np.float32([0, 0, 3])
