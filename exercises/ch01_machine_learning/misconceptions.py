@@ -63,6 +63,18 @@ def mean_squared_error(predictions, targets):
 
 
 @misconception(
+    "1.2",
+    "You multiply the square out. Of large numbers the squares have no digits left for a small "
+    "difference: subtract first.",
+)
+def mean_squared_error(predictions, targets):
+    if predictions.shape != targets.shape:
+        raise ValueError(f"mean_squared_error: {predictions.shape} and {targets.shape}")
+    p, t = predictions, targets
+    return mx.mean(p * p) - 2 * mx.mean(p * t) + mx.mean(t * t)
+
+
+@misconception(
     "1.3", "You lost the factor 2 that the square leaves behind when it is differentiated."
 )
 def mean_squared_error_gradient(x, y, weights, bias):
@@ -254,6 +266,20 @@ def back_substitution(r, c):
 
 
 @misconception(
+    "1.5",
+    "You take out the row of the unknown. What multiplies it in the other equations stands in its "
+    "column.",
+)
+def back_substitution(r, c):
+    solution = []
+    for i in reversed(range(len(c))):
+        w = c[i] / r[i, i]
+        c = c - r[i] * w
+        solution.append(w)
+    return mx.stack(solution[::-1])
+
+
+@misconception(
     "1.6", "You fit a line through the origin. Append a column of ones: its weight is the bias."
 )
 def least_squares(x, y):
@@ -297,6 +323,25 @@ def least_squares(x, y):
     ones = mx.ones((x.shape[0], 1), x.dtype)
     q, r = mx.linalg.qr(mx.concatenate([ones, x], axis=1), stream=mx.cpu)
     check_independent("least_squares", r)
+    solution = back_substitution(r, q.T @ y)
+    return Coefficients(solution[:-1].astype(dtype), solution[-1].astype(dtype))
+
+
+@misconception(
+    "1.6",
+    "You call columns dependent below a fixed number. In other units none are, or all: compare "
+    "with the length of the column (check_independent).",
+)
+def least_squares(x, y):
+    check_examples("least_squares", x, y)
+    if x.shape[0] < x.shape[1] + 1:
+        raise ValueError("least_squares: too few examples")
+    dtype = as_floating(x).dtype
+    x, y = at_least_float32(x), at_least_float32(y)
+    ones = mx.ones((x.shape[0], 1), x.dtype)
+    q, r = mx.linalg.qr(mx.concatenate([x, ones], axis=1), stream=mx.cpu)
+    if mx.min(mx.abs(mx.diagonal(r))) < 1e-5:
+        raise ValueError("least_squares: the columns are linearly dependent")
     solution = back_substitution(r, q.T @ y)
     return Coefficients(solution[:-1].astype(dtype), solution[-1].astype(dtype))
 
@@ -548,6 +593,19 @@ def train_test_split(x, y, *, test_fraction=0.25, key):
         raise ValueError("train_test_split: lengths differ, or one side is empty")
     order = (mx.arange(len(x)) + mx.random.randint(0, len(x), key=key)) % len(x)
     return x[order[count:]], x[order[:count]], y[order[count:]], y[order[:count]]
+
+
+@misconception(
+    "1.10",
+    "You sort each side again. Which rows are chosen is random then, but their order is not.",
+)
+def train_test_split(x, y, *, test_fraction=0.25, key):
+    count = round(test_fraction * len(x))
+    if len(x) != len(y) or not 0 < count < len(x):
+        raise ValueError("train_test_split: lengths differ, or one side is empty")
+    order = mx.random.permutation(len(x), key=key)
+    test, train = mx.sort(order[:count]), mx.sort(order[count:])
+    return x[train], x[test], y[train], y[test]
 
 
 @misconception(

@@ -317,6 +317,17 @@ def elementwise_cost(*shapes, operations=1, dtype=mx.float32):
     return Cost(operations * result, sum(_size(shape) for shape in shapes) + result)
 
 
+@misconception(
+    "2.6",
+    "You read and write once for each operation. It is one function of the inputs: each number is "
+    "read once and written once, whatever is computed in between.",
+)
+def elementwise_cost(*shapes, operations=1, dtype=mx.float32):
+    result = _size(mx.broadcast_shapes(*shapes))
+    read = sum(_size(shape) for shape in shapes)
+    return Cost(operations * result, operations * (read + result) * dtype.size)
+
+
 @misconception("2.7", "You multiply by the time. A rate is the cost divided by the seconds.")
 def achieved(cost, seconds):
     if not seconds > 0:

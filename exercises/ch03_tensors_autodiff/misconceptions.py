@@ -315,6 +315,24 @@ def contract_pair(a, a_names, b, b_names, result):
 
 
 @misconception(
+    "3.4",
+    "You reshape `b` without a transpose before. Its axes, too, must stand in the order batch, "
+    "summed, columns before they can merge.",
+)
+def contract_pair(a, a_names, b, b_names, result):
+    size = {**dict(zip(a_names, a.shape)), **dict(zip(b_names, b.shape))}
+    batch = [c for c in a_names if c in b_names and c in result]
+    summed = [c for c in a_names if c in b_names and c not in result]
+    rows = [c for c in a_names if c not in b_names]
+    columns = [c for c in b_names if c not in a_names]
+    merged = [math.prod(size[c] for c in kind) for kind in (batch, rows, summed, columns)]
+    a = ordered(a, a_names, [*batch, *rows, *summed]).reshape(merged[0], merged[1], merged[2])
+    b = b.reshape(merged[0], merged[2], merged[3])
+    product = batched_product(a, b).reshape([size[c] for c in [*batch, *rows, *columns]])
+    return ordered(product, "".join([*batch, *rows, *columns]), list(result))
+
+
+@misconception(
     "3.5",
     "You record constants, too. An index or a rounded number does not change with its argument: "
     "return it unrecorded.",
@@ -740,6 +758,42 @@ def vjp(fun, primals, cotangents):
 
 
 @misconception(
+    "3.8",
+    "You send the outputs back one by one and keep only what the last one gave. The products of "
+    "all outputs add up: one call of backward takes them all.",
+)
+def vjp(fun, primals, cotangents):
+    with Tape() as tape:
+        inputs = [tape.watch(x) for x in primals]
+        sources = [tape.node_of(x) for x in inputs]
+        outputs = arrays_of(fun(*inputs))
+        cotangents = matching_cotangents(outputs, cotangents)
+        gradients = {}
+        for y, g in zip(outputs, cotangents):
+            if tape.watches(y):
+                gradients = backward([y._record], [g])
+    values = [holder(tape.lower(y)) for y in outputs]
+    return values, [gradient_of(node, gradients) for node in sources]
+
+
+@misconception(
+    "3.8",
+    "You return the arrays themselves. Whoever changes one in place changes what shares it: give "
+    "each output an array of its own (holder).",
+)
+def vjp(fun, primals, cotangents):
+    with Tape() as tape:
+        inputs = [tape.watch(x) for x in primals]
+        sources = [tape.node_of(x) for x in inputs]
+        outputs = arrays_of(fun(*inputs))
+        cotangents = matching_cotangents(outputs, cotangents)
+        recorded = [(y._record, g) for y, g in zip(outputs, cotangents) if tape.watches(y)]
+        gradients = backward([node for node, _ in recorded], [g for _, g in recorded])
+    values = [tape.lower(y) for y in outputs]
+    return values, [gradient_of(node, gradients) for node in sources]
+
+
+@misconception(
     "3.9",
     "You take the arrays back only when all went well. A function that raises must not keep the "
     "argument: use try and finally.",
@@ -1036,6 +1090,15 @@ def divide_vjp(g, y, a, b):
 
 
 @misconception(
+    "3.14",
+    "You divide by b * b, which overflows where b does not. a / b is y already: -y / b.",
+)
+def divide_vjp(g, y, a, b):
+    gb = unbroadcast(-g * a / (b * b), b) if isinstance(b, array) else None
+    return unbroadcast(g / b, a), gb
+
+
+@misconception(
     "3.15",
     "Where the exponent is 0, you compute 0 * a**-1, which at a = 0 is 0 * inf = nan. Choose a "
     "harmless exponent there.",
@@ -1099,8 +1162,8 @@ def log_vjp(g, y, x):
 
 @misconception(
     "3.15",
-    "You replace the nan after it was made. The derivative of the derivative passes through the "
-    "step that made it, and is nan: replace the exponent and the base before.",
+    "You replace the nan of the power after it was made. The derivative of the derivative passes "
+    "through the step that made it, and is nan: replace the exponent before.",
     read="powers-and-their-zeros",
 )
 def power_vjp(g, y, a, b):
@@ -1108,6 +1171,22 @@ def power_vjp(g, y, a, b):
     if isinstance(a, array):
         slope = b * a ** (b - 1)
         ga = unbroadcast(g * selection.where(b == 0, 0, slope), a)
+    if isinstance(b, array):
+        gb = unbroadcast(g * y * exponential.log(selection.where(a == 0, 1, a)), b)
+    return ga, gb
+
+
+@misconception(
+    "3.15",
+    "You replace the nan of the logarithm after it was made. The derivative of the derivative "
+    "passes through the step that made it, and is nan: replace the base before.",
+    read="powers-and-their-zeros",
+)
+def power_vjp(g, y, a, b):
+    ga = gb = None
+    if isinstance(a, array):
+        exponent = selection.where(b == 0, 1, b - 1) if isinstance(b, array) else b - 1 if b else 1
+        ga = unbroadcast(g * b * a**exponent, a)
     if isinstance(b, array):
         slope = y * exponential.log(a if isinstance(a, array) else array(a))
         gb = unbroadcast(g * selection.where(a == 0, 0, slope), b)
@@ -1396,6 +1475,16 @@ def variance_vjp(g, y, x, axis=None, keepdims=False, ddof=0):
     freedom = reduced_size(x, axis) - ddof
     slope = keep_axes(g, x, axis) * (2 / freedom if freedom > 0 else math.nan)
     return (slope * (x - mean(x, axis)),)
+
+
+@misconception(
+    "3.23",
+    "You divide by the size of the whole array. n counts the numbers of one variance only.",
+)
+def variance_vjp(g, y, x, axis=None, keepdims=False, ddof=0):
+    freedom = x.size - ddof
+    slope = keep_axes(g, x, axis) * (2 / freedom if freedom > 0 else math.nan)
+    return (slope * (x - mean(x, axis, True)),)
 
 
 @misconception(

@@ -19,6 +19,17 @@ def examples(draw, n, d, dtype=WIDE):
     }
 
 
+@exercise("1.2")
+def test_small_errors_of_large_numbers(check, draw):
+    """Years that are wrong by a tenth: the differences are squared, and not the years.
+
+    Squares of 2000 are four million, of which float32 keeps halves.
+    """
+    t = draw.integers(9, low=1900, high=2100).astype(np.float32)
+    p = t + (draw.integers(9, low=1, high=5) / 8).astype(np.float32)
+    check("mean_squared_error", predictions=p, targets=t, terms=9)
+
+
 @exercise("1.3")
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 def test_slopes_keep_their_digits(check, draw, dtype):
@@ -98,6 +109,15 @@ def test_double_precision_is_solved_in_double(check, draw):
     """Table and targets in float64, and the coefficients with them."""
     x, y = draw.normal(12, 3, dtype=WIDE), draw.normal(12, dtype=WIDE) + 5
     check("least_squares", x=x, y=y, terms=12, scale=30.0)
+
+
+@exercise("1.6")
+def test_dependence_has_no_unit(check, draw):
+    """Micrometres are independent columns; kilometres that repeat each other are not."""
+    x, y = draw.normal(12, 2), draw.normal(12) + 5
+    check("fitted_values", x=x * np.float32(1e-9), y=y, terms=12, scale=10.0)
+    twins = np.repeat(x[:, :1], 2, axis=1) * np.float32([1e6, 3e6])
+    check.raises("least_squares", "ValueError", match="dependent", x=twins, y=y)
 
 
 @exercise("1.6")

@@ -97,7 +97,8 @@ def op(call, inputs, pool, twice, cpu, translation):
 
 
 def broadcast_shapes(shapes):
-    return {"shape": broadcasting.broadcast_shapes(*map(tuple, shapes))}
+    shape = broadcasting.broadcast_shapes(*map(tuple, shapes))
+    return {"shape": shape, "kind": type(shape).__name__}
 
 
 def sliding_windows(x, size, stride):
@@ -766,7 +767,10 @@ def looks_at_a_chain(length):
     for _ in range(length - 1):
         nodes.append(Watched([nodes[-1]]))
     order = tape.topological_order([nodes[-1]])
-    return {"nodes": len(order), "looks": sum(looks.values())}
+    counted = sum(looks.values())
+    same = [a is b for a, b in zip(order, reversed(nodes), strict=False)]
+    whole = len(order) == length and all(same)
+    return {"whole": whole, "looks": counted}
 
 
 def runs_of_a_function(x, transform):
@@ -791,6 +795,35 @@ def _is_lazy(x):
     return "->" in text.getvalue()
 
 
+def lazy_steps(x):
+    """Whether a step is recorded, and sent back, without being computed."""
+    with tape.Tape() as recorder:
+        a = recorder.watch(x)
+        y = core.exp(a)
+        recorded_lazily = _is_lazy(recorder.read(y))
+        gradients = tape.backward([recorder.node_of(y)], [core.ones_like(x)])
+        slope = gradients[recorder.node_of(a)]
+        return {"recorded": recorded_lazily, "sent back": _is_lazy(slope), "slope": slope}
+
+
+def same_primal_twice(x, g):
+    """One array in both places of a function of two."""
+    _, gradients = core.vjp(lambda a, b: core.sin(a) * core.exp(b), [x, x], [g])
+    return {"gradients": gradients}
+
+
+def slopes_of_power(a, b):
+    """Derivatives of the derivatives of ``a ** b``: twice by ``a``, and by ``b`` and then ``a``."""
+
+    def by(place, a, b):
+        return core.vjp(lambda *both: both[0] ** both[1], [a, b], [core.ones_like(a)])[1][place]
+
+    def slope(place):
+        return core.vjp(lambda a: by(place, a, b), [a], [core.ones_like(a)])[1][0]
+
+    return {"aa": slope(0), "ba": slope(1)}
+
+
 def pulled(x, v, call):
     """For each argument of the last step, the index arrays too, what its rule returns."""
     scope = {"mx": core, "assigned": assigned, "S": Slices()}
@@ -812,5 +845,6 @@ def differences_with_cotangent(x, cotangent):
 def runs_of_differences(x):
     """How often the differences run the function."""
     runs = []
-    check.finite_differences(lambda x: runs.append(1) or x * x, x, core.ones_like(x), 0.25)
-    return {"runs": len(runs)}
+    function = lambda x: runs.append(1) or x * x  # noqa: E731
+    slopes = check.finite_differences(function, x, core.ones_like(x), 0.25)
+    return {"runs": len(runs), "slopes": slopes}

@@ -32,11 +32,28 @@ def test_differences_of_double_precision(check, probe, draw):
     assert np.array_equal(found["slopes"], [1, -9])
 
 
+@exercise("3.14")
+def test_quotients_of_large_numbers(check):
+    """1e20 by 1e20: nothing on the way is squared, or it is infinite."""
+    x, y = np.float32([1e20, -1e20, 3]), np.float32([1e20, 2e20, 2])
+    given = np.float32([1e20, 1e20, 1])
+    check("gradient", call="x / y", inputs={"x": x, "y": y}, given=given)
+
+
+@exercise("3.15")
+def test_slopes_of_the_slopes_at_zero(check):
+    """A nan that was replaced after it was made comes back in the derivative of the derivative."""
+    check("slopes_of_power", a=np.float32([0, 0, 2, 3]), b=np.float32([2, 3, 3, 2]), scale=32.0)
+    check("slopes_of_power", a=np.float32([0, 0, 2]), b=np.float32([0, 1, 3]), scale=32.0)
+
+
 @exercise("3.15")
 def test_a_constant_power_of_a_large_number(check):
     """x**0 is constant, also where any other power of x overflows."""
     x, y = np.float32([1e30, -1e30, 2]), np.float32([0, 0, 3])
-    check("gradient", call="x ** y", inputs={"x": x, "y": y}, given=np.float32([1, 2, 3]))
+    given = np.float32([1, 2, 3])
+    check("gradient", call="x ** y", inputs={"x": x, "y": y}, given=given)
+    check("gradient", call="x ** 0 + x", inputs={"x": x}, given=given)
 
 
 @exercise("3.16")

@@ -27,6 +27,13 @@ def test_shapes_aligned_at_the_right(check, shapes):
 
 
 @exercise("3.1")
+def test_where_the_alignment_shows(check):
+    """Nothing to refuse at either end, but only one of them is right."""
+    check("broadcast_shapes", shapes=[[1, 2], [2]])
+    check("broadcast_shapes", shapes=[[3], [3, 1, 3]])
+
+
+@exercise("3.1")
 def test_sizes_of_zero(check):
     """0 stretches to nothing: it goes with 1 and with 0; no shapes at all give a number's."""
     check("broadcast_shapes", shapes=[[1, 3], [0, 1]])

@@ -170,10 +170,10 @@ def test_a_node_used_many_times(probe, draw):
 
 @exercise("3.7")
 def test_many_paths_are_walked_once(probe, draw):
-    """A ladder of 16 steps y + y: 65,536 paths from end to beginning, 16 uses of the rule."""
-    found = probe("walk_back", x=draw.normal(3), case="a ladder", steps=16)
-    assert np.array_equal(found["gradients"][0], np.full(3, 65_536.0)), found["gradients"]
-    assert found["rules used"] == 16, f"the rule was used {found['rules used']} times, not 16"
+    """A ladder of 12 steps y + y: 4096 paths from end to beginning, 12 uses of the rule."""
+    found = probe("walk_back", x=draw.normal(3), case="a ladder", steps=12)
+    assert np.array_equal(found["gradients"][0], np.full(3, 4096.0)), found["gradients"]
+    assert found["rules used"] == 12, f"the rule was used {found['rules used']} times, not 12"
 
 
 @exercise("3.7")
@@ -324,3 +324,11 @@ def test_a_ladder(probe, draw):
     found = probe("graph_of", x=draw.normal(2), case="a ladder", steps=100)
     assert len(found["vertices"]) == 101 and len(found["edges"]) == 200
     assert found["edges"] == [[i, i + 1] for i in range(100) for _ in range(2)]
+
+
+@exercise("3.12")
+def test_a_graph_deeper_than_python_calls(probe, draw):
+    """Two thousand steps: twice as many as functions may call each other."""
+    found = probe("graph_of", x=draw.normal(2), case="a ladder", steps=2000)
+    assert len(found["vertices"]) == 2001 and len(found["edges"]) == 4000
+    assert found["vertices"][0][0] == "input" and found["edges"][-1] == [1999, 2000]

@@ -41,6 +41,12 @@ def test_an_output_given_twice(check, draw):
 
 
 @exercise("3.8")
+def test_one_array_in_two_places(check, draw):
+    """The same object for both arguments: each place has a gradient of its own."""
+    check("same_primal_twice", x=draw.normal(3), g=draw.normal(3))
+
+
+@exercise("3.8")
 def test_arrays_of_every_kind(check, draw):
     """Without axes, without elements, in half precision, bare."""
     check("vjp", function="one", primals=[draw.normal()], given=[draw.normal()])

@@ -55,7 +55,10 @@ def erf(x: mx.array, /) -> mx.array:
 
 @erf.defvjp
 def erf_vjp(g: array, y: array, x: array) -> tuple[array]:
-    r"""The derivative of the error function, :math:`\frac{2}{\sqrt\pi} e^{-x^2}`.
+    """The derivative of the error function, element by element.
+
+    The function is defined as an integral (:func:`erf` shows it), and the lesson draws the
+    conclusion.
 
     Args:
         g: the cotangent of ``y``.

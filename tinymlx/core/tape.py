@@ -194,7 +194,10 @@ def topological_order(outputs: Iterable[Node]) -> list[Node]:
 
     In the returned list each node stands before all of its parents, so that whoever walks the list
     has met all uses of a node before the node itself. A graph can be a chain of many thousands of
-    nodes: do not recurse.
+    nodes, or have many paths: do not recurse, and look at each node a few times only.
+
+    Which of the many orders it is, and how to find it, is your own design: the tests look only at
+    these properties, and count.
 
     Args:
         outputs: the nodes to start from; one may occur twice, or be an ancestor of another.

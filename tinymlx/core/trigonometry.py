@@ -18,7 +18,7 @@ def sin(x: mx.array, /) -> mx.array:
 
 @sin.defvjp
 def sin_vjp(g: array, y: array, x: array) -> tuple[array]:
-    """The derivative of the sine, ``cos(x)``.
+    """The derivative of the sine, element by element; the lesson names it.
 
     Args:
         g: the cotangent of ``y``.
@@ -42,7 +42,9 @@ def tanh(x: mx.array, /) -> mx.array:
 
 @tanh.defvjp
 def tanh_vjp(g: array, y: array, x: array) -> tuple[array]:
-    r"""The derivative of the hyperbolic tangent, :math:`1 - \tanh^2 x`.
+    """The derivative of the hyperbolic tangent, element by element, from ``y`` alone.
+
+    The lesson leads to it. Nothing may overflow for large ``x``.
 
     Args:
         g: the cotangent of ``y``.

@@ -149,11 +149,11 @@ def prod(x: mx.array, /, axis: Axes = None, keepdims: bool = False) -> mx.array:
 def prod_vjp(
     g: array, y: array, x: array, axis: Axes = None, keepdims: bool = False
 ) -> tuple[array]:
-    r"""The derivative of a product: for each factor the product of all the others.
+    """The derivative of a product: for each factor the product of all the others.
 
-    It must be right where factors are 0, so it cannot be :math:`y / x_i`. Instead, with the factors
-    in a row, :math:`\partial y/\partial x_i = \prod_{j<i} x_j \cdot \prod_{j>i} x_j`: two
-    cumulative products that leave out the element itself (``inclusive=False``), one in reverse.
+    It must be right where factors are 0, so it is no quotient, and so must its own derivative be. A
+    few scans along the row do (:func:`cumprod`); a product for every factor costs the square of
+    their number. The lesson leads to the scans.
 
     Args:
         g: the cotangent of ``y``, of its shape.
@@ -197,10 +197,10 @@ def logsumexp(x: mx.array, /, axis: Axes = None, keepdims: bool = False) -> mx.a
 def logsumexp_vjp(
     g: array, y: array, x: array, axis: Axes = None, keepdims: bool = False
 ) -> tuple[array]:
-    r"""The derivative of the log-sum-exp.
+    """The derivative of the log-sum-exp: the share of each element in the sum.
 
-    It is the softmax, :math:`\partial y/\partial x_i = e^{x_i} / \sum_j e^{x_j} = e^{x_i - y}`. In
-    the last form nothing overflows.
+    It must not overflow for large numbers, nor lose a row that lies far below the others. The
+    lesson leads to a form that does neither.
 
     Args:
         g: the cotangent of ``y``, of its shape.
