@@ -72,6 +72,14 @@ def test_a_map_that_stops_early(check, stop):
     assert tree["x"][0] == [1, 2]
 
 
+@exercise("5.1")
+def test_branches_that_meet(probe):
+    """Where is_leaf stops, the function gets the branch of each tree, in their order."""
+    left, right = {"x": {"tuple": [1, 2]}, "y": 3}, {"y": 4, "x": {"tuple": [5, 6]}}
+    found = probe("tree_map", tree=left, rest=[right], function="joined", is_leaf="tuples")
+    assert found["calls"] == [[{"tuple": [1, 2]}, {"tuple": [5, 6]}], [3, 4]]
+
+
 @exercise("5.2")
 @pytest.mark.parametrize("tree", [DEEP, KINDS, {"a.b": {"c": 1}, "": [2]}], ids=str)
 def test_every_leaf_with_its_path(check, tree):
@@ -275,6 +283,9 @@ def test_two_leaves_at_one_place(probe, draw):
         ([0], [0]),
         ({"a": [1]}, {"a": 3}),
         ({"a": [1]}, {"a": {"b": 1}}),
+        ({"a": 3}, {"a": [1]}),
+        ({"a": 3}, {"a": {"b": 1}}),
+        ({"a": {"b": 1}}, {"a": [1]}),
     ],
 )
 def test_a_conflict_is_an_error(check, probe, a, b):
