@@ -12,7 +12,7 @@ from course.registry import Exercise, Registry, Symbol
 from course.source import bare_lines, read_text
 from course.syntax import FunctionNode, body_after_docstring, find, functions
 
-# What a script of the reader's own says where it meets a starter, after the exercise and the lesson.
+# What a starter says to a script of the reader's own, after the exercise and the lesson.
 GO_ON = "until it is written, `import course.fill` before tinymlx lends you the solution"
 
 

@@ -533,6 +533,10 @@ def gradient(call, inputs, given, cpu=False):
     return {"y": ys[0]} | {f"d{n}": g for n, g in zip(names, gradients, strict=True)}
 
 
+def translated_gradient(call, translation, inputs, given):
+    return gradient(translation, inputs, given)
+
+
 def forgotten(x):
     leaked = torch.exp(x.detach())
     return {"dx": torch.cos(x), "used": torch.exp(leaked), "slope": leaked}

@@ -90,7 +90,7 @@ def moved(x, y):
 
 @in_numpy
 def raised(x):
-    return {"x": x, "calls": 1, "the original": True, "watched": False}
+    return {"x": x, "error": "the function's own", "the original": True, "watched": False}
 
 
 @in_numpy
@@ -250,9 +250,12 @@ def rule_of_trees(x, y, g, h, rule):
         gradients = [g * 10.0 + h * y, h * x]
     elif rule == "the first":
         gradients = [g + h * 5.0, np.zeros_like(y)]
+    elif rule == "with a number":
+        gradients = [g * 3.0 + h * y * 2.0, h]
     else:
         gradients = [g + h * y, g + h * x]
-    return {"outputs": [x + y, x * y], "gradients": gradients}
+    factor = 3.0 if rule == "with a number" else 1.0
+    return {"outputs": [x * factor + y, x * y], "gradients": gradients}
 
 
 def checkpointed(x, w, g, case):
@@ -261,11 +264,13 @@ def checkpointed(x, w, g, case):
 
     if case == "tree":
         y = torch.tanh(x @ w) * 2.0 + layer(x, w)
+    elif case == "a pair and a name":
+        y = torch.tanh(x @ w) * w.sum()
     else:
         y = layer(layer(x, w), w) if case == "twice" else layer(x, w)
     gradients = torch.autograd.grad(y, [x, w], g)
     calls = 2 if case == "twice" else 1
-    remembered = {"once": 1, "twice": 2, "tree": 3}[case]
+    remembered = {"once": 1, "twice": 2, "tree": 3, "a pair and a name": 2}[case]
     return {
         "plain": y,
         "y": y,
@@ -294,9 +299,9 @@ def after_steps(flags, scale, growth_interval):
     good, found = 0, []
     for finite in flags:
         if not finite:
-            scale, good = scale / 2, 0
+            scale, good = max(scale / 2, 2.0**-126), 0
         elif good + 1 == growth_interval:
-            scale, good = scale * 2, 0
+            scale, good = min(scale * 2, 2.0**127), 0
         else:
             good += 1
         found.append([float(scale), good])

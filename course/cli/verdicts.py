@@ -9,7 +9,7 @@ from rich.text import Text
 
 from course.registry import Exercise
 
-LABELS = ("Likely:", "Read:", "Graded:", "It hung at")
+LABELS = ("Likely one of:", "Likely:", "Read:", "Graded:", "It hung at")
 
 
 def failure(plain: dict[str, Any], mistake_first: bool = False) -> RenderableType:
@@ -49,7 +49,7 @@ def _line(line: str) -> Text:
         at = line.find(label)
         if at == 2:
             text.stylize(
-                "bold yellow" if label == "Likely:" else "bright_black", at, at + len(label)
+                "bold yellow" if label.startswith("Likely") else "bright_black", at, at + len(label)
             )
             if label == "Graded:":
                 text.stylize("bright_black")

@@ -260,6 +260,61 @@ def contract_pair(a, a_names, b, b_names, result):
 
 
 @misconception(
+    "3.4",
+    "You take the batch names in the order of each operand. Both need the same order, or matrices "
+    "meet that do not belong together.",
+)
+def contract_pair(a, a_names, b, b_names, result):
+    size = {**dict(zip(a_names, a.shape)), **dict(zip(b_names, b.shape))}
+    batch = [c for c in a_names if c in b_names and c in result]
+    again = [c for c in b_names if c in a_names and c in result]
+    summed = [c for c in a_names if c in b_names and c not in result]
+    rows = [c for c in a_names if c not in b_names]
+    columns = [c for c in b_names if c not in a_names]
+    merged = [math.prod(size[c] for c in kind) for kind in (batch, rows, summed, columns)]
+    a = ordered(a, a_names, [*batch, *rows, *summed]).reshape(merged[0], merged[1], merged[2])
+    b = ordered(b, b_names, [*again, *summed, *columns]).reshape(merged[0], merged[2], merged[3])
+    product = batched_product(a, b).reshape([size[c] for c in [*batch, *rows, *columns]])
+    return ordered(product, "".join([*batch, *rows, *columns]), list(result))
+
+
+@misconception(
+    "3.4",
+    "You take all shared names of `b` in its own order, batch and summed ones. Both operands need "
+    "the order of one of them.",
+)
+def contract_pair(a, a_names, b, b_names, result):
+    size = {**dict(zip(a_names, a.shape)), **dict(zip(b_names, b.shape))}
+    batch = [c for c in a_names if c in b_names and c in result]
+    summed = [c for c in a_names if c in b_names and c not in result]
+    rows = [c for c in a_names if c not in b_names]
+    columns = [c for c in b_names if c not in a_names]
+    merged = [math.prod(size[c] for c in kind) for kind in (batch, rows, summed, columns)]
+    own = [c for c in b_names if c in batch] + [c for c in b_names if c in summed]
+    a = ordered(a, a_names, [*batch, *rows, *summed]).reshape(merged[0], merged[1], merged[2])
+    b = ordered(b, b_names, [*own, *columns]).reshape(merged[0], merged[2], merged[3])
+    product = batched_product(a, b).reshape([size[c] for c in [*batch, *rows, *columns]])
+    return ordered(product, "".join([*batch, *rows, *columns]), list(result))
+
+
+@misconception(
+    "3.4",
+    "You make every single product and then sum: n^3 numbers at a time. matmul never holds them "
+    "(batched_product).",
+)
+def contract_pair(a, a_names, b, b_names, result):
+    size = {**dict(zip(a_names, a.shape)), **dict(zip(b_names, b.shape))}
+    names = [*result, *(c for c in a_names if c not in result)]
+
+    def spread(x, own):
+        order = [c for c in names if c in own]
+        return ordered(x, own, order).reshape([size[c] if c in own else 1 for c in names])
+
+    product = multiply(spread(a, a_names), spread(b, b_names))
+    return product.sum(list(range(len(result), len(names))))
+
+
+@misconception(
     "3.5",
     "You record constants, too. An index or a rounded number does not change with its argument: "
     "return it unrecorded.",
@@ -434,6 +489,26 @@ def topological_order(outputs):
 
 
 @misconception(
+    "3.6",
+    "You search a list for every node: of ten thousand nodes that is a hundred million comparisons. "
+    "A set answers at once.",
+)
+def topological_order(outputs):
+    order, seen = [], []
+    stack = [(node, False) for node in outputs]
+    while stack:
+        node, parents_done = stack.pop()
+        if parents_done:
+            order.append(node)
+        elif node not in seen:
+            seen.append(node)
+            stack.append((node, True))
+            stack.extend((p, False) for p in node.parents if p is not None)
+    order.reverse()
+    return order
+
+
+@misconception(
     "3.7",
     "You overwrite what a node has received. A node that is used several times receives the sum.",
 )
@@ -525,6 +600,45 @@ def backward(outputs, cotangents):
 
 
 @misconception(
+    "3.7",
+    "Each time something arrives at a node you send on all that it has received so far: the first "
+    "arrivals are sent again. Wait until all have come, and pull once.",
+)
+def backward(outputs, cotangents):
+    gradients, leaves = {}, {}
+    pending = list(zip(outputs, cotangents))
+    while pending:
+        node, g = pending.pop()
+        total = gradients[node] = add_cotangents(gradients.get(node), g)
+        if node.primitive is None:
+            leaves[node] = total
+            continue
+        for parent, g_parent in zip(node.parents, node.pull(total)):
+            if parent is not None and g_parent is not None:
+                pending.append((parent, match_dtype(g_parent, parent.output)))
+    return leaves
+
+
+@misconception(
+    "3.7",
+    "You keep what inner nodes have received. Once it is passed on nobody needs it: the result "
+    "holds the leaves alone (pop).",
+)
+def backward(outputs, cotangents):
+    gradients = {}
+    for node, g in zip(outputs, cotangents):
+        gradients[node] = add_cotangents(gradients.get(node), g)
+    for node in topological_order(outputs):
+        if node.primitive is None or node not in gradients:
+            continue
+        for parent, g_parent in zip(node.parents, node.pull(gradients[node])):
+            if parent is not None and g_parent is not None:
+                g_parent = match_dtype(g_parent, parent.output)
+                gradients[parent] = add_cotangents(gradients.get(parent), g_parent)
+    return gradients
+
+
+@misconception(
     "3.8",
     "You ask for the nodes of the primals after fun has run. It may have changed its arguments in "
     "place: note the nodes before.",
@@ -606,6 +720,23 @@ def vjp(fun, primals, cotangents):
         recorded = [(y._record, g) for y, g in zip(outputs, cotangents) if tape.watches(y)]
         gradients = backward([node for node, _ in recorded], [g for _, g in recorded])
     return outputs, [gradient_of(node, gradients) for node in sources]
+
+
+@misconception(
+    "3.8",
+    "You run the function twice, once for the outputs and once for the gradients. One run gives "
+    "both: lower what the tape watches.",
+)
+def vjp(fun, primals, cotangents):
+    values = [holder(as_array(y)) for y in arrays_of(fun(*(holder(as_array(x)) for x in primals)))]
+    with Tape() as tape:
+        inputs = [tape.watch(x) for x in primals]
+        sources = [tape.node_of(x) for x in inputs]
+        outputs = arrays_of(fun(*inputs))
+        cotangents = matching_cotangents(outputs, cotangents)
+        recorded = [(y._record, g) for y, g in zip(outputs, cotangents) if tape.watches(y)]
+        gradients = backward([node for node, _ in recorded], [g for _, g in recorded])
+    return values, [gradient_of(node, gradients) for node in sources]
 
 
 @misconception(
@@ -691,6 +822,23 @@ def value_and_gradient(selection, fun, args, kwargs):
         finally:
             loan.take_back(tape)
     return settled(tape, value), loan.arrange([gradient_of(x, gradients) for x in loan.leaves])
+
+
+@misconception(
+    "3.9",
+    "You run the function twice, once for the value and once for its gradient. One run gives both.",
+)
+def value_and_gradient(selection, fun, args, kwargs):
+    loan = Loan(selection, args, kwargs)
+    with Tape() as tape:
+        try:
+            new_args, new_kwargs = loan.lend(tape)
+            node = tape.node_of(loss := selection.loss_of(fun(*new_args, **new_kwargs)))
+            one = wrap(mx.ones((), loss.dtype))
+            gradients = {} if node is None else backward([node], [one])
+        finally:
+            loan.take_back(tape)
+    return fun(*args, **kwargs), loan.arrange([gradient_of(x, gradients) for x in loan.leaves])
 
 
 @misconception(
@@ -949,6 +1097,23 @@ def log_vjp(g, y, x):
     return (g / y,)
 
 
+@misconception(
+    "3.15",
+    "You replace the nan after it was made. The derivative of the derivative passes through the "
+    "step that made it, and is nan: replace the exponent and the base before.",
+    read="powers-and-their-zeros",
+)
+def power_vjp(g, y, a, b):
+    ga = gb = None
+    if isinstance(a, array):
+        slope = b * a ** (b - 1)
+        ga = unbroadcast(g * selection.where(b == 0, 0, slope), a)
+    if isinstance(b, array):
+        slope = y * exponential.log(a if isinstance(a, array) else array(a))
+        gb = unbroadcast(g * selection.where(a == 0, 0, slope), b)
+    return ga, gb
+
+
 @misconception("3.16", "The sign is wrong: the slope of the sine is +cos. It is cos whose has one.")
 def sin_vjp(g, y, x):
     return (-g * cos(x),)
@@ -1091,7 +1256,7 @@ def mean_vjp(g, y, x, axis=None, keepdims=False):
     "3.19", "You divide by the size of the whole array. n counts the elements of one mean only."
 )
 def mean_vjp(g, y, x, axis=None, keepdims=False):
-    return (broadcast_to(keep_axes(g / max(x.size, 1), x, axis), x.shape),)
+    return (broadcast_to(keep_axes(g / x.size, x, axis), x.shape),)
 
 
 @misconception(
@@ -1171,6 +1336,25 @@ def logsumexp_vjp(g, y, x, axis=None, keepdims=False):
     return (keep_axes(g, x, axis) * softmax(x),)
 
 
+@misconception(
+    "3.22",
+    "You subtract the greatest of all numbers. Rows far below it vanish, and 0 / 0 is nan: each "
+    "row has its own maximum, or y.",
+)
+def logsumexp_vjp(g, y, x, axis=None, keepdims=False):
+    e = exp(x - x.max())
+    return (keep_axes(g, x, axis) * (e / e.sum(axis, True)),)
+
+
+@misconception(
+    "3.22",
+    "Your maximum has lost its axis, and broadcasts along another one: keepdims=True, or keep_axes.",
+)
+def logsumexp_vjp(g, y, x, axis=None, keepdims=False):
+    e = exp(x - x.max(axis))
+    return (keep_axes(g, x, axis) * (e / e.sum(axis, True)),)
+
+
 @misconception("3.23", "The slope of a square is twice its base: the factor 2 is missing.")
 def variance_vjp(g, y, x, axis=None, keepdims=False, ddof=0):
     freedom = reduced_size(x, axis) - ddof
@@ -1192,6 +1376,26 @@ def variance_vjp(g, y, x, axis=None, keepdims=False, ddof=0):
     freedom = reduced_size(x, axis) - ddof
     slope = keep_axes(g, x, axis) * (2 / freedom if freedom > 0 else math.nan)
     return (slope * x,)
+
+
+@misconception(
+    "3.23",
+    "You take the mean of everything. Each variance has its own mean, along its axes.",
+)
+def variance_vjp(g, y, x, axis=None, keepdims=False, ddof=0):
+    freedom = reduced_size(x, axis) - ddof
+    slope = keep_axes(g, x, axis) * (2 / freedom if freedom > 0 else math.nan)
+    return (slope * (x - mean(x)),)
+
+
+@misconception(
+    "3.23",
+    "Your mean has lost its axis, and broadcasts along another one: keepdims=True.",
+)
+def variance_vjp(g, y, x, axis=None, keepdims=False, ddof=0):
+    freedom = reduced_size(x, axis) - ddof
+    slope = keep_axes(g, x, axis) * (2 / freedom if freedom > 0 else math.nan)
+    return (slope * (x - mean(x, axis)),)
 
 
 @misconception(
@@ -1366,6 +1570,22 @@ def matmul_vjp(g, y, a, b):
 
 
 @misconception(
+    "3.28",
+    "You make a product for every matrix of the batch and add them up. Where `b` is one matrix for "
+    "all, fold the batch into the rows: one large product.",
+)
+def matmul_vjp(g, y, a, b):
+    a_shape, b_shape = a.shape, b.shape
+    if b.ndim == 1:
+        b, g = b[:, None], g[..., None]
+    if a.ndim == 1:
+        a, g = a[None, :], g[..., None, :]
+    ga = unbroadcast(g @ swapaxes(b, -1, -2), a)
+    gb = unbroadcast(swapaxes(a, -1, -2) @ g, b)
+    return ga.reshape(a_shape), gb.reshape(b_shape)
+
+
+@misconception(
     "3.29",
     "You write into x. What was not part of the slice receives 0: start from zeros.",
 )
@@ -1407,6 +1627,7 @@ def gathered_vjp(g, y, x, *indices, index):
     "3.30",
     "You pick from the cotangent with the indices of x. They say where its elements go, not where "
     "they come from.",
+    agrees="more_picks_than_rows",  # on others it reads beyond the end
 )
 def gathered_vjp(g, y, x, *indices, index):
     return gathered(g, *indices, index=index), *(None for _ in indices)
@@ -1452,6 +1673,18 @@ def take_along_axis_vjp(g, y, x, indices, axis=-1):
 )
 def take_along_axis_vjp(g, y, x, indices, axis=-1):
     return take_along_axis(g, indices, axis), None
+
+
+@misconception(
+    "3.31",
+    "A negative axis is not counted from the end: (slice(None),) * -1 is empty, which addresses the "
+    "first axis. Take axis % ndim.",
+)
+def take_vjp(g, y, x, indices, axis=None):
+    shape = (x.size,) if axis is None else x.shape
+    before = (slice(None),) * (axis or 0)
+    gx = wrap(mx.zeros(shape, g.dtype)).at[(*before, indices)].add(g)
+    return gx.reshape(x.shape), None
 
 
 @misconception(
@@ -1515,9 +1748,21 @@ def cumsum_vjp(g, y, x, axis=None, *, reverse=False, inclusive=True, dtype=None)
 
 
 @misconception(
+    "3.33",
+    "You take the total minus the running sum. Behind a large number the small ones are lost in it: "
+    "sum from the other end.",
+)
+def cumsum_vjp(g, y, x, axis=None, *, reverse=False, inclusive=True, dtype=None):
+    total = g.sum(axis, True) if axis is not None else g.sum()
+    rest = total - cumsum(g, axis, reverse=reverse, inclusive=not inclusive)
+    return (rest.reshape(x.shape),)
+
+
+@misconception(
     "3.34",
     "You send the cotangents along the order, and not back: y[k] came from x[order[k]], so g[k] "
     "belongs there.",
+    agrees="one_row_in_a_cycle",
 )
 def sort_vjp(g, y, x, axis=-1):
     order = argsort(x, axis)
@@ -1533,3 +1778,15 @@ def sort_vjp(g, y, x, axis=-1):
 @misconception("3.34", "You sort the cotangents by their own size. They follow the elements of x.")
 def sort_vjp(g, y, x, axis=-1):
     return (sort(g, axis).reshape(x.shape),)
+
+
+@misconception(
+    "3.34",
+    "You index the first axis with the order, whatever the axis. Along an axis each row has places "
+    "of its own: put_along_axis.",
+    agrees="their_own_inverse",
+)
+def sort_vjp(g, y, x, axis=-1):
+    order = argsort(x, axis)
+    rows = order % g.shape[0] if g.size else order
+    return (wrap(mx.zeros(g.shape, g.dtype)).at[rows].add(g).reshape(x.shape),)

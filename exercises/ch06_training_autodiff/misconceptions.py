@@ -181,7 +181,7 @@ def jvp(fun, primals, tangents):
     try:
         inputs = [watched(holder(as_array(x)), trace, v) for x, v in zip(primals, directions)]
         outputs = arrays_of(fun(*inputs))
-        moved = [holder(y._record) if trace.watches(y) else zeros_like(y) for y in outputs]
+        moved = [holder(y._record) if trace.watches(y) else at_rest(y) for y in outputs]
     finally:
         trace.finished = True
     return outputs, moved
@@ -215,7 +215,7 @@ def jvp(fun, primals, tangents):
     inputs = [watched(holder(as_array(x)), trace, v) for x, v in zip(primals, directions)]
     outputs = arrays_of(fun(*inputs))
     values = [holder(trace.lower(y)) for y in outputs]
-    moved = [holder(y._record) if trace.watches(y) else zeros_like(y) for y in outputs]
+    moved = [holder(y._record) if trace.watches(y) else at_rest(y) for y in outputs]
     return values, moved
 
 
@@ -232,7 +232,7 @@ def jvp(fun, primals, tangents):
         ]
         outputs = arrays_of(fun(*inputs))
         values = [holder(trace.lower(y)) for y in outputs]
-        moved = [holder(y._record) if trace.watches(y) else zeros_like(y) for y in outputs]
+        moved = [holder(y._record) if trace.watches(y) else at_rest(y) for y in outputs]
     finally:
         trace.finished = True
     return values, moved
@@ -524,20 +524,45 @@ def pull(self, g, y, *flat):
     rule = self.rules.get(Tape)
     if rule is None:
         return list(vjp(lambda *xs: self.run(xs), flat, g)[1])
-    given = list(leaves(rule(list(flat), g, y)))
-    return given + [None] * (len(flat) - len(given))
+    return self.in_a_row(rule(list(flat), g, y, **self.keywords(flat)))
 
 
 @misconception(
     "6.10",
-    "A rule may return fewer gradients than there are arrays: the rest gets None.",
+    "What a rule returns is a tree like its primals, perhaps with numbers in it, perhaps without "
+    "its last entries. `in_a_row` brings it into the order of the arrays.",
 )
 def pull(self, g, y, *flat):
     rule = self.rules.get(Tape)
     if rule is None:
         return list(vjp(lambda *xs: self.run(xs), flat, g)[1])
-    returned = list(leaves(rule(self.primals(flat), self.result(g), self.result(y))))
-    return [returned[min(i, len(returned) - 1)] for i in range(len(flat))]
+    primals, keywords = self.primals(flat), self.keywords(flat)
+    return list(leaves(rule(primals, self.result(g), self.result(y), **keywords)))
+
+
+@misconception(
+    "6.10",
+    "You forget the keyword arguments. The rule is called with those of the call "
+    "(`self.keywords(flat)`).",
+)
+def pull(self, g, y, *flat):
+    rule = self.rules.get(Tape)
+    if rule is None:
+        return list(vjp(lambda *xs: self.run(xs), flat, g)[1])
+    keywords = {name: 1.0 for name in self.keywords(flat)}
+    return self.in_a_row(rule(self.primals(flat), self.result(g), self.result(y), **keywords))
+
+
+@misconception(
+    "6.10",
+    "A rule gets the primals, the cotangents and the outputs, in this order.",
+)
+def pull(self, g, y, *flat):
+    rule = self.rules.get(Tape)
+    if rule is None:
+        return list(vjp(lambda *xs: self.run(xs), flat, g)[1])
+    primals, keywords = self.primals(flat), self.keywords(flat)
+    return self.in_a_row(rule(primals, self.result(y), self.result(g), **keywords))
 
 
 @misconception(
@@ -557,10 +582,37 @@ def checkpoint(fun):
     kept = custom_function(fun)
 
     @kept.vjp
-    def recompute(primals, cotangents, outputs):
+    def recompute(primals, cotangents, outputs, **kwargs):
         return vjp(fun, list(primals), [cotangents])[1]
 
     return functools.wraps(fun)(lambda *args, **kwargs: kept(*args, **kwargs))
+
+
+@misconception(
+    "6.11",
+    "You keep the keyword arguments out of the tree, so nothing flows back to their arrays. Hand "
+    "all arguments over as one pair, `(args, kwargs)`.",
+)
+def checkpoint(fun):
+    def checkpointed_fun(*args, **kwargs):
+        kept = custom_function(lambda call: fun(*call, **kwargs))
+
+        @kept.vjp
+        def recompute(call, cotangents, outputs):
+            arrays = [x for x in leaves(call) if isinstance(x, array)]
+            wanted = [g for g in leaves(cotangents) if isinstance(g, array)]
+            arrays = list(depends(arrays, wanted)) if arrays else arrays
+
+            def again(*flat):
+                supply = iter(flat)
+                args = rebuild(lambda x: next(supply) if isinstance(x, array) else x, call)
+                return list(leaves(fun(*args, **kwargs)))
+
+            return vjp(again, arrays, wanted)[1]
+
+        return kept(args)
+
+    return functools.wraps(fun)(checkpointed_fun)
 
 
 @misconception(
@@ -642,7 +694,7 @@ def update(self, finite):
     good_steps = self.state["good_steps"] + 1
     grows = good_steps >= self.growth_interval
     changed = core.where(finite, core.where(grows, scale * 2, scale), scale / 2)
-    self.state["scale"] = changed
+    self.state["scale"] = core.clip(changed, *LIMITS)
     self.state["good_steps"] = core.where(
         finite, core.where(grows, 0, good_steps), self.state["good_steps"]
     )
@@ -659,7 +711,7 @@ def update(self, finite):
     good_steps = self.state["good_steps"] + 1
     grows = good_steps >= self.growth_interval
     changed = core.where(finite, core.where(grows, scale * 2, scale), scale / 2)
-    self.state["scale"] = changed
+    self.state["scale"] = core.clip(changed, *LIMITS)
     self.state["good_steps"] = core.where(finite, good_steps, 0)
 
 
@@ -678,6 +730,19 @@ def update(self, finite):
     if self.state["good_steps"].item() >= self.growth_interval:
         self.state["scale"] = self.state["scale"] * 2
         self.state["good_steps"] = core.zeros_like(self.state["good_steps"])
+
+
+@misconception(
+    "6.13",
+    "Your scale has no limits: after enough good steps it is infinite, and no step is good again.",
+    symbol="LossScaler.update",
+)
+def update(self, finite):
+    scale = self.state["scale"]
+    good_steps = self.state["good_steps"] + 1
+    grows = good_steps >= self.growth_interval
+    self.state["scale"] = core.where(finite, core.where(grows, scale * 2, scale), scale / 2)
+    self.state["good_steps"] = core.where(finite & ~grows, good_steps, 0)
 
 
 @misconception(

@@ -6,6 +6,8 @@ by name, because a function cannot cross to a worker.
 
 import contextlib
 import functools
+import io
+import math
 import operator
 from typing import Any, NamedTuple
 
@@ -652,6 +654,7 @@ def graph_of(x, case, steps):
         "used twice": lambda a: core.add(core.sin(a), core.exp(core.sin(a))),
         "two inputs": lambda a, b: core.subtract(core.matmul(a, b), core.sum(b)),
         "a split": lambda a: core.split(a, 3, 1)[1],
+        "an uneven split": lambda a: core.split(a, [1], 1)[1],
         "two results": lambda a: [core.exp(a), core.sin(core.exp(a))],
         "a ladder": ladder,
     }
@@ -685,6 +688,11 @@ def gradient(call, inputs, given, cpu=False):
         return result | {f"d{n}": g for n, g in zip(names, gradients, strict=True)}
 
 
+def translated_gradient(call, translation, inputs, given):
+    """The same. (The translation is the reference's.)"""
+    return gradient(call, inputs, given)
+
+
 def dtypes_of_gradients(call, inputs):
     """The dtypes of gradients where the inputs' dtypes differ."""
     function, names = operation(call, inputs)
@@ -694,3 +702,115 @@ def dtypes_of_gradients(call, inputs):
         "dtypes": [str(g.dtype).removeprefix("mlx.core.") for g in gradients],
         "gradients": [g.astype(core.float32) for g in gradients],
     }
+
+
+# What it costs, and what becomes of single cases
+
+
+def peak(function):
+    """The result of ``function``, evaluated, and the bytes that it took at the worst moment.
+
+    Rounded to a power of two, so that a few bytes of somebody else tell no two runs apart.
+    """
+    mx.clear_cache()
+    mx.synchronize()
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    result = function()
+    core.eval(result)
+    taken = max(1, mx.get_peak_memory() - before)
+    return result, 1 << round(math.log2(taken))
+
+
+def memory_of_gradient(call, inputs):
+    """The bytes that the gradients of a call need at the worst moment, and the first of them."""
+    function, names = operation(call, inputs)
+    values = [inputs[n] for n in names]
+    given = core.ones_like(function(*values))
+    core.eval(list(inputs.values()), given)
+    gradients, taken = peak(lambda: core.vjp(function, values, [given])[1])
+    return {"bytes": taken, "slope": gradients[0]}
+
+
+def memory_of_contraction(n):
+    """The bytes that the product of two matrices of n by n takes at the worst moment."""
+    a, b = core.ones((n, n)), core.ones((n, n))
+    core.eval(a, b)
+    product, taken = peak(lambda: contraction.contract_pair(a, "ij", b, "kj", "ik"))
+    return {"bytes": taken, "element": product[0, 0]}
+
+
+def looks_at_a_chain(length):
+    """How often the order of a long chain looks at a node's parents or compares two nodes."""
+    looks = {"parents": 0, "comparisons": 0}
+
+    class Watched(tape.Node):
+        __slots__ = ("above",)
+
+        def __init__(self, above):
+            self.primitive, self.args, self.params, self.output = None, (), {}, None
+            self.above = above
+
+        @property
+        def parents(self):
+            looks["parents"] += 1
+            return self.above
+
+        def __eq__(self, other):
+            looks["comparisons"] += 1
+            return self is other
+
+        __hash__ = object.__hash__
+
+    nodes = [Watched([])]
+    for _ in range(length - 1):
+        nodes.append(Watched([nodes[-1]]))
+    order = tape.topological_order([nodes[-1]])
+    return {"nodes": len(order), "looks": sum(looks.values())}
+
+
+def runs_of_a_function(x, transform):
+    """How often the function runs, and whether what comes back is still to be computed."""
+    runs = []
+
+    def function(x):
+        runs.append(1)
+        return core.sin(x).sum()
+
+    if transform == "vjp":
+        (value,), (slope,) = core.vjp(function, [x], [core.array(1.0)])
+    else:
+        value, slope = core.value_and_grad(function)(x)
+    lazy = [_is_lazy(value), _is_lazy(slope)]
+    return {"runs": len(runs), "lazy": lazy, "value": value, "slope": slope}
+
+
+def _is_lazy(x):
+    text = io.StringIO()
+    mx.export_to_dot(text, bare(x))
+    return "->" in text.getvalue()
+
+
+def pulled(x, v, call):
+    """For each argument of the last step, the index arrays too, what its rule returns."""
+    scope = {"mx": core, "assigned": assigned, "S": Slices()}
+    scope |= {"i": core.array([0, 1]), "j": core.array([1, 1])}
+    with tape.Tape() as recorder:
+        scope |= {"x": recorder.watch(x), "v": recorder.watch(v)}
+        node = recorder.node_of(eval(call, scope))
+        returned = node.pull(core.ones_like(node.output))
+        kinds = ["None" if g is None else "array" for g in returned]
+        return {"kinds": kinds, "arguments": len(node.args), "first": returned[0]}
+
+
+def differences_with_cotangent(x, cotangent):
+    """The dtype of differences where the cotangent is wider than the argument."""
+    slopes = check.finite_differences(lambda x: x * x, x, cotangent, 0.5)
+    return {"dtype": str(slopes.dtype).removeprefix("mlx.core."), "slopes": slopes}
+
+
+def runs_of_differences(x):
+    """How often the differences run the function."""
+    runs = []
+    check.finite_differences(lambda x: runs.append(1) or x * x, x, core.ones_like(x), 0.25)
+    return {"runs": len(runs)}

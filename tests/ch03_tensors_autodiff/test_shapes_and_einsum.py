@@ -1,5 +1,7 @@
 """Judges of broadcasting, windows and Einstein summation."""
 
+import string
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,7 @@ def test_windows_cost_no_memory(probe):
     assert found["bytes"] < 1_000_000, f"{found['bytes']} bytes were taken: the windows were copied"
 
 
+ALPHABET = ["".join(letters) for letters in zip(*[iter(string.ascii_letters)] * 4, strict=True)]
 EXPLICIT = [
     ("ij,jk->ik", [2, 2], ["ij", "jk"], "ik"),
     ("ij->ji", [2], ["ij"], "ji"),
@@ -84,6 +87,7 @@ EXPLICIT = [
     (" b i j , b j k -> k b ", [3, 3], ["bij", "bjk"], "kb"),
     ("i,j,k->", [1, 1, 1], ["i", "j", "k"], ""),
     ("aB,Bc->ac", [2, 2], ["aB", "Bc"], "ac"),
+    (",".join(ALPHABET) + "->", [4] * 13, ALPHABET, ""),  # every letter there is
 ]
 IMPLICIT = [
     ("ij,jk", [2, 2], ["ij", "jk"], "ik"),
@@ -92,6 +96,8 @@ IMPLICIT = [
     ("kj,ki", [2, 2], ["kj", "ki"], "ij"),
     ("aab,bc", [3, 2], ["aab", "bc"], "c"),
     (",i", [0, 1], ["", "i"], "i"),
+    ("", [0], [""], ""),
+    ("zyxwvuts", [8], ["zyxwvuts"], "stuvwxyz"),
 ]
 # A and B are the names that the axes of an ellipsis were given.
 ELLIPSIS = [
@@ -100,6 +106,7 @@ ELLIPSIS = [
     ("...i->i", [1], ["i"], "i"),
     ("...ji", [3], ["Aji"], "Aij"),
     ("...i,...i", [2, 3], ["Ai", "BAi"], "BA"),
+    ("...i,...i", [2, 4], ["Ai", "CBAi"], "CBA"),
     ("...,...->...", [0, 2], ["", "AB"], "AB"),
 ]
 
@@ -167,6 +174,8 @@ def test_subscripts_that_make_no_sense(check, cases):
         ("ajbk", (2, 3, 4, 5), "kcja", (5, 6, 3, 2), "cba"),
         ("", (), "ij", (2, 3), "ji"),
         ("ij", (2, 1), "jk", (1, 3), "ik"),
+        ("jbi", (4, 2, 3), "kbj", (5, 2, 4), "kbi"),
+        ("abij", (2, 3, 4, 5), "kjba", (6, 5, 3, 2), "baki"),
     ],
 )
 def test_contractions(check, draw, a_names, a_shape, b_names, b_shape, result):

@@ -284,6 +284,11 @@ def is_drawing(found, expected_vertices, expected_edges):
             [["input", "split"], ["split", "pick"]],
         ),
         (
+            "an uneven split",
+            [["input", [2, 3]], ["split", [2, 1]], ["pick", [2, 2]]],
+            [["input", "split"], ["split", "pick"]],
+        ),
+        (
             "two results",
             [["input", [2, 3]], ["exp", [2, 3]], ["exp", [2, 3]], ["sin", [2, 3]]],
             [["input", "exp"], ["input", "exp"], ["exp", "sin"]],

@@ -137,17 +137,19 @@ def moved(x, y):
 
 def raised(x):
     """A function that fails: its argument gets its arrays back."""
-    tree, calls = [x], []
+    tree = [x]
 
     def fn(tree):
-        calls.append(tree)
         raise KeyError("on purpose")
 
-    with contextlib.suppress(KeyError):
+    try:
         core.value_and_grad(fn, argnames="tree")(tree=tree)
+        error = "none"
+    except KeyError:
+        error = "the function's own"
     return {
         "x": tree[0],
-        "calls": len(calls),
+        "error": error,
         "the original": tree[0] is x,
         "watched": tree[0]._trace is not None,
     }
@@ -356,6 +358,10 @@ def straight_through(x, g, rule):
     def rounded(x):
         return core.round(x) * x
 
+    @rounded.vmap
+    def _(inputs, axes):  # so that it is a primitive also where it has no vjp rule
+        raise AssertionError("nobody vectorizes")
+
     if rule:
 
         @rounded.vjp
@@ -367,11 +373,15 @@ def straight_through(x, g, rule):
 
 
 def rule_of_trees(x, y, g, h, rule):
-    """Arguments and results that are trees, and a rule that gives the first a gradient only."""
+    """Arguments and results that are trees, and rules that give all, some or other gradients."""
 
     @core.custom_function
-    def fn(tree, y):
-        return {"sum": tree["x"] + y, "product": tree["x"] * y}
+    def fn(tree, y, *, factor=1.0):
+        return {"sum": tree["x"] * factor + y, "product": tree["x"] * y}
+
+    @fn.vmap
+    def _(inputs, axes):  # so that it is a primitive also where it has no vjp rule
+        raise AssertionError("nobody vectorizes")
 
     if rule == "all":
 
@@ -387,8 +397,19 @@ def rule_of_trees(x, y, g, h, rule):
         def _(primals, cotangents, outputs):
             return ({"x": cotangents["sum"] + cotangents["product"] * 5.0},)
 
+    if rule == "with a number":
+
+        @fn.vjp
+        def _(primals, cotangents, outputs, factor):
+            tree, y = primals
+            dx = cotangents["sum"] * factor + cotangents["product"] * y * tree["n"]
+            return {"n": None, "x": dx}, cotangents["product"]
+
     def run(x, y):
-        found = fn({"x": x}, y)
+        if rule == "with a number":
+            found = fn({"n": 2.0, "x": x}, y, factor=3.0)
+        else:
+            found = fn({"x": x}, y)
         return [found["sum"], found["product"]]
 
     outputs, gradients = core.vjp(run, [x, y], [g, h])
@@ -408,12 +429,21 @@ def checkpointed(x, w, g, case):
         y = core.tanh(tree["x"] @ tree["w"])
         return [y, y @ tree["w"]]
 
+    def pair_layer(pair, *, scale):
+        calls.append(1)
+        return core.tanh(pair[0] @ pair[1]) * scale
+
     if case == "tree":
         kept = core.checkpoint(tree_layer)
 
         def fn(x, w):
             first, second = kept({"x": x, "w": w})
             return first * 2.0 + second
+    elif case == "a pair and a name":
+        kept = core.checkpoint(pair_layer)
+
+        def fn(x, w):
+            return kept((x, w), scale=w.sum())
     else:
         kept = core.checkpoint(layer)
 

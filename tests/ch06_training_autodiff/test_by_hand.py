@@ -44,15 +44,15 @@ def test_a_function_that_is_flat(check, draw, rule):
 
 
 @exercise("6.10")
-@pytest.mark.parametrize("rule", ["all", "the first", "none"])
+@pytest.mark.parametrize("rule", ["all", "the first", "with a number", "none"])
 def test_rules_that_see_trees(check, draw, rule):
-    """A dict among the arguments and as the result; a rule that leaves the last ones out."""
+    """A dict as argument and as result; rules that leave arrays out, numbers, names."""
     inputs = {name: draw.normal(3) for name in "xygh"}
     check("rule_of_trees", **inputs, rule=rule)
 
 
 @exercise("6.11")
-@pytest.mark.parametrize("case", ["once", "twice", "tree"])
+@pytest.mark.parametrize("case", ["once", "twice", "tree", "a pair and a name"])
 def test_a_checkpoint_and_what_it_costs(check, draw, case):
     """The same values and gradients; one more call for the gradient; one step on the tape."""
     x, w, g = draw.normal(4, 3), draw.normal(3, 3), draw.normal(4, 3)

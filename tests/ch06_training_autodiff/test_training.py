@@ -39,6 +39,13 @@ def test_the_scale_after_each_step(check, name):
 
 
 @exercise("6.13")
+@pytest.mark.parametrize("good", [True, False], ids=["growing", "shrinking"])
+def test_a_scale_at_its_limits(check, good):
+    """After hundreds of good or bad steps it is still a number that can come back."""
+    check("scales", flags=[good] * 300 + [not good] * 3, start=1024.0, growth_interval=1)
+
+
+@exercise("6.13")
 def test_the_scale_in_a_compiled_step(check):
     """Nothing is decided by `if`: one graph serves good steps and bad ones."""
     check("compiled_scales", flags=FLAGS["one bad"], start=8.0, growth_interval=2)

@@ -35,6 +35,7 @@ Script = Callable[[Stack], Any]
 
 #: Distance from 1 to the next number.
 EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+EPS["complex64"] = EPS["float32"]
 
 
 def mlx_stack() -> Stack:
@@ -65,7 +66,8 @@ def plain(value: Any) -> Any:
         stands = value
         while getattr(stands, "_trace", None) is not None:
             raise AssertionError("an array is still watched after its transform has returned")
-        wide = np.array(stands.tolist(), dtype=np.float64)
+        kind = np.complex128 if name == "complex64" else np.float64
+        wide = np.array(stands.tolist(), dtype=kind)
         return Plain(name, tuple(value.shape), wide)
     return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
 

@@ -61,6 +61,20 @@ def normalized_axes(axis: Axes, ndim: int) -> tuple[int, ...]:
     return tuple(a % ndim for a in ([axis] if isinstance(axis, int) else axis))
 
 
+def checked_axes(name: str, axis: Axes, ndim: int) -> tuple[int, ...]:
+    """As :func:`normalized_axes`, for axes that a user wrote.
+
+    Raises:
+        IndexError: an axis is out of range; ``name`` is the function that it was given to.
+    """
+    for a in () if axis is None else [axis] if isinstance(axis, int) else axis:
+        if not -ndim <= a < ndim:
+            raise IndexError(
+                f"[{name}] axis {a} is out of bounds for array with {ndim} dimensions."
+            )
+    return normalized_axes(axis, ndim)
+
+
 def kept_shape(shape: Sequence[int], axis: Axes) -> tuple[int, ...]:
     """``shape`` with size 1 along ``axis``: what a reduction with ``keepdims`` returns."""
     axes = normalized_axes(axis, len(shape))

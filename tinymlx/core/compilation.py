@@ -39,7 +39,10 @@ def compile(
         inputs: a list or dict of arrays (a module, an optimizer's state, ``random.state``) that
             ``fun`` also reads; without it they would be constants.
         outputs: a list or dict of arrays that ``fun`` changes.
-        shapeless: whether other shapes do without a new compilation.
+        shapeless: makes no difference. In MLX one graph serves all shapes then, and what Python
+            did with the first shape (a division by ``x.shape[0]``, the zeros of a derivative rule)
+            stands in it for ever. Here every shape is traced, which takes about as long as one call
+            without ``compile``; the kernels are compiled once.
 
     Returns:
         A function with the arguments and results of ``fun``.
@@ -55,9 +58,7 @@ def compile(
             changed = [_unwrapped(x) for x in writes.look()]
             return rebuild(_unwrapped, result), changed
 
-    compiled = mx.compile(
-        traced, inputs=_native(inputs), outputs=_native(outputs), shapeless=shapeless
-    )
+    compiled = mx.compile(traced, inputs=_native(inputs), outputs=_native(outputs))
 
     @functools.wraps(fun)
     def compiled_fun(*args: Any, **kwargs: Any) -> Any:

@@ -40,7 +40,8 @@ def parse_einsum(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]
 
     Raises:
         ValueError: the number of operands or of axes is not what the subscripts say; a name in the
-            result occurs in no operand, or twice in the result; a name is not a letter.
+            result occurs in no operand, or twice in the result; a name is not a letter; there are
+            two ellipses in one operand, or in the result.
     """
     raise NotImplementedError(
         "3.3 parse_einsum - exercises/ch03_tensors_autodiff/lesson.md; "

@@ -46,6 +46,6 @@ def astype_vjp(g: array, y: array, x: array, dtype: Dtype) -> tuple[array]:
 
 
 @primitive
-def view(x: mx.array, /, dtype: Dtype) -> mx.array:
+def view(a: mx.array, /, dtype: Dtype) -> mx.array:
     """The same bytes read as another dtype. It has no derivative."""
-    return mx.view(x, dtype)
+    return mx.view(a, dtype)

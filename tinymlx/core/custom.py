@@ -22,8 +22,9 @@ from .tree import leaves, rebuild
 class custom_function:
     """A function whose derivative or batching rule is written by hand.
 
-    Used as a decorator. The rules are optional; without one the function is differentiated or
-    vectorized like any other. In either case captured arrays are constants.
+    Used as a decorator. The rules are optional; where there is none the function is differentiated
+    or vectorized like any other, but captured arrays are constants. Without any rule at all it is
+    the function itself. Rules get the keyword arguments of the call, too.
 
     Args:
         fun: a function of arrays, or trees of arrays, that returns an array or a tree of them.
@@ -32,7 +33,7 @@ class custom_function:
     """
 
     def __init__(self, fun: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, fun)
+        functools.update_wrapper(self, fun, updated=())  # not its attributes: it may have a `vjp`
         self.fun = fun
         self._rules: dict[type[Trace], Callable[..., Any]] = {}
 
@@ -59,6 +60,8 @@ class custom_function:
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not self._rules:
+            return self.fun(*args, **kwargs)
         call = Call(self, args, kwargs)
         flat = [x for x in leaves((args, kwargs)) if isinstance(x, (array, mx.array))]
         return call.result(call.primitive(*(as_array(x) for x in flat)))
@@ -106,6 +109,10 @@ class Call:
         args, _ = self.refill(flat)
         return args[0] if len(args) == 1 else args
 
+    def keywords(self, flat: Sequence[Any]) -> dict[str, Any]:
+        """The keyword arguments as rules see them."""
+        return self.refill(flat)[1]
+
     def forward(self, *values: mx.array) -> list[mx.array]:
         return [bare(y) for y in self.run([wrap(x) for x in values])]
 
@@ -113,13 +120,13 @@ class Call:
         """The derivative rule of the primitive, from the rule that the user wrote.
 
         ``self.rules.get(Tape)`` is that rule. Without one, the function is differentiated like any
-        other, by ``vjp``. That calls a function with its arrays one by one; ``self.run`` takes them
-        as one sequence, and returns a list.
+        other, by ``vjp``. That wants a function of as many arrays as ``flat`` has; ``self.run``
+        takes them in one sequence, and returns a list.
 
         The rule sees trees where a primitive has arrays in a row: ``self.primals(flat)`` are the
         arguments, ``self.result`` puts cotangents or outputs into the structure of the result.
-        ``leaves`` puts what the rule returns in a row again. If that is shorter than ``flat``, the
-        rest has no gradient (``None``).
+        And it gets the keyword arguments of the call, ``self.keywords(flat)``. What it returns,
+        ``self.in_a_row`` brings into the order of ``flat``.
 
         Args:
             g: the cotangents of the outputs.
@@ -134,12 +141,26 @@ class Call:
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
+    def in_a_row(self, returned: Any) -> list[array | None]:
+        """A cotangent for each array among the arguments, from what a rule returned.
+
+        The rule may return an entry for every leaf of the primals, also ``None`` for a number; or
+        for the arrays alone, and not even for all: the others receive nothing.
+        """
+        row, places = list(leaves(returned)), list(leaves(self.args))
+        if len(row) == len(places):
+            row = [g for g, x in zip(row, places) if isinstance(x, (array, mx.array))]
+        given = [as_array(g) if isinstance(g, (array, mx.array)) else None for g in row]
+        count = sum(isinstance(x, (array, mx.array)) for x in leaves([self.args, self.kwargs]))
+        return (given + [None] * count)[:count]
+
     def push(self, tangents: Sequence[array | None], y: Any, *flat: array) -> list[array]:
         """The tangents of the outputs."""
         rule = self.rules.get(Tangents)
         if rule is not None:
             directions = list(tangents)
-            return list(leaves(rule(self.primals(flat), self.primals_of_tangents(directions))))
+            primals, moves = self.primals(flat), self.primals(directions)
+            return list(leaves(rule(primals, moves, **self.keywords(flat))))
         trace = Tangents()
         inputs = [x if t is None else watched(x, trace, t) for x, t in zip(flat, tangents)]
         outputs = self.run(inputs)
@@ -147,9 +168,6 @@ class Call:
         return [
             o._record if trace.watches(o) else wrap(mx.zeros(o.shape, o.dtype)) for o in outputs
         ]
-
-    def primals_of_tangents(self, tangents: list[array | None]) -> Any:
-        return self.primals(tangents)
 
     def vectorize(
         self,
@@ -168,7 +186,8 @@ class Call:
             outputs = [y._value if batch.watches(y) else y for y in outputs]
         else:
             axis_of = [0 if b else None for b in batched]
-            returned, returned_axes = rule(self.primals(args), self.primals(axis_of))
+            places, axes_of_places = self.primals(args), self.primals(axis_of)
+            returned, returned_axes = rule(places, axes_of_places, **self.keywords(args))
             self.structure = returned
             outputs, axes = list(leaves(returned)), list(leaves(returned_axes))
         moved = []
@@ -185,10 +204,11 @@ def checkpoint(fun: Callable[..., Any]) -> Callable[..., Any]:
     A gradient needs the intermediate results of the computation, and they take memory until it has
     been computed. A checkpointed function gives them up and computes them a second time.
 
-    It is a :class:`custom_function` of ``fun`` whose vjp rule runs ``fun`` again, on its primals,
-    under ``vjp``. The rule gets trees, ``vjp`` wants arrays in a row: ``leaves`` and ``rebuild``
-    lead there and back. The second computation must not begin before its cotangents are there,
-    because only then the memory of the rest of the backward pass has been given back:
+    It is a :class:`custom_function` whose vjp rule runs ``fun`` again, under ``vjp``. Arguments by
+    position and by name are handed to it as one tree, the pair ``(args, kwargs)``: then all arrays
+    in it have gradients. The rule gets the tree, ``vjp`` wants arrays in a row: ``leaves`` and
+    ``rebuild`` lead there and back. The second computation must not begin before its cotangents are
+    there, because only then the memory of the rest of the backward pass has been given back:
     ``depends(arrays, cotangents)`` returns the arrays as new ones that wait for the cotangents.
 
     Args:

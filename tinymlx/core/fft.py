@@ -14,7 +14,7 @@ import mlx.core as mx
 
 from .arithmetic import conj, real
 from .arranging import roll
-from .arrays import Stream, array, as_array, wrap
+from .arrays import Stream, array, as_array, unwrap, wrap
 from .padding import pad
 from .primitive import primitive
 from .strides import as_strided
@@ -30,9 +30,9 @@ def _fitted(g: array, shape: Sequence[int]) -> array:
 
 
 @primitive
-def fft(x: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
+def fft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
     """The transform along one axis."""
-    return mx.fft.fft(x, n, axis, norm)
+    return mx.fft.fft(a, n, axis, norm)
 
 
 @fft.defvjp
@@ -44,9 +44,9 @@ def fft_vjp(
 
 
 @primitive
-def ifft(x: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
+def ifft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
     """The inverse transform along one axis."""
-    return mx.fft.ifft(x, n, axis, norm)
+    return mx.fft.ifft(a, n, axis, norm)
 
 
 @ifft.defvjp
@@ -58,9 +58,9 @@ def ifft_vjp(
 
 
 @primitive
-def rfft(x: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
+def rfft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
     """The transform of real numbers along one axis: the first half, which determines the rest."""
-    return mx.fft.rfft(x, n, axis, norm)
+    return mx.fft.rfft(a, n, axis, norm)
 
 
 @rfft.defvjp
@@ -77,9 +77,9 @@ _ADJOINT_NORM = {"backward": "forward", "forward": "backward", "ortho": "ortho",
 
 
 @primitive
-def irfft(x: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
+def irfft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
     """The inverse of :func:`rfft`, real; ``n`` is the size of the result, even by default."""
-    return mx.fft.irfft(x, n, axis, norm)
+    return mx.fft.irfft(a, n, axis, norm)
 
 
 @irfft.defvjp
@@ -97,6 +97,15 @@ def irfft_vjp(
     return (_fitted(conj(gx), x.shape),)
 
 
+for _transform in (fft, ifft, rfft, irfft):
+    _transform.names += ("stream",)  # which is also taken by position, as in mlx.core
+
+
+def check(transform: Any, x: array, *arguments: Any) -> None:
+    """Let ``mlx.core`` look whether arguments fit: it does so before it computes anything."""
+    transform(mx.zeros(x.shape, x.dtype), *arguments)
+
+
 def _complex_axes(one: Any, x: array, s: Shape, axes: Shape, norm: str, stream: Stream) -> array:
     """A transform along one axis after the other."""
     sizes, places = _sizes_and_axes(x, s, axes)
@@ -106,27 +115,26 @@ def _complex_axes(one: Any, x: array, s: Shape, axes: Shape, norm: str, stream: 
 
 
 def _sizes_and_axes(x: array, s: Shape, axes: Shape) -> tuple[list[int | None], list[int]]:
-    if axes is None:
-        axes = range(x.ndim) if s is None else range(-len(s), 0)
-    places = list(axes)
-    sizes: list[int | None] = [None] * len(places) if s is None else list(s)
-    if len(sizes) != len(places):
-        raise ValueError(f"[fft] Shape {s} and axes {places} have different lengths.")
-    return sizes, places
+    places = list(range(x.ndim) if axes is None else axes)
+    return [None] * len(places) if s is None else list(s), places
 
 
 def fftn(
     a: Any, s: Shape = None, axes: Shape = None, norm: str = "backward", stream: Stream = None
 ) -> array:
     """The transform along several axes, all by default."""
-    return _complex_axes(fft, as_array(a), s, axes, norm, stream)
+    x = as_array(a)
+    check(mx.fft.fftn, x, s, axes, norm)
+    return _complex_axes(fft, x, s, axes, norm, stream)
 
 
 def ifftn(
     a: Any, s: Shape = None, axes: Shape = None, norm: str = "backward", stream: Stream = None
 ) -> array:
     """The inverse transform along several axes, all by default."""
-    return _complex_axes(ifft, as_array(a), s, axes, norm, stream)
+    x = as_array(a)
+    check(mx.fft.ifftn, x, s, axes, norm)
+    return _complex_axes(ifft, x, s, axes, norm, stream)
 
 
 def rfftn(
@@ -134,7 +142,10 @@ def rfftn(
 ) -> array:
     """The transform of real numbers along several axes; the last one keeps its first half."""
     x = as_array(a)
+    check(mx.fft.rfftn, x, s, axes, norm)
     sizes, places = _sizes_and_axes(x, s, axes)
+    if not places:
+        return x
     x = rfft(x, sizes[-1], places[-1], norm, stream=stream)
     for n, axis in zip(sizes[:-1], places[:-1]):
         x = fft(x, n, axis, norm, stream=stream)
@@ -146,7 +157,10 @@ def irfftn(
 ) -> array:
     """The inverse of :func:`rfftn`."""
     x = as_array(a)
+    check(mx.fft.irfftn, x, s, axes, norm)
     sizes, places = _sizes_and_axes(x, s, axes)
+    if not places:
+        return x
     for n, axis in zip(sizes[:-1], places[:-1]):
         x = ifft(x, n, axis, norm, stream=stream)
     return irfft(x, sizes[-1], places[-1], norm, stream=stream)
@@ -235,14 +249,14 @@ def stft(
         with mx.stream(stream):
             return stft(x, n_fft, hop_length, win_length, window, center, pad_mode, norm, onesided)
     x = as_array(x)
+    w = unwrap(window)
+    check(mx.fft.stft, x, n_fft, hop_length, win_length, w, center, pad_mode, norm, onesided)
     hop = n_fft // 4 if hop_length is None else hop_length
     if onesided is None:
         onesided = x.dtype != mx.complex64
     if center:
         x = pad(x, [(0, 0)] * (x.ndim - 1) + [(n_fft // 2, n_fft // 2)], pad_mode)
     frames = (x.shape[-1] - n_fft) // hop + 1
-    if frames < 1 or hop < 1:
-        raise ValueError(f"[stft] A signal of {x.shape[-1]} samples has no frame of {n_fft}.")
     strides = [math.prod(x.shape[i + 1 :]) for i in range(x.ndim - 1)]
     cut = as_strided(x, [*x.shape[:-1], frames, n_fft], [*strides, hop, 1])
     cut = cut * _window(window, n_fft if win_length is None else win_length, n_fft)
@@ -267,7 +281,10 @@ def istft(
             return istft(
                 stft_matrix, n_fft, hop_length, win_length, window, center, norm, onesided, length
             )
-    spectrum = as_array(stft_matrix).swapaxes(-1, -2)
+    spectrum = as_array(stft_matrix)
+    options = (hop_length, win_length, unwrap(window), center, norm, onesided, length)
+    check(mx.fft.istft, spectrum, n_fft, *options)
+    spectrum = spectrum.swapaxes(-1, -2)
     onesided = True if onesided is None else onesided
     if n_fft is None:
         n_fft = 2 * (spectrum.shape[-1] - 1) if onesided else spectrum.shape[-1]

@@ -50,6 +50,7 @@ class Tangents(Trace):
         if primitive.constant:
             return output
         tangents = [x._record if self.watches(x) else None for x in args]
+        primitive.refuse_indices("JVP", tangents)
         if primitive.jvp is not None:
             pushed = list(primitive.jvp(tangents, output, *inputs, **params))
         else:
@@ -89,8 +90,8 @@ def jvp(
     :class:`Tangents` and let it watch each primal, in an array of its own, with its tangent as the
     record (``watched(holder(as_array(x)), trace, v)``); call ``fun`` and bring what it returned
     into a list (``arrays_of``). An output goes one level down, ``holder(trace.lower(y))``; its
-    tangent is its record if the trace watches it. Whatever happens, in the end the trace is
-    ``finished``.
+    tangent is its record if the trace watches it, and otherwise it is :func:`at_rest`. Whatever
+    happens, in the end the trace is ``finished``.
 
     Args:
         fun: a function of ``len(primals)`` arrays that returns an array, or a list or tuple of
@@ -108,6 +109,11 @@ def jvp(
         "6.3 jvp - exercises/ch06_training_autodiff/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
+
+
+def at_rest(y: array) -> array:
+    """The tangent of what does not move: zeros, for truth values in float32, as MLX has them."""
+    return zeros_like(y.astype(mx.float32) if y.dtype == mx.bool_ else y)
 
 
 def matching_tangents(primals: Sequence[Any], tangents: Sequence[Any]) -> list[array]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import Stream, array
+from .arrays import Stream, array, as_array
 from .primitive import behind, primitive
 
 
@@ -44,6 +44,8 @@ def concatenate(arrays: Sequence[array], axis: int | None = 0, *, stream: Stream
         arrays: arrays whose shapes agree but for ``axis``.
         axis: an axis they have; ``None`` flattens them first.
     """
+    if len(arrays) == 1 and axis is not None:  # whatever the axis is, as in mlx.core
+        return as_array(arrays[0])
     return concatenated(*arrays, axis=axis, stream=stream)
 
 
@@ -119,4 +121,6 @@ def unstacked_vjp(g: list[array], y: list[array], x: array, axis: int = 0) -> tu
 
 def unstack(x: array, /, *, axis: int = 0, stream: Stream = None) -> tuple[array, ...]:
     """The slices of ``x`` along ``axis``, each without that axis."""
+    if x.ndim and -x.ndim <= axis < x.ndim and x.shape[axis] == 0:
+        return ()
     return tuple(unstacked(x, axis, stream=stream))

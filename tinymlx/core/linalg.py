@@ -17,7 +17,7 @@ import mlx.core as mx
 
 from .arithmetic import abs, square
 from .arrays import Stream, array, as_array, wrap
-from .broadcasting import normalized_axes, unbroadcast
+from .broadcasting import checked_axes, unbroadcast
 from .diagonals import tril, triu
 from .exponential import sqrt
 from .joining import stack
@@ -127,6 +127,12 @@ def solve_triangular(a: Any, b: Any, *, upper: bool = False, stream: Stream = No
     return _solved(solve_triangular_matrices, a, b, upper=upper, stream=stream)
 
 
+def _inverse(a: array) -> array:
+    """The inverse also of half-precision matrices, which ``inv`` refuses and ``det`` takes."""
+    wide = a.dtype in (mx.float32, mx.float64, mx.complex64)
+    return inv(a) if wide else inv(a.astype(mx.float32)).astype(a.dtype)
+
+
 @primitive
 def det(a: mx.array, /) -> mx.array:
     """The determinant of square matrices."""
@@ -136,7 +142,7 @@ def det(a: mx.array, /) -> mx.array:
 @det.defvjp
 def det_vjp(g: array, y: array, a: array) -> tuple[array]:
     """Jacobi's formula for invertible matrices: ``det(A) A^-T``."""
-    return ((g * y)[..., None, None] * _t(inv(a)),)
+    return ((g * y)[..., None, None] * _t(_inverse(a)),)
 
 
 @behind("slogdet")
@@ -148,7 +154,7 @@ def slogdet_pair(a: mx.array, /) -> Any:
 @slogdet_pair.defvjp
 def slogdet_pair_vjp(g: list[array], y: list[array], a: array) -> tuple[array]:
     """The logarithm has the derivative ``A^-T``, the sign none."""
-    return (g[1][..., None, None] * _t(inv(a)),)
+    return (g[1][..., None, None] * _t(_inverse(a)),)
 
 
 def slogdet(a: Any, *, stream: Stream = None) -> tuple[array, array]:
@@ -310,7 +316,11 @@ def norm(
             return norm(a, ord, axis, keepdims)
     if axis is None and ord is not None and a.ndim not in (1, 2):
         raise ValueError("[linalg.norm] axis must be given for more than two axes with an ord.")
-    axes = normalized_axes(axis, a.ndim)
+    if axis is not None and not isinstance(axis, int) and len(axis) > 2:
+        raise ValueError("[linalg.norm] A norm reduces one or two axes.")
+    axes = checked_axes("linalg.norm", axis, a.ndim)
+    if not mx.issubdtype(a.dtype, mx.inexact):
+        a = a.astype(mx.float32)
     if ord is None:
         return sqrt(sum(square(abs(a)), axes, keepdims))
     if len(axes) == 1:

@@ -42,17 +42,17 @@ def padded_vjp(
 
 
 def pad(
-    x: Any,
+    a: Any,
     pad_width: Any,
     mode: str = "constant",
     constant_values: Any = 0,
     *,
     stream: Stream = None,
 ) -> array:
-    """``x`` with a border.
+    """``a`` with a border.
 
     Args:
-        x: any array.
+        a: any array.
         pad_width: how many elements to add before and after each axis: a number, a pair ``(before,
             after)`` for all axes, or a list of pairs, one for each axis.
         mode: what the border holds: ``"constant"``, ``"edge"`` (the outermost element),
@@ -63,7 +63,7 @@ def pad(
     Raises:
         ValueError: a width is negative, or the mode is unknown.
     """
-    x = as_array(x)
+    x = as_array(a)
     widths = pad_pairs(pad_width, x.ndim)
     if any(low < 0 or high < 0 for low, high in widths):
         raise ValueError(f"[pad] Invalid padding sizes {pad_width}: they must not be negative.")
@@ -76,6 +76,8 @@ def pad(
         raise ValueError(f"[pad] Invalid padding mode {mode!r}")
     for axis, (low, high) in enumerate(widths):
         if low or high:
+            if x.shape[axis] == 0:
+                raise ValueError(f"[pad] Cannot pad empty axis {axis} using mode {mode!r}.")
             rows = border_indices(x.shape[axis], low, high, mode)
             x = take(x, wrap(mx.array(rows)), axis, stream=stream)
     return x

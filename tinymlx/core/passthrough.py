@@ -8,8 +8,9 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import array, unwrap, wrap
+from .arrays import array, bare, unwrap, wrap
 from .places import leaves_of_known
+from .primitive import released
 from .tree import BOXES, leaves, rebuild
 
 #: Names that arrive with later chapters.
@@ -98,24 +99,39 @@ def eval(*args: Any) -> None:
 
 
 def async_eval(*args: Any) -> None:
-    """Begin to compute the arrays in the given trees, without waiting."""
-    mx.async_eval(_bare_leaves(args))
+    """Begin to compute the arrays in the given trees, without waiting.
+
+    Raises:
+        ValueError: a transform is watching one of them.
+    """
+    mx.async_eval(_bare_leaves(args, _unwatched))
 
 
-def _bare_leaves(trees: tuple[Any, ...]) -> list[Any]:
+def _unwatched(x: array) -> mx.array:
+    if released(x)._trace is not None:
+        raise ValueError("[async_eval] Not allowed inside a graph transformation.")
+    return bare(x)
+
+
+def _bare_leaves(
+    trees: tuple[Any, ...], of_watched: Callable[[array], mx.array] = bare
+) -> list[Any]:
     """Everything in the trees, arrays as bare ones. A step evaluates hundreds, so it is quick."""
     found: list[Any] = []
     for tree in trees:
-        _collect_bare([tree] if (known := leaves_of_known(tree)) is None else known, found.append)
+        known = leaves_of_known(tree)
+        _collect_bare([tree] if known is None else known, found.append, of_watched)
     return found
 
 
-def _collect_bare(box: Any, append: Callable[[Any], None]) -> None:
+def _collect_bare(
+    box: Any, append: Callable[[Any], None], of_watched: Callable[[array], mx.array]
+) -> None:
     for x in box.values() if isinstance(box, dict) else box:
         if type(x) is array:
-            append(x._value if x._trace is None else unwrap(x))
+            append(x._value if x._trace is None else of_watched(x))
         elif isinstance(x, BOXES):
-            _collect_bare(x, append)
+            _collect_bare(x, append, of_watched)
         else:
             append(x)
 

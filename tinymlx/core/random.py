@@ -3,6 +3,10 @@
 They are drawn by ``mlx.core`` from its own state, so a seed gives the numbers it gives there. Where
 a distribution has parameters, its numbers are a differentiable function of them and of standard
 random numbers ("reparameterisation"), so gradients flow to the parameters.
+
+Where a transform watches a key or a parameter, the numbers come from a primitive, whose arguments
+it sees. Under ``vmap`` each example with a key of its own draws its own numbers; examples that
+share the key, or the global state, draw the same.
 """
 
 from __future__ import annotations
@@ -13,10 +17,13 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import Dtype, Stream, array, as_array, bare, unwrap, wrap
+from .arrays import Dtype, Stream, array, as_array, unwrap, wrap
+from .broadcasting import unbroadcast
+from .conversion import astype
 from .exponential import erf, erfinv
 from .indexing import getitem
-from .selection import clip
+from .primitive import behind, constant
+from .selection import maximum, minimum
 
 Shape = Sequence[int]
 
@@ -39,11 +46,55 @@ def key(seed: int) -> array:
 
 def split(key: array, num: int = 2, stream: Stream = None) -> array:
     """``num`` new keys from one, as the rows of an array."""
+    if _is_watched(key):
+        return keys_from(key, num=num, stream=stream)
     return wrap(mx.random.split(unwrap(key), num, stream))
+
+
+@constant
+def keys_from(key: mx.array, /, *, num: int) -> mx.array:
+    """See :func:`split`."""
+    return mx.random.split(key, num)
 
 
 def _is_watched(*xs: Any) -> bool:
     return any(isinstance(x, array) and x._trace is not None for x in xs)
+
+
+def _next_key() -> array:
+    """The key with which the global state would draw next; the state moves on."""
+    state: Any = mx.random.state
+    key = mx.random.split(mx.array(state[0]))[1]
+    mx.random.uniform()
+    return wrap(key)
+
+
+@constant
+def drawn(*parameters: mx.array, sampler: Any, options: dict[str, Any]) -> mx.array:
+    """Numbers from a sampler of ``mlx.core``: its parameters, of which the last is the key."""
+    return sampler(*parameters[:-1], **options, key=parameters[-1])
+
+
+def _standard(sampler: Any, key: array | None, stream: Stream, **options: Any) -> array:
+    """Numbers from a distribution without parameters; the key may be watched."""
+    if _is_watched(key):
+        return drawn(key, sampler=sampler, options=options, stream=stream)
+    return wrap(sampler(**options, key=unwrap(key), stream=stream))
+
+
+def _drawn(sampler: Any, *arguments: Any, **options: Any) -> array:
+    """Numbers that are constants to gradients: parameters, key and stream of the sampler."""
+    *parameters, key, stream = arguments
+    if not _is_watched(*parameters, key):
+        parameters = [unwrap(x) for x in parameters]
+        return wrap(sampler(*parameters, **options, key=unwrap(key), stream=stream))
+    key = _next_key() if key is None else key
+    return drawn(*parameters, key, sampler=sampler, options=options, stream=stream)
+
+
+def _like(parameter: Any, x: array) -> array:
+    """A parameter in the dtype of the numbers that it changes."""
+    return astype(as_array(parameter), x.dtype)
 
 
 def uniform(
@@ -55,12 +106,13 @@ def uniform(
     stream: Stream = None,
 ) -> array:
     """Numbers spread evenly from ``low`` to ``high``, without ``high``."""
-    if not _is_watched(low, high):
+    if not _is_watched(low, high, key):
         low, high = unwrap(low), unwrap(high)
         return wrap(mx.random.uniform(low, high, shape, dtype, unwrap(key), stream))
     if not shape:
         shape = mx.broadcast_shapes(as_array(low).shape, as_array(high).shape)
-    standard = wrap(mx.random.uniform(0, 1, shape, dtype, unwrap(key), stream))
+    standard = _standard(mx.random.uniform, key, stream, shape=shape, dtype=dtype)
+    low, high = _like(low, standard), _like(high, standard)
     return standard * (high - low) + low
 
 
@@ -73,12 +125,12 @@ def normal(
     stream: Stream = None,
 ) -> array:
     """Normally distributed numbers with mean ``loc`` and standard deviation ``scale``."""
-    if not _is_watched(loc, scale):
+    if not _is_watched(loc, scale, key):
         loc, scale = unwrap(loc), unwrap(scale)
         return wrap(mx.random.normal(shape, dtype, loc, scale, unwrap(key), stream))
-    x = wrap(mx.random.normal(shape, dtype, None, None, unwrap(key), stream))
-    x = x if scale is None else x * scale
-    return x if loc is None else x + loc
+    x = _standard(mx.random.normal, key, stream, shape=shape, dtype=dtype)
+    x = x if scale is None else x * _like(scale, x)
+    return x if loc is None else x + _like(loc, x)
 
 
 def multivariate_normal(
@@ -90,13 +142,29 @@ def multivariate_normal(
     stream: Stream = None,
 ) -> array:
     """Normally distributed vectors with a mean (differentiable) and a covariance matrix."""
-    if _is_watched(cov):
-        raise ValueError("[multivariate_normal] There is no gradient through the covariance.")
-    zero_mean = mx.zeros(mean.shape) if _is_watched(mean) else unwrap(mean)
-    x = wrap(
-        mx.random.multivariate_normal(zero_mean, unwrap(cov), shape, dtype, unwrap(key), stream)
-    )
-    return x + mean if _is_watched(mean) else x
+    if not _is_watched(mean, cov, key):
+        x = mx.random.multivariate_normal(
+            unwrap(mean), unwrap(cov), shape, dtype, unwrap(key), stream
+        )
+        return wrap(x)
+    key = _next_key() if key is None else key
+    return normal_vectors(mean, cov, key, shape=shape, dtype=dtype, stream=stream)
+
+
+@behind("multivariate_normal")
+def normal_vectors(
+    mean: mx.array, cov: mx.array, key: mx.array, /, *, shape: Shape, dtype: Any
+) -> mx.array:
+    """See :func:`multivariate_normal`."""
+    return mx.random.multivariate_normal(mean, cov, shape, dtype, key)
+
+
+@normal_vectors.defvjp
+def normal_vectors_vjp(
+    g: array, y: array, mean: array, cov: array, key: array, **_: Any
+) -> tuple[array | None, None, None]:
+    """The mean is added to every vector. Through the covariance there is no gradient."""
+    return unbroadcast(g, mean), None, None
 
 
 def truncated_normal(
@@ -108,15 +176,16 @@ def truncated_normal(
     stream: Stream = None,
 ) -> array:
     """Standard normal numbers, under the condition that they lie from ``lower`` to ``upper``."""
-    if not _is_watched(lower, upper):
+    if not _is_watched(lower, upper, key):
         lower, upper = unwrap(lower), unwrap(upper)
         return wrap(mx.random.truncated_normal(lower, upper, shape, dtype, unwrap(key), stream))
-    low, high = as_array(lower), as_array(upper)
+    standard = wrap(mx.zeros((), mx.float32 if dtype is None else dtype))
+    low, high = _like(lower, standard), _like(upper, standard)
     if shape is None:
         shape = mx.broadcast_shapes(low.shape, high.shape)
     a, b = erf(low / math.sqrt(2)), erf(high / math.sqrt(2))
     x = erfinv(uniform(a, b, shape, dtype, key, stream)) * math.sqrt(2)
-    return clip(x, low, high)
+    return maximum(minimum(x, high), low)
 
 
 def laplace(
@@ -128,9 +197,8 @@ def laplace(
     stream: Stream = None,
 ) -> array:
     """Laplace distributed numbers with mean ``loc`` and scale ``scale``."""
-    if not _is_watched(loc, scale) and not isinstance(loc, array) and not isinstance(scale, array):
-        return wrap(mx.random.laplace(shape, dtype, loc, scale, unwrap(key), stream))
-    return wrap(mx.random.laplace(shape, dtype, key=unwrap(key), stream=stream)) * scale + loc
+    standard = _standard(mx.random.laplace, key, stream, shape=shape, dtype=dtype)
+    return standard * _like(scale, standard) + _like(loc, standard)
 
 
 def gumbel(
@@ -140,7 +208,7 @@ def gumbel(
     stream: Stream = None,
 ) -> array:
     """Standard Gumbel distributed numbers."""
-    return wrap(mx.random.gumbel(shape, dtype, unwrap(key), stream))
+    return _standard(mx.random.gumbel, key, stream, shape=shape, dtype=dtype)
 
 
 def randint(
@@ -152,14 +220,14 @@ def randint(
     stream: Stream = None,
 ) -> array:
     """Integers from ``low`` to ``high``, without ``high``."""
-    return wrap(mx.random.randint(unwrap(low), unwrap(high), shape, dtype, unwrap(key), stream))
+    return _drawn(mx.random.randint, low, high, key, stream, shape=shape, dtype=dtype)
 
 
 def bernoulli(
     p: Any = 0.5, shape: Shape | None = None, key: array | None = None, stream: Stream = None
 ) -> array:
     """``True`` with probability ``p``; a constant to every gradient."""
-    return wrap(mx.random.bernoulli(unwrap(p), shape, unwrap(key), stream))
+    return _drawn(mx.random.bernoulli, p, key, stream, shape=shape)
 
 
 def categorical(
@@ -171,17 +239,17 @@ def categorical(
     stream: Stream = None,
 ) -> array:
     """Indices along ``axis`` with the probabilities ``softmax(logits)``; constants to gradients."""
-    x = mx.random.categorical(unwrap(logits), axis, shape, num_samples, unwrap(key), stream)
-    return wrap(x)
+    options = {"axis": axis, "shape": shape, "num_samples": num_samples}
+    return _drawn(mx.random.categorical, logits, key, stream, **options)
 
 
 def permutation(
     x: int | array, axis: int = 0, key: array | None = None, stream: Stream = None
 ) -> array:
     """The integers below ``x``, or the slices of ``x`` along ``axis``, in random order."""
-    if not isinstance(x, array):
-        return wrap(mx.random.permutation(x, axis, unwrap(key), stream))
-    if x._trace is None:
-        return wrap(mx.random.permutation(bare(x), axis, unwrap(key), stream))
-    order = wrap(mx.random.permutation(x.shape[axis], 0, unwrap(key), stream))
-    return getitem(x, (slice(None),) * (axis % x.ndim) + (order,))
+    if isinstance(x, array) and _is_watched(x, key):
+        order = permutation(x.shape[axis], 0, key, stream)
+        return getitem(x, (slice(None),) * (axis % x.ndim) + (order,))
+    if _is_watched(key):
+        return drawn(key, sampler=mx.random.permutation, options={"x": x}, stream=stream)
+    return wrap(mx.random.permutation(unwrap(x), axis, unwrap(key), stream))

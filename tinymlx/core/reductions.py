@@ -12,12 +12,15 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import Axes, Stream, array
-from .broadcasting import kept_shape, normalized_axes
+from .arithmetic import conj
+from .arrays import Axes, Stream, array, as_array
+from .broadcasting import checked_axes, kept_shape, normalized_axes
 from .diagonals import diagonal
 from .exponential import exp, sqrt
+from .logic import isnan
 from .primitive import behind, primitive
 from .scans import cumprod
+from .selection import where
 from .shapes import broadcast_to, transpose
 from .sorting import sort
 
@@ -36,11 +39,11 @@ def reduced_size(x: array, axis: Axes) -> int:
 def of_nothing(value: float, operation: Any, x: mx.array, axis: Axes, keepdims: bool) -> mx.array:
     """The reduction of an array without elements: ``value``, in the dtype of ``operation``.
 
-    On the CPU ``mlx.core`` 0.32.4 sometimes does not return from it, or with a wrong value.
+    On the CPU ``mlx.core`` 0.32.4 sometimes does not return from it, or with a wrong value. But it
+    knows shape and dtype before it computes anything.
     """
-    axes = normalized_axes(axis, x.ndim)
-    shape = [1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes]
-    return mx.full(shape, value, operation(mx.zeros((1,), x.dtype)).dtype)
+    y = operation(x, axis, keepdims)
+    return mx.full(y.shape, value, y.dtype)
 
 
 @primitive
@@ -254,7 +257,9 @@ def variance_vjp(
 
     For :math:`y = \frac{1}{n - d} \sum_i (x_i - \bar x)^2` it is
     :math:`\partial y/\partial x_i = \frac{2 (x_i - \bar x)}{n - d}`: what :math:`x_i` changes
-    through the mean :math:`\bar x` cancels, because the deviations sum to 0.
+    through the mean :math:`\bar x` cancels, because the deviations sum to 0. (Complex deviations
+    count by their absolute values, and the derivative has their conjugates; ``conj`` leaves real
+    numbers alone.)
 
     Args:
         g: the cotangent of ``y``, of its shape.
@@ -315,12 +320,19 @@ def minmax(
 def median(
     x: array, /, axis: Axes = None, keepdims: bool = False, *, stream: Stream = None
 ) -> array:
-    """The middle element along ``axis``; the mean of the two middle ones for an even number."""
-    if x.size == 0:
-        raise ValueError("[median] median of empty array not defined.")
+    """The middle element along ``axis``; the mean of the two middle ones for an even number.
+
+    A nan anywhere makes it nan.
+    """
+    x = as_array(x)
+    checked_axes("median", axis, x.ndim)
+    if reduced_size(x, axis) == 0:
+        raise ValueError("[median] Cannot take median along empty axis.")
     row = sort(in_a_row(x, axis), -1, stream=stream)
     n = row.shape[-1]
     middle = mean(row[..., (n - 1) // 2 : n // 2 + 1], -1, stream=stream)
+    last = row[..., -1]  # where there is a nan, it has been sorted to the end
+    middle = where(isnan(last), last, middle)
     shape = kept_shape(x.shape, axis)
     if not keepdims:
         axes = normalized_axes(axis, x.ndim)
@@ -339,5 +351,8 @@ def trace(
     stream: Stream = None,
 ) -> array:
     """The sum along the diagonals of two axes."""
+    if as_array(x).ndim < 2:
+        raise ValueError(f"[trace] Array must have at least two dimensions, not {x.ndim}.")
+    checked_axes("trace", (axis1, axis2), x.ndim)
     entries = diagonal(x, offset, axis1, axis2, stream=stream)
     return sum(entries if dtype is None else entries.astype(dtype), -1, stream=stream)

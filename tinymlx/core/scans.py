@@ -173,7 +173,10 @@ def logcumsumexp_vjp(
     """
     x1, g1, axis = _forward_scan(x, g, axis, reverse, inclusive)
     y1 = logcumsumexp(x1, axis)
-    collected = reverse_recurrence(exp(y1 - _shifted(y1, axis)), g1, axis)
+    n = y1.shape[axis]
+    here, after = (y1[(slice(None),) * axis + (part,)] for part in (slice(n - 1), slice(1, n)))
+    ratios = pad(exp(here - after), [(0, int(a == axis and n > 0)) for a in range(y1.ndim)])
+    collected = reverse_recurrence(ratios, g1, axis)
     return (_restored(exp(x1 - y1) * collected, x, axis, reverse),)
 
 

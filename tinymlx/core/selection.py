@@ -96,10 +96,10 @@ def clip(x: array, /, a_min: Any, a_max: Any, *, stream: Stream = None) -> array
 
 @primitive
 def nan_to_num(
-    x: mx.array, /, nan: float = 0, posinf: float | None = None, neginf: float | None = None
+    a: mx.array, /, nan: float = 0, posinf: float | None = None, neginf: float | None = None
 ) -> mx.array:
     """Numbers in the place of nan and the infinities (the greatest and smallest by default)."""
-    return mx.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    return mx.nan_to_num(a, nan=nan, posinf=posinf, neginf=neginf)
 
 
 @nan_to_num.defvjp

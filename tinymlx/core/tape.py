@@ -22,7 +22,7 @@ import mlx.core as mx
 
 from . import arithmetic
 from .arrays import array, as_array, holder, watched, wrap
-from .primitive import Primitive, Trace
+from .primitive import Primitive, Trace, released
 
 COMPLEX = mx.complex64
 
@@ -60,13 +60,14 @@ class Node:
         """The cotangents of the arguments, given the cotangent ``g`` of the output.
 
         Raises:
-            ValueError: the primitive has no derivative rule.
+            ValueError: the primitive has no derivative rule, or none by one of its arguments.
         """
         assert self.primitive is not None
         rule = self.primitive.vjp
         if rule is None:
             name = self.primitive.__name__
             raise ValueError(f"[vjp] Not implemented for {name}: it has no derivative rule.")
+        self.primitive.refuse_indices("VJP", self.parents)
         if isinstance(self.output, list):
             g = [zeros_like(y) if gi is None else conjugate(gi) for gi, y in zip(g, self.output)]
         else:
@@ -102,7 +103,7 @@ class Tape(Trace):
 
     def watch(self, x: Any) -> array:
         """A new array with the value of ``x`` that this tape watches: a leaf of the graph."""
-        value = holder(as_array(x))
+        value = holder(released(as_array(x)))
         return watched(value, self, Node(None, (), {}, value, ()))
 
     def bind(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -42,7 +43,8 @@ def replacing(file: str) -> Iterator[str]:
     """The path of a new file beside ``file``, which takes its place when the context ends.
 
     It is forced to the disk first, so that also after a power failure ``file`` is the old one or
-    the new one, complete. If something is raised, the new file is removed.
+    the new one, complete. If something is raised, the new file is removed. A symbolic link stays
+    one: what it points to is replaced. The new file has the permissions of the old one.
 
     Args:
         file: the path.
@@ -50,12 +52,15 @@ def replacing(file: str) -> Iterator[str]:
     Yields:
         The path to write to, with the same ending.
     """
+    file = os.path.realpath(file)
     folder, name = os.path.split(file)
     unfinished = os.path.join(folder, f".unfinished-{os.getpid()}-{name}")
     try:
         yield unfinished
         with open(unfinished, "rb") as written:
             os.fsync(written.fileno())
+        if os.path.exists(file):
+            shutil.copymode(file, unfinished)
         os.replace(unfinished, file)
     finally:
         if os.path.exists(unfinished):

@@ -79,12 +79,15 @@ def roc_curve(scores: array, labels: array) -> ROC:
         The rates and their thresholds; the first point is (0, 0), the last is (1, 1).
 
     Raises:
-        ValueError: the shapes differ, a label is neither 0 nor 1, or one of them never occurs.
+        ValueError: the shapes differ, a label is neither 0 nor 1, or one of them never occurs; a
+            score is nan, which has no place in an order.
 
     Source: T. Fawcett, An introduction to ROC analysis (2006).
     """
     positives, negatives = count_labels("roc_curve", scores, labels)
-    order = core.argsort(-scores)
+    if core.any(core.isnan(scores)).item():
+        raise ValueError("[roc_curve] A score is nan, which has no place in an order.")
+    order = core.argsort(scores)[::-1]  # not of -scores: unsigned integers have no negative
     scores, labels = scores[order], labels[order].astype(core.int32)
     found, false = core.cumsum(labels), core.cumsum(1 - labels)
     last = [i for i, here in enumerate((scores[1:] != scores[:-1]).tolist()) if here]
@@ -150,6 +153,7 @@ def calibration(probabilities: array, labels: array, bins: int = 10) -> Calibrat
             f"[calibration] Expected probabilities from 0 to 1 and at least 1 bin; {bins} bins, "
             f"{int(core.sum(outside).item())} numbers outside."
         )
+    probabilities = probabilities.astype(core.float32)
     bin_of = core.minimum((probabilities * bins).astype(core.int32), bins - 1)
     zeros = core.zeros((bins,))
     counts = zeros.at[bin_of].add(1.0)

@@ -49,6 +49,10 @@ def in_precision(
     return fn_in_precision
 
 
+#: The least and the greatest scale: powers of 2 that float32 holds with all digits.
+LIMITS = 2.0**-126, 2.0**127
+
+
 class LossScaler:
     r"""Multiplies the loss, so that small gradients survive in ``float16``.
 
@@ -57,6 +61,8 @@ class LossScaler:
     where nothing gets lost. Too great a scale overflows instead: then the gradients are infinite or
     nan, the step is left out, and the scale is halved. After ``growth_interval`` good steps in a
     row it is doubled. So it stays near the greatest scale that works.
+
+    It stays within :data:`LIMITS`, so that it can always come back.
 
     Everything is an array and nothing is decided by ``if``, so that it works in a compiled step.
 
@@ -109,7 +115,8 @@ class LossScaler:
 
         ``core.where`` chooses: where the gradients were not finite the scale is halved and the
         count starts again at 0. Otherwise the step counts, and when ``growth_interval`` steps have
-        been counted the scale is doubled and the count starts again at 0.
+        been counted the scale is doubled and the count starts again at 0. The new scale is clipped
+        to :data:`LIMITS`.
 
         Args:
             finite: whether the gradients of the step were finite, a scalar boolean array.

@@ -23,7 +23,7 @@ Where to find what:
                    arrangement
 ``indexing``, ``scatter``
                    picking and writing
-``products``, ``contraction``, ``linalg``, ``fft``
+``products``, ``contraction``, ``quantized``, ``linalg``, ``fft``
                    linear algebra
 ``creation``, ``random``, ``passthrough``, ``distributed``, ``fast``
                    arrays from nothing, and what ``mlx.core`` does by itself
@@ -84,7 +84,6 @@ from .creation import (
     hadamard_transform,
     ones,
     ones_like,
-    quantized_matmul,
     zeros,
     zeros_like,
 )
@@ -158,6 +157,7 @@ from .products import (
     tensordot,
     vecdot,
 )
+from .quantized import quantized_matmul
 from .reductions import (
     logsumexp,
     max,

@@ -106,8 +106,8 @@ def power_vjp(g: array, y: array, a: Any, b: Any) -> tuple[array | None, array |
     :math:`\partial y/\partial a = b\,a^{b-1}` and :math:`\partial y/\partial b = y \ln a`. Two
     places need care, because a factor 0 must win over an infinite one: where ``b`` is 0, the
     derivative by ``a`` is 0 for every ``a``, also for ``a = 0`` (as in PyTorch; MLX returns nan
-    there); where ``a`` is 0, the derivative by ``b`` is 0. Choose the inputs of the power and of
-    the logarithm so that neither is infinite there, with ``selection.where``.
+    there); where ``a`` is 0 and ``b`` not negative, the derivative by ``b`` is 0. Choose the inputs
+    of the power and of the logarithm so that neither is infinite there, with ``selection.where``.
 
     Args:
         g: the cotangent of ``y``, with its shape.
@@ -126,7 +126,8 @@ def power_vjp(g: array, y: array, a: Any, b: Any) -> tuple[array | None, array |
             exponent = 1 if b == 0 else b - 1
         ga = unbroadcast(g * b * a**exponent, a)
     if isinstance(b, array):
-        gb = unbroadcast(g * y * exponential.log(selection.where(a == 0, 1, a)), b)
+        nothing = (a == 0) * (b >= 0)
+        gb = unbroadcast(g * y * exponential.log(selection.where(nothing, 1, a)), b)
     return ga, gb
 
 
@@ -280,9 +281,9 @@ def radians(x: Any, /, *, stream: Stream = None) -> array:
 
 
 @primitive
-def conj(x: mx.array, /) -> mx.array:
+def conj(a: mx.array, /) -> mx.array:
     """The complex conjugate; a real array stays as it is."""
-    return mx.conj(x)
+    return mx.conj(a)
 
 
 @conj.defvjp

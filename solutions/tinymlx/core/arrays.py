@@ -106,7 +106,8 @@ class array(Methods):
         return bare(self).tolist()
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        return bare(self).__array__(dtype, copy)
+        numbers = bare(self).__array__(dtype, copy)
+        return numbers.copy() if copy else numbers  # mlx.core 0.32.4 shares its memory even then
 
     def __getattr__(self, name: str) -> Any:
         # An attribute of the array, not of its class: a watched array must not have it, because

@@ -19,7 +19,7 @@ import mlx.core as mx
 
 from . import joining, shapes
 from .arrays import array, as_array, holder, watched
-from .primitive import Primitive, Trace
+from .primitive import Primitive, Trace, released
 from .tree import leaves, rebuild
 
 #: A rule gets the batch and the primitive's arguments and parameters, and returns the output (a
@@ -169,7 +169,7 @@ def vmap(fun: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callab
 
 def enter(batch: Batch, x: Any, axis: int | None) -> array:
     """An argument as one example sees it."""
-    x = as_array(x)
+    x = released(as_array(x))
     if axis is None:
         return holder(x)
     return watched(shapes.moveaxis(x, axis, 0) if axis % x.ndim else holder(x), batch, None)
@@ -184,6 +184,10 @@ def leave(batch: Batch, y: Any, axis: int | None) -> array:
         if batch.watches(y):
             raise ValueError("[vmap] A result that depends on the example needs an output axis.")
         return holder(y)
+    if not -y.ndim - 1 <= axis <= y.ndim:
+        raise IndexError(
+            f"[vmap] Invalid output vectorization axis {axis} for array with shape {y.shape}"
+        )
     value = y._value if batch.watches(y) else shapes.broadcast_to(y, (batch.size, *y.shape))
     return shapes.moveaxis(value, 0, axis) if axis % value.ndim else holder(value)
 

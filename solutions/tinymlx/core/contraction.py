@@ -40,12 +40,16 @@ def parse_einsum(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]
 
     Raises:
         ValueError: the number of operands or of axes is not what the subscripts say; a name in the
-            result occurs in no operand, or twice in the result; a name is not a letter.
+            result occurs in no operand, or twice in the result; a name is not a letter; there are
+            two ellipses in one operand, or in the result.
     """
     left, arrow, right = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(ndims):
         raise ValueError(f"[einsum] {subscripts!r} names {len(terms)} operands, not {len(ndims)}.")
+    for term in [*terms, right]:
+        if term.count("...") > 1:
+            raise ValueError(f"[einsum] Only one ellipsis is allowed, but {term!r} has several.")
     names = ellipsis_names(subscripts, terms, ndims)
     inputs = []
     for term, ndim in zip(terms, ndims):

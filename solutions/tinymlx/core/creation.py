@@ -9,6 +9,7 @@ import mlx.core as mx
 
 from . import arithmetic
 from .arrays import Dtype, Stream, array, as_array, holder, unwrap, wrap
+from .broadcasting import checked_axes
 from .conversion import astype
 from .primitive import behind, primitive
 from .shapes import broadcast_to
@@ -24,10 +25,13 @@ def full(shape: Shape, vals: Any, dtype: Dtype | None = None, *, stream: Stream 
     return wrap(mx.full(shape, unwrap(vals), dtype, stream=stream))
 
 
-def full_like(x: Any, /, vals: Any, dtype: Dtype | None = None, *, stream: Stream = None) -> array:
-    """An array with the shape and dtype of ``x`` and ``vals`` everywhere."""
-    x = as_array(x)
-    return full(x.shape, vals, x.dtype if dtype is None else dtype, stream=stream)
+def full_like(a: Any, vals: Any, dtype: Dtype | None = None, *, stream: Stream = None) -> array:
+    """An array with the shape and dtype of ``a`` and ``vals`` everywhere."""
+    a = as_array(a)
+    dtype = a.dtype if dtype is None else dtype
+    if isinstance(vals, array):
+        vals = astype(vals, dtype)
+    return full(a.shape, vals, dtype, stream=stream)
 
 
 def zeros(shape: Shape, dtype: Dtype | None = mx.float32, *, stream: Stream = None) -> array:
@@ -54,11 +58,9 @@ def asarray(a: Any, dtype: Dtype | None = None, *, copy: bool | None = None) -> 
     """``a`` as an array; in-place changes of the result do not reach ``a``."""
     if not isinstance(a, array):
         return wrap(mx.asarray(a, dtype, copy=copy))
-    if dtype is None or a.dtype == dtype:
-        return holder(a)
-    if copy is False:
-        raise ValueError("[asarray] Cannot convert the dtype without copying.")
-    return astype(a, dtype)
+    if copy is False:  # as in mlx.core 0.32.4, which copies even an array of the same dtype
+        raise ValueError("Unable to avoid copy while creating an array as requested.")
+    return holder(a) if dtype is None or a.dtype == dtype else astype(a, dtype)
 
 
 def diff(x: Any, /, n: int = 1, axis: int = -1, *, stream: Stream = None) -> array:
@@ -66,7 +68,8 @@ def diff(x: Any, /, n: int = 1, axis: int = -1, *, stream: Stream = None) -> arr
     if n < 0:
         raise ValueError(f"[diff] Order {n} must not be negative.")
     x = as_array(x)
-    before = (slice(None),) * (axis % x.ndim)
+    (axis,) = checked_axes("diff", axis, x.ndim)
+    before = (slice(None),) * axis
     for _ in range(n):
         later, earlier = x[(*before, slice(1, None))], x[(*before, slice(0, -1))]
         if x.dtype == mx.bool_:
@@ -77,9 +80,9 @@ def diff(x: Any, /, n: int = 1, axis: int = -1, *, stream: Stream = None) -> arr
 
 
 @primitive
-def hadamard_transform(x: mx.array, /, scale: float | None = None) -> mx.array:
+def hadamard_transform(a: mx.array, /, scale: float | None = None) -> mx.array:
     """The product of the last axis with a Hadamard matrix, times ``scale`` (``1 / sqrt(n)``)."""
-    return mx.hadamard_transform(x, scale)
+    return mx.hadamard_transform(a, scale)
 
 
 @hadamard_transform.defvjp
@@ -87,7 +90,7 @@ def hadamard_transform_vjp(
     g: array, y: array, x: array, scale: float | None = None
 ) -> tuple[array]:
     """The matrix is symmetric for a power of two; for the other sizes multiply by its transpose."""
-    n = x.shape[-1]
+    n = x.shape[-1] if x.ndim else 1
     if n & (n - 1) == 0:
         return (hadamard_transform(g, scale),)
     rows = wrap(mx.hadamard_transform(mx.eye(n, dtype=x.dtype), scale))
@@ -113,38 +116,3 @@ def depends(inputs: Any, dependencies: Any) -> Any:
     later = list(dependencies) if isinstance(dependencies, (list, tuple)) else [dependencies]
     outputs = depending(*first, *later, count=len(first))
     return outputs if many else outputs[0]
-
-
-@primitive
-def quantized_matmul(
-    x: mx.array,
-    w: mx.array,
-    /,
-    scales: Any,
-    biases: Any = None,
-    transpose: bool = True,
-    group_size: int | None = None,
-    bits: int | None = None,
-    mode: str = "affine",
-) -> mx.array:
-    """The product of ``x`` with a quantized matrix."""
-    return mx.quantized_matmul(
-        x, w, unwrap(scales), unwrap(biases), transpose, group_size, bits, mode
-    )
-
-
-@quantized_matmul.defvjp
-def quantized_matmul_vjp(
-    g: array,
-    y: array,
-    x: array,
-    w: array,
-    scales: Any,
-    biases: Any = None,
-    transpose: bool = True,
-    group_size: int | None = None,
-    bits: int | None = None,
-    mode: str = "affine",
-) -> tuple[array, None]:
-    """The product of the cotangent with the transposed matrix; the matrix is a constant."""
-    return quantized_matmul(g, w, scales, biases, not transpose, group_size, bits, mode), None

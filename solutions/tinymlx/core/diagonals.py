@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import mlx.core as mx
 
-from .arrays import Stream, array, wrap
-from .broadcasting import normalized_axes
+from .arrays import Stream, array, as_array, wrap
+from .broadcasting import checked_axes
 from .indexing import setitem
 from .primitive import primitive
 from .shapes import transpose
@@ -36,15 +36,16 @@ def triu_vjp(g: array, y: array, x: array, k: int = 0) -> tuple[array]:
 
 
 def diagonal(
-    x: array, offset: int = 0, axis1: int = 0, axis2: int = 1, stream: Stream = None
+    a: array, offset: int = 0, axis1: int = 0, axis2: int = 1, stream: Stream = None
 ) -> array:
     """The entries with equal places along two axes (``offset`` apart), as a new last axis."""
+    x = as_array(a)
     if x.ndim < 2:
         raise ValueError(f"[diagonal] Array must have at least two dimensions, but got {x.ndim}.")
-    axis1, axis2 = normalized_axes((axis1, axis2), x.ndim)
+    axis1, axis2 = checked_axes("diagonal", (axis1, axis2), x.ndim)
     if axis1 == axis2:
         raise ValueError("[diagonal] axis1 and axis2 cannot be the same axis")
-    rest = [a for a in range(x.ndim) if a not in (axis1, axis2)]
+    rest = [i for i in range(x.ndim) if i not in (axis1, axis2)]
     x = transpose(x, [*rest, axis1, axis2], stream=stream)
     rows, columns = _diagonal_places(x.shape[-2], x.shape[-1], offset)
     return x[..., rows, columns]
@@ -52,11 +53,14 @@ def diagonal(
 
 def diag(x: array, /, k: int = 0, *, stream: Stream = None) -> array:
     """The ``k``-th diagonal of a matrix, or the matrix with the given ``k``-th diagonal."""
+    x = as_array(x)
     if x.ndim == 2:
         return diagonal(x, k, stream=stream)
     if x.ndim != 1:
         raise ValueError(f"[diag] array must be 1-D or 2-D, got array with {x.ndim} dimensions.")
     n = x.shape[0] + (k if k > 0 else -k)
+    if not x.size:
+        return wrap(mx.zeros((n, n), x.dtype))
     rows, columns = _diagonal_places(n, n, k)
     return setitem(wrap(mx.zeros((n, n), x.dtype)), (rows, columns), x)
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import mlx.core as mx
 
-from .arrays import array, as_array, bare, wrap
+from .arrays import array, as_array, wrap
 from .broadcasting import unbroadcast
 from .conversion import from_data
 from .primitive import behind
-from .scatter import take
+from .scans import cumsum
 from .selection import where
 
 
@@ -118,6 +118,9 @@ def gathered(x: mx.array, *indices: mx.array, index: Any) -> mx.array:
     return x[joined(index, indices)]
 
 
+gathered.indices = slice(1, None)
+
+
 @gathered.defvjp
 def gathered_vjp(
     g: array, y: array, x: array, *indices: array, index: Any
@@ -145,6 +148,9 @@ def updated(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array
     y = mx.array(x)
     y[joined(index, indices)] = value
     return y
+
+
+updated.indices = slice(2, None)
 
 
 @updated.defvjp
@@ -199,20 +205,34 @@ def masked_assignment(x: array, mask: array, value: Any) -> array:
         raise ValueError(
             f"[setitem] A mask of shape {mask.shape} does not fit an array of shape {x.shape}."
         )
-    place = mask.reshape(mask.shape + (1,) * rest)
     if isinstance(value, (array, mx.array)) or getattr(value, "ndim", None):
         value = as_array(value)
         if value.ndim > rest and value.shape[0] != 1:
-            number = mx.maximum(
-                mx.cumsum(mx.array(_plain(mask).reshape(-1)).astype(mx.int32)) - 1, 0
-            )
-            value = take(value, wrap(number), 0).reshape(x.shape)
+            return scattered(x, value, mask)
         value = value if value.dtype == x.dtype else value.astype(x.dtype)
-    return where(place, value, x).astype(x.dtype)
+    return where(mask.reshape(mask.shape + (1,) * rest), value, x).astype(x.dtype)
 
 
-def _plain(mask: array) -> mx.array:
-    return bare(mask)
+@behind("setitem")
+def scattered(x: mx.array, value: mx.array, mask: mx.array, /) -> mx.array:
+    """``x`` after ``x[mask] = value`` with an entry of ``value`` for each place that is true."""
+    y = mx.array(x)
+    y[mask] = value
+    return y
+
+
+@scattered.defvjp
+def scattered_vjp(
+    g: array, y: array, x: array, value: array, mask: array
+) -> tuple[array, array | None, None]:
+    """The places that are true count from the first to the last; each sends to its entry."""
+    rest = x.shape[mask.ndim :]
+    place = mask.reshape(mask.shape + (1,) * len(rest))
+    number = cumsum(mask.reshape(-1).astype(mx.int32), 0) - 1
+    rows = where(place, g, 0).reshape(-1, *rest)
+    entries = wrap(mx.zeros((value.shape[0], *rest), g.dtype))
+    entries = entries.at[where(number < 0, 0, number)].add(rows)
+    return where(place, 0, g), unbroadcast(entries, value), None
 
 
 # Updates that count every repeated index
@@ -221,7 +241,10 @@ def _plain(mask: array) -> mx.array:
 @behind("at.add")
 def added(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].add(value)``."""
-    return x.at[joined(index, indices)].add(value)
+    return x.at[joined(index, indices)].add(value) if x.size else x
+
+
+added.indices = slice(2, None)
 
 
 @added.defvjp
@@ -235,27 +258,43 @@ def added_vjp(
 @behind("at.multiply")
 def multiplied(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].multiply(value)``."""
-    return x.at[joined(index, indices)].multiply(value)
+    return x.at[joined(index, indices)].multiply(value) if x.size else x
+
+
+multiplied.indices = slice(2, None)
 
 
 @multiplied.defvjp
 def multiplied_vjp(
     g: array, y: array, x: array, value: Any, *indices: array, index: Any
 ) -> tuple[array | None, ...]:
-    """Places that occur once: the product rule. Repeated ones: the product without one factor is
-    ``y / value``, so there the derivative by a value of 0 is not defined."""
+    """The product rule: each factor receives the product of ``x`` and of all other factors there.
+
+    The index may name a place several times. So that nothing is divided by 0, zeros are counted,
+    and left out of the product: one factor 0 receives the product of the others, every other 0.
+    """
     gx = multiplied(g, value, *indices, index=index)
+    if not isinstance(value, array):
+        return gx, None, *(None for _ in indices)
+    gv = at_places(g * x, indices, index)
     if indices:
-        gv = at_places(g * y, indices, index) / value
-    else:
-        gv = at_places(g * x, indices, index)
+        zero = value == 0
+        factors, zeros = (wrap(mx.full(x.shape, n, t)) for n, t in ((1, x.dtype), (0, mx.int32)))
+        factor = where(zero, 1, value)
+        product = multiplied(factors, factor, *indices, index=index)
+        count = added(zeros, zero.astype(mx.int32), *indices, index=index)
+        product, count = (at_places(part, indices, index) for part in (product, count))
+        gv = gv * where(count == zero.astype(mx.int32), product / factor, 0)
     return gx, unassigned(gv, value), *(None for _ in indices)
 
 
 @behind("at.divide")
 def divided(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].divide(value)``."""
-    return x.at[joined(index, indices)].divide(value)
+    return x.at[joined(index, indices)].divide(value) if x.size else x
+
+
+divided.indices = slice(2, None)
 
 
 @divided.defvjp
@@ -279,15 +318,16 @@ def _extremum_vjp(
 @behind("at.maximum")
 def raised(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].maximum(value)``."""
-    return x.at[joined(index, indices)].maximum(value)
+    return x.at[joined(index, indices)].maximum(value) if x.size else x
 
 
 @behind("at.minimum")
 def lowered(x: mx.array, value: Any, *indices: mx.array, index: Any) -> mx.array:
     """``x.at[index].minimum(value)``."""
-    return x.at[joined(index, indices)].minimum(value)
+    return x.at[joined(index, indices)].minimum(value) if x.size else x
 
 
+raised.indices = lowered.indices = slice(2, None)
 raised.defvjp(_extremum_vjp)
 lowered.defvjp(_extremum_vjp)
 

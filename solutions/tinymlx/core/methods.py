@@ -164,7 +164,9 @@ class Methods:
     def __imul__(self, other: Any) -> array:
         return self._rebind(arithmetic.multiply(self, other))
 
-    def __itruediv__(self, other: Any) -> array:
+    def __itruediv__(self: Any, other: Any) -> array:
+        if not mx.issubdtype(self.dtype, mx.inexact):
+            raise ValueError("In place division cannot cast to non-floating point type.")
         return self._rebind(arithmetic.divide(self, other))
 
     def __ifloordiv__(self, other: Any) -> array:

@@ -99,6 +99,8 @@ class Primitive:
         jvp: a rule of its own for forward mode, ``jvp(tangents, y, *args, **params)``, which
             returns one tangent for each output; ``None`` means that it follows from ``vjp``.
         batch: a batching rule of its own; ``None`` means that the table of rules is asked.
+        indices: which arguments are indices. There is no derivative by them, and to ask for one
+            is a mistake: ``None`` in what a rule returns would make it zeros.
         constant: whether the output does not change when the arguments change a little (indices,
             comparisons). Then it is a constant to every transform that differentiates.
     """
@@ -113,6 +115,7 @@ class Primitive:
         self.vjp: Callable[..., Sequence[array | None]] | None = None
         self.jvp: Callable[..., Sequence[array]] | None = None
         self.batch: Callable[..., Any] | None = None
+        self.indices = slice(0, 0)
         self.constant = constant
         self.arity, self.names, self.array_names = _arguments(forward, arity)
 
@@ -120,6 +123,18 @@ class Primitive:
         """Register ``rule`` as the derivative of this primitive."""
         self.vjp = rule
         return rule
+
+    def refuse_indices(self, tag: str, asked: Sequence[Any]) -> None:
+        """Compare with the arguments whose derivative is asked for: those that are not ``None``.
+
+        Raises:
+            ValueError: an index is among them.
+        """
+        if any(x is not None for x in asked[self.indices]):
+            raise ValueError(
+                f"[{self.__name__}] Cannot calculate {tag} with respect to indices. Use "
+                f"stop_gradient on indices to stop gradients from being computed."
+            )
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """The one bind: run the forward function, or hand over to the trace that watches.
@@ -149,14 +164,14 @@ class Primitive:
         self, args: tuple[Any, ...], params: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Every argument in its place: arrays in ``args``, parameters in ``params``."""
-        if "stream" in params and params["stream"] is None:
-            del params["stream"]
         arity = self.arity
         if len(args) > arity:
             named = dict(zip(self.names, args[arity:]))
             if params or len(args) > arity + len(self.names):
                 named = self._named(args, named, params)
-            return args[:arity], named
+            args, params = args[:arity], named
+        if "stream" in params and params["stream"] is None:
+            del params["stream"]
         if len(args) < arity:  # an array may be given by its name
             for name in self.array_names[len(args) :]:
                 if name not in params:
@@ -211,7 +226,13 @@ class Primitive:
         import inspect
 
         signature = inspect.signature(self.forward)
-        stream = inspect.Parameter("stream", inspect.Parameter.KEYWORD_ONLY, default=None)
+        by_position = "stream" in self.names
+        kind = (
+            inspect.Parameter.POSITIONAL_OR_KEYWORD
+            if by_position
+            else inspect.Parameter.KEYWORD_ONLY
+        )
+        stream = inspect.Parameter("stream", kind, default=None)
         return signature.replace(parameters=[*signature.parameters.values(), stream])
 
     def __repr__(self) -> str:

@@ -11,9 +11,9 @@ import mlx.core as mx
 from .arithmetic import conj, multiply
 from .arranging import repeat
 from .arrays import Stream, array, as_array, wrap
-from .broadcasting import normalized_axes, unbroadcast
+from .broadcasting import checked_axes, unbroadcast
 from .primitive import behind, primitive
-from .shapes import swapaxes, transpose
+from .shapes import broadcast_to, swapaxes, transpose
 
 
 @primitive
@@ -60,7 +60,7 @@ def matmul_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, ar
         a, g = a[None, :], g[..., None, :]
     ga = unbroadcast(g @ _flipped(b), a)
     if b.ndim == 2 and a.ndim > 2:
-        a, g = a.reshape(-1, a.shape[-1]), g.reshape(-1, g.shape[-1])
+        a, g = a.flatten(0, -2), g.flatten(0, -2)
     gb = unbroadcast(_flipped(a) @ g, b)
     assert ga is not None and gb is not None
     return (
@@ -119,7 +119,8 @@ def tensordot(
         if axes < 0 or axes > min(a.ndim, b.ndim):
             raise ValueError(f"[tensordot] Cannot pair {axes} axes of {a.ndim} and {b.ndim}.")
         axes = [list(range(a.ndim - axes, a.ndim)), list(range(axes))]
-    left, right = normalized_axes(axes[0], a.ndim), normalized_axes(axes[1], b.ndim)
+    left = checked_axes("tensordot", axes[0], a.ndim)
+    right = checked_axes("tensordot", axes[1], b.ndim)
     if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
         raise ValueError("[tensordot] a and b must have the same shape on the contracted axes.")
     free_a = [i for i in range(a.ndim) if i not in left]
@@ -136,13 +137,20 @@ def tensordot(
 
 
 def vecdot(a: Any, b: Any, /, *, axis: int = -1, stream: Stream = None) -> array:
-    """The sum of ``conj(a) * b`` along an axis."""
-    return multiply(conj(as_array(a), stream=stream), b, stream=stream).sum(axis, stream=stream)
+    """The sum of ``conj(a) * b`` along an axis of the same size in both; the others broadcast."""
+    a, b = as_array(a), as_array(b)
+    if not all(-x.ndim <= axis < x.ndim for x in (a, b)):
+        raise ValueError(f"[vecdot] axis {axis} is out of bounds.")
+    if a.shape[axis] != b.shape[axis]:
+        raise ValueError("[vecdot] a and b must have the same size along axis.")
+    return multiply(conj(a, stream=stream), b, stream=stream).sum(axis, stream=stream)
 
 
 def kron(a: Any, b: Any, *, stream: Stream = None) -> array:
     """The Kronecker product: each element of ``a`` times the whole of ``b``."""
     a, b = as_array(a), as_array(b)
+    if not a.size or not b.size:
+        raise ValueError("[kron] Input arrays cannot be empty.")
     ndim = max(a.ndim, b.ndim)
     a_shape = (1,) * (ndim - a.ndim) + a.shape
     b_shape = (1,) * (ndim - b.ndim) + b.shape
@@ -164,6 +172,9 @@ def gathered_matmul(
     return mx.gather_mm(a, b, lhs_indices, rhs_indices, sorted_indices=sorted_indices)
 
 
+gathered_matmul.indices = slice(2, 4)
+
+
 @gathered_matmul.defvjp
 def gathered_matmul_vjp(
     g: array, y: array, a: array, b: array, left: Any, right: Any, sorted_indices: bool = False
@@ -171,6 +182,7 @@ def gathered_matmul_vjp(
     """The derivative of each product, added to the matrices it was made from."""
     a3, left = _all_matrices(a, left)
     b3, right = _all_matrices(b, right)
+    left, right = (broadcast_to(i, g.shape[:-2]) for i in (left, right))
     ga = g @ swapaxes(b3[right], -1, -2)
     gb = swapaxes(a3[left], -1, -2) @ g
     ga = wrap(mx.zeros(a3.shape, g.dtype)).at[left].add(ga)
@@ -215,11 +227,25 @@ def block_masked_mm(
 ) -> array:
     """The matrix product with masks that scale, or leave out, blocks of factors and result."""
 
+    if mask_out is None and mask_lhs is None and mask_rhs is None:
+        return matmul(a, b, stream=stream)
+    if block_size not in (32, 64):
+        raise ValueError(f"[block_masked_mm] block_size should be 32 or 64, not {block_size}.")
+
     def masked(x: array, mask: Any) -> array:
         if mask is None:
             return x
+        blocks = [-(-n // block_size) for n in x.shape[-2:]]
+        if list(mask.shape[-2:]) != blocks:
+            raise ValueError(
+                f"[block_masked_mm] A mask of shape {mask.shape} does not fit an array of shape "
+                f"{x.shape} in blocks of {block_size}."
+            )
         rows = repeat(mask, block_size, -2)[..., : x.shape[-2], :]
         return multiply(x, repeat(rows, block_size, -1)[..., : x.shape[-1]], stream=stream)
 
-    a, b = masked(as_array(a), mask_lhs), masked(as_array(b), mask_rhs)
+    a, b = as_array(a), as_array(b)
+    if min(a.ndim, b.ndim) < 2:
+        raise ValueError("[block_masked_mm] Vectors cannot be masked: give them a second axis.")
+    a, b = masked(a, mask_lhs), masked(b, mask_rhs)
     return masked(matmul(a, b, stream=stream), mask_out)

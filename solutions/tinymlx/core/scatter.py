@@ -25,6 +25,9 @@ def take(x: mx.array, indices: mx.array, /, axis: int | None = None) -> mx.array
     return mx.take(x, indices, axis)
 
 
+take.indices = slice(1, 2)
+
+
 @take.defvjp
 def take_vjp(
     g: array, y: array, x: array, indices: array, axis: int | None = None
@@ -53,6 +56,9 @@ def take_vjp(
 def take_along_axis(x: mx.array, indices: mx.array, /, axis: int | None = -1) -> mx.array:
     """``y[i, j] = x[i, indices[i, j]]`` (for the last axis): places of its own for each row."""
     return mx.take_along_axis(x, indices, axis)
+
+
+take_along_axis.indices = slice(1, 2)
 
 
 @take_along_axis.defvjp
@@ -98,14 +104,17 @@ def scatter_add_along_axis(
     x: mx.array, indices: mx.array, values: mx.array, /, *, axis: int
 ) -> mx.array:
     """``x`` with ``values[i, j]`` added to ``x[i, indices[i, j]]`` (for the last axis)."""
-    if indices.shape[axis] == 1 and indices.ndim == x.ndim:  # nothing meets: quicker on the CPU
-        return mx.put_along_axis(x, indices, mx.take_along_axis(x, indices, axis) + values, axis)
     axis %= x.ndim
+    if indices.ndim == x.ndim and indices.shape[axis] == 1:  # nothing meets: quicker on the CPU
+        return mx.put_along_axis(x, indices, mx.take_along_axis(x, indices, axis) + values, axis)
     grid = [
         indices if a == axis else mx.arange(n).reshape([-1 if b == a else 1 for b in range(x.ndim)])
         for a, n in enumerate(x.shape)
     ]
-    return x.at[tuple(grid)].add(values)
+    return x.at[tuple(grid)].add(values) if x.size else x
+
+
+scatter_add_along_axis.indices = slice(1, 2)
 
 
 @scatter_add_along_axis.defvjp
@@ -124,6 +133,9 @@ def put_along_axis(
     return mx.put_along_axis(x, indices, mx.array(values), axis)
 
 
+put_along_axis.indices = slice(1, 2)
+
+
 @put_along_axis.defvjp
 def put_along_axis_vjp(
     g: array, y: array, x: array, indices: array, values: Any, axis: int | None = None
@@ -136,10 +148,13 @@ def put_along_axis_vjp(
 
 @behind("slice")
 def dynamic_slice(
-    x: mx.array, start_indices: mx.array, /, axes: Sequence[int], slice_size: Sequence[int]
+    a: mx.array, start_indices: mx.array, /, axes: Sequence[int], slice_size: Sequence[int]
 ) -> mx.array:
     """A slice of fixed size whose beginning is given by an array: ``mlx.core.slice``."""
-    return mx.slice(x, start_indices, axes, slice_size)
+    return mx.slice(a, start_indices, axes, slice_size)
+
+
+dynamic_slice.indices = slice(1, 2)
 
 
 @dynamic_slice.defvjp
@@ -152,10 +167,13 @@ def dynamic_slice_vjp(
 
 @primitive
 def slice_update(
-    x: mx.array, update: mx.array, start_indices: mx.array, /, axes: Sequence[int]
+    a: mx.array, update: mx.array, start_indices: mx.array, /, axes: Sequence[int]
 ) -> mx.array:
-    """``x`` with a slice replaced whose beginning is given by an array."""
-    return mx.slice_update(x, update, start_indices, axes)
+    """``a`` with a slice replaced whose beginning is given by an array."""
+    return mx.slice_update(a, update, start_indices, axes)
+
+
+slice_update.indices = slice(2, 3)
 
 
 @slice_update.defvjp

@@ -87,6 +87,8 @@ def topk(x: Any, /, k: int, axis: int | None = -1, *, stream: Stream = None) -> 
         raise ValueError(f"[topk] Received invalid k={k} along axis {axis} for array of {n}.")
     if k == n:
         return x
+    if k == 0:
+        return x[(slice(None),) * (axis % x.ndim) + (slice(0, 0),)]
     order = argpartition(x, n - k, axis, stream=stream)
     cut = (slice(None),) * (axis % x.ndim) + (slice(n - k, n),)
     return scatter.take_along_axis(x, order[cut], axis, stream=stream)

@@ -42,7 +42,7 @@ def boxes(tree: Any) -> Iterator[Any]:
 def rebuild(fun: Callable[[Any], Any], tree: Any) -> Any:
     """A new tree of the same structure with ``fun(leaf)`` for each leaf.
 
-    Lists and dicts become plain lists and dicts; a ``NamedTuple`` keeps its type.
+    Lists and dicts become plain lists and dicts; a tuple keeps its type (a ``NamedTuple``).
     """
     if not isinstance(tree, BOXES):
         return fun(tree)
@@ -77,4 +77,5 @@ def replace(fun: Callable[[Any], Any], tree: Any) -> Any:
 
 
 def _like(tree: tuple[Any, ...], branches: list[Any]) -> tuple[Any, ...]:
-    return type(tree)(*branches) if hasattr(tree, "_fields") else tuple(branches)
+    # Not by a call of the class: a subclass may want other arguments.
+    return tuple.__new__(type(tree), branches)

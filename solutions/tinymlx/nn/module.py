@@ -318,12 +318,15 @@ class Module(dict):
         weights.save(file, tree_flatten(self.parameters(), destination={}))
 
     def load_weights(
-        self, file_or_weights: str | Sequence[tuple[str, array]], strict: bool = True
+        self,
+        file_or_weights: str | dict[str, array] | Sequence[tuple[str, array]],
+        strict: bool = True,
     ) -> Module:
-        """Replace the parameters by those of a file, or of a list of pairs (path, array).
+        """Replace the parameters by those of a file, of a dict by path, or of a list of pairs.
 
         Args:
-            file_or_weights: the path of a ``.npz`` or ``.safetensors`` file, or the pairs.
+            file_or_weights: the path of a ``.npz`` or ``.safetensors`` file, or the arrays: a dict
+                from path to array, or pairs of both.
             strict: whether the names must be exactly those of the module, and the shapes equal.
                 Otherwise what the module does not have is left out, and shapes are not compared.
 
@@ -335,8 +338,11 @@ class Module(dict):
                 The module is unchanged.
         """
         if isinstance(file_or_weights, str):
-            file_or_weights = list(core.load(file_or_weights).items())
-        new = list(file_or_weights)
+            new = list(core.load(file_or_weights).items())
+        elif isinstance(file_or_weights, dict):
+            new = list(file_or_weights.items())
+        else:
+            new = list(file_or_weights)
         if strict:
             weights.check(tree_flatten(self.parameters(), destination={}), dict(new))
         if new:

@@ -1,8 +1,9 @@
 """Trees in files: everything a run needs to go on exactly where it stopped.
 
 A checkpoint is a ``.safetensors`` file. The arrays of the tree are its arrays, named by their
-paths; the rest of the tree (its dicts and lists, with numbers, strings, booleans and ``None``) is
-JSON text in the file's metadata, with a mark in the place of each array.
+paths (by something longer where two paths read alike, since keys may have dots); the rest of the
+tree (its dicts and lists, with numbers, strings, booleans and ``None``) is JSON text in the file's
+metadata, with a mark in the place of each array.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ def plain(tree: Any, path: str, arrays: dict[str, array]) -> Any:
 
     Args:
         tree: the tree.
-        path: where it stands (``"model.layers.0"``), the name of the array if it is one.
+        path: where it stands (``"model.layers.0"``), the name of the array if it is one and the
+            name is still free.
         arrays: gets the arrays by name.
 
     Raises:
@@ -79,8 +81,11 @@ def plain(tree: Any, path: str, arrays: dict[str, array]) -> Any:
     """
     prefix = f"{path}." if path else ""
     if isinstance(tree, array):
-        arrays[path or "."] = tree
-        return {MARK: path or "."}
+        name = path or "."
+        while name in arrays:
+            name += "+"
+        arrays[name] = tree
+        return {MARK: name}
     if isinstance(tree, dict):
         if any(not isinstance(key, str) or key == MARK for key in tree):
             raise ValueError(f"The keys of {path or 'the tree'} should be strings: {list(tree)}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import logic, reductions, scans, shapes, sorting
+from .. import creation, logic, reductions, scans, shapes, sorting
 from ..arrays import array
 from ..batching import Batch
 from ..primitive import Primitive
@@ -14,7 +14,7 @@ from .alignment import Args, Params, all_behind, behind, flat_examples, rule_of
 
 @rule_of(
     *(reductions.sum, reductions.mean, reductions.max, reductions.min, reductions.prod),
-    *(reductions.logsumexp, reductions.softmax, reductions.variance, logic.all, logic.any),
+    *(reductions.logsumexp, reductions.variance, logic.all, logic.any),
 )
 def reduction(
     batch: Batch, primitive: Primitive, args: Args, batched: Sequence[bool], params: Params
@@ -47,6 +47,30 @@ def reduction(
 def reduced_numbers(primitive: Primitive, x: array, params: Params) -> array:
     """The reduction of examples that are single numbers: each alone, along an axis of size 1."""
     return primitive(shapes.expand_dims(x, 1), **{**params, "axis": 1, "keepdims": False})
+
+
+@rule_of(reductions.softmax)
+def softmax(
+    batch: Batch, primitive: Primitive, args: Args, batched: Sequence[bool], params: Params
+) -> array:
+    """As a reduction, but the shape stays."""
+    (x,) = args
+    axis = params.get("axis")
+    axis = tuple(range(1, x.ndim)) if axis is None else all_behind(axis)
+    if axis == ():  # an example is a single number
+        return shapes.squeeze(primitive(shapes.expand_dims(x, 1), **{**params, "axis": 1}), 1)
+    return primitive(x, **{**params, "axis": axis})
+
+
+@rule_of(creation.hadamard_transform)
+def along_the_last_axis(
+    batch: Batch, primitive: Primitive, args: Args, batched: Sequence[bool], params: Params
+) -> array:
+    """The last axis is meant, with or without a batch; a single number gets one meanwhile."""
+    (x,) = args
+    if x.ndim > 1:
+        return primitive(x, **params)
+    return shapes.squeeze(primitive(shapes.expand_dims(x, 1), **params), 1)
 
 
 @rule_of(scans.cumsum, scans.cumprod, scans.cummax, scans.cummin, scans.logcumsumexp)

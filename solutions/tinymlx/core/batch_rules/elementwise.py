@@ -8,7 +8,6 @@ from typing import Any
 from .. import (
     arithmetic,
     conversion,
-    creation,
     exponential,
     logic,
     selection,
@@ -32,7 +31,6 @@ from .alignment import Args, Params, aligned, rule_of
     *(logic.logical_xor, logic.isnan, logic.isinf, logic.isfinite, logic.isposinf),
     *(logic.isneginf, logic.bitwise_and, logic.bitwise_or, logic.bitwise_xor),
     *(logic.bitwise_invert, logic.left_shift, logic.right_shift, logic.isclose),
-    *(creation.hadamard_transform,),
 )
 def elementwise(
     batch: Batch, primitive: Primitive, args: Args, batched: Sequence[bool], params: Params
