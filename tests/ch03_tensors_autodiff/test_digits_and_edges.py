@@ -176,7 +176,9 @@ def test_small_cotangents_behind_a_large_one(probe):
     x, given = np.ones(4, np.float32), np.float32([3e8, 1, 2, 3])
     found = probe("gradient", call="mx.cumsum(x)", inputs={"x": x}, given=given)
     assert agree(found["dx"][1:], [6, 5, 3]), f"the last three should be 6, 5, 3: {found['dx']}"
-    found = probe("gradient", call="mx.cumsum(x, reverse=True)", inputs={"x": x}, given=given[::-1].copy())
+    found = probe(
+        "gradient", call="mx.cumsum(x, reverse=True)", inputs={"x": x}, given=given[::-1].copy()
+    )
     assert agree(found["dx"][:3], [3, 5, 6]), f"the first three should be 3, 5, 6: {found['dx']}"
 
 

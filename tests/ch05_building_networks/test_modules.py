@@ -402,8 +402,8 @@ def test_weights_that_fit(check, probe, draw):
 
 
 MESSAGES = {
-    "too many": ("Received 3 parameters not in model: \na.first,\nm,\nz.last.", ["z.last", "m",
-                 "a.first"], []),
+    "too many": ("Received 6 parameters not in model: \na.first,\nb,\nc,\nm,\nx,\nz.last.",
+                 ["z.last", "m", "x", "c", "a.first", "b"], []),
     "too few": ("Missing 2 parameters: \nlayers.0.bias,\nlayers.0.weight.", [],
                 ["layers.0.weight", "layers.0.bias"]),
     "both": ("Received 1 parameters not in model: \nlayers.0.gamma.", ["layers.0.gamma"],

@@ -27,8 +27,9 @@ def jacobian_by_rows(fun: Callable[[array], array], x: Any) -> array:
     of the *output*: the choice for few outputs.
 
     Args:
-        fun: a function of one array that returns one array.
-        x: the array.
+        fun: a function of one array that returns one array. It is called for all rows (columns) at
+            once.
+        x: the array, or numbers that make one.
 
     Returns:
         An array of shape ``(*y.shape, *x.shape)``.
@@ -50,8 +51,9 @@ def jacobian_by_columns(fun: Callable[[array], array], x: Any) -> array:
     few inputs. The columns belong at the end of the shape of :math:`y` (``out_axes=-1``).
 
     Args:
-        fun: a function of one array that returns one array.
-        x: the array.
+        fun: a function of one array that returns one array. It is called for all rows (columns) at
+            once.
+        x: the array, or numbers that make one.
 
     Returns:
         An array of shape ``(*y.shape, *x.shape)``.
