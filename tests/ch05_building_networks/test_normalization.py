@@ -114,7 +114,7 @@ def test_options_of_batch_norm(check, draw, options):
 def test_channels_with_a_large_offset(check, draw):
     """Numbers around 1000: the mean goes before the square.
 
-    x - mean has the rounding of numbers of size 1000, hence the scale; the running mean is as large.
+    x - mean has the rounding of numbers of size 1000, hence the scale; the running mean, too.
     """
     x = [draw.normal(16, 3) + 1000]
     check("batch_norm", x=x, weight=draw.normal(3), bias=draw.normal(3), options={}, steps=1,

@@ -657,7 +657,7 @@ def checkpoint_memory(size, layers):
 
 
 def gradient_in_pieces(x, y, w, pieces):
-    """A linear model's mean squared error; sizes: how many examples each piece had."""
+    """A linear model's mean squared error, and what the division into pieces is like."""
     sizes = []
 
     def value_and_gradient(x, y):
@@ -665,7 +665,14 @@ def gradient_in_pieces(x, y, w, pieces):
         return core.value_and_grad(lambda p: core.mean((x @ p["w"] - y) ** 2))({"w": w})
 
     loss, gradient = accumulated(value_and_gradient, pieces)(x, y)
-    return {"loss": loss, "gradient": gradient["w"], "sizes": sizes}
+    greatest = -(-x.shape[0] // pieces)
+    return {
+        "loss": loss,
+        "gradient": gradient["w"],
+        "not more pieces than allowed": len(sizes) <= pieces,
+        "none larger than it must be": max(sizes) <= greatest,
+        "every example": sum(sizes) == x.shape[0],
+    }
 
 
 def pieces_are_computed(x, pieces):

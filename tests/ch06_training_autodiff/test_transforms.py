@@ -141,7 +141,7 @@ def test_tangents_of_complex_numbers(check, draw):
 
 @exercise("6.4")
 def test_rules_with_gaps(check, draw):
-    """A rule that returns None, or a constant, for an argument that moves: nothing comes from it."""
+    """A rule that returns None, or a constant, for an argument that moves: it adds nothing."""
     inputs = {name: draw.normal(3) for name in "xyvw"}
     check("rules_with_gaps", **inputs)
 

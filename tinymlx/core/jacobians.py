@@ -64,10 +64,8 @@ def jacobian_by_columns(fun: Callable[[array], array], x: Any) -> array:
 def hessian_vector_product(fun: Callable[[array], array], x: Any, v: Any) -> array:
     r"""The product :math:`H v` with the matrix of second derivatives of a scalar function.
 
-    :math:`H = \partial g / \partial x` is the Jacobian of the gradient :math:`g = \nabla f(x)`. So
-    :math:`H v` is how fast the gradient changes when :math:`x` moves in the direction :math:`v`:
-    one forward derivative of the reverse one. It costs a small multiple of the function, while
-    :math:`H` itself would have the square of the number of parameters.
+    :math:`H` itself, which would have the square of the number of parameters, is never made: the
+    product costs a small multiple of the function, in time and in memory.
 
     Args:
         fun: a function of one array that returns a scalar array.
