@@ -380,6 +380,25 @@ def optimizer_steps(parameters, gradients, optimizer, rate):
 
 
 @in_numpy
+def two_schedules(w, gradients):
+    v, rates = np.zeros_like(w), []
+    for i, g in enumerate(gradients):
+        rates.append([0.1 / (1 + i), 2.0 * i, i + 5.0])
+        v = 0.5 * v + g
+        w = w - rates[-1][0] * v
+    return {"w": w, "rates": rates}
+
+
+@in_numpy
+def optimizer_calls(parameters, gradients):
+    v, w = np.zeros_like(parameters["scale"]), parameters["scale"]
+    for gradient in gradients:
+        v = 0.9 * v + gradient["scale"]
+        w = w - 0.1 * v
+    return {"calls": {"init": 1, "apply_single": 5 * len(gradients)}, "scale": w}
+
+
+@in_numpy
 def optimizer_state(parameters, gradient, optimizer):
     new, state = walked(parameters, gradient, {}, optimizer, 0.1)
     return {"state": state, "updated": new, "step": 1}

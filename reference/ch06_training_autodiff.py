@@ -68,7 +68,16 @@ def chosen_arguments(a, b, c, d, options):
     names = [names] if isinstance(names, str) else names
     gradients = [by_position, {name: named[name] for name in names}]
     kept = [True, True, True]
-    return {"value": value, "gradients": gradients, "grad alone": gradients, "kept": kept}
+    kind = {1: "list", 2: "tuple"}.get(len(np.atleast_1d(positions)) * (by_position is not None))
+    if by_position is not None and np.size(positions) == 1:
+        kind = "list" if np.all(positions) else "dict"
+    return {
+        "value": value,
+        "gradients": gradients,
+        "grad alone": gradients,
+        "kept": kept,
+        "positions in a": kind or "NoneType",
+    }
 
 
 @in_numpy
@@ -113,6 +122,32 @@ def constant_outputs(x, v):
 
 
 @in_numpy
+def outputs_of_their_own(x, v, c):
+    changed = [np.full_like(c, 100.0), v + 100, v]
+    return {"outputs": [c + 100, x + 100, x], "tangents": changed, "given": [x, v, c]}
+
+
+@in_numpy
+def failed_inside(x, v):
+    return {"kept": 2 * x, "watched": False, "moved": np.sum(2 * x * v) + 0 * x}
+
+
+@in_numpy
+def complex_tangents(x, v, z):
+    return {
+        "scaled": [x * z, v * z],
+        "real part": [np.real(x * z), v * np.real(z)],
+        "square": [abs(x * z) ** 2, 2 * x * v * abs(z) ** 2],
+    }
+
+
+@in_numpy
+def rules_with_gaps(x, y, v, w):
+    # d(sin(x) + floor(y)) and the rule that forgets its second argument on purpose.
+    return {"none": [x * 3, v * 3], "zeros": [x * y, y * v]}
+
+
+@in_numpy
 def forward_in_place(x, v):
     return {"outputs": [(x + 1) ** 2], "tangents": [2 * (x + 1) * v], "x": x}
 
@@ -145,6 +180,33 @@ def pushed_pairs(x, v, case):
     }
     outputs, moved = torch.func.jvp(functions[case], (x.detach(),), (v.detach(),))
     return {"outputs": as_list(outputs), "tangents": as_list(moved)}
+
+
+@in_numpy
+def sums_of_a_batch(x):
+    return {"y": x.sum((1, 2)), "calls": 1}
+
+
+@in_numpy
+def products_of_a_batch(x, y):
+    return {"y": np.einsum("bij,bj->bi", x, y), "calls": 1}
+
+
+@in_numpy
+def calls_of_the_function(x, by):
+    jacobian = np.diag(np.cos(x)) * x.sum() + np.sin(x)[:, None]
+    return {"J": jacobian, "few calls": True}
+
+
+@in_numpy
+def jacobian_of_a_number(x, by):
+    return {"J": np.asarray(np.exp(x)), "of a list": np.diag([2.0 * x, 4.0])}
+
+
+@in_numpy
+def curvature_of_many(x, v):
+    hessian = 6 * x * v * x.sum() + 3 * x**2 * v.sum() + (3 * x**2 * v).sum()
+    return {"Hv": hessian, "a matrix in memory": False}
 
 
 @in_numpy
@@ -287,12 +349,22 @@ def checkpoint_again(x):
 
 
 @in_numpy
+def pieces_are_computed(x, pieces):
+    sizes = [len(part) for part in np.array_split(x, pieces)]
+    return {"loss": np.asarray(np.mean(x)), "sizes": sizes, "unfinished": [0] * (pieces - 1)}
+
+
+@in_numpy
 def gradient_in_pieces(x, y, w, pieces):
     residual = x @ w - y
-    length = math.ceil(len(x) / pieces)
-    sizes = [len(x[i : i + length]) for i in range(0, len(x), length)]
     gradient = 2 / len(x) * x.T @ residual
-    return {"loss": np.asarray(np.mean(residual**2)), "gradient": gradient, "sizes": sizes}
+    return {
+        "loss": np.asarray(np.mean(residual**2)),
+        "gradient": gradient,
+        "not more pieces than allowed": True,
+        "none larger than it must be": True,
+        "every example": True,
+    }
 
 
 def after_steps(flags, scale, growth_interval):
@@ -334,10 +406,12 @@ def unscaled_gradients(gradients, start):
             return all(finite(branch) for branch in branches)
         return bool(np.isfinite(tree).all())
 
+    found = [divided(gradients), np.array(finite(gradients))]
     return {
-        "result": divided(gradients),
-        "finite": np.array(finite(gradients)),
+        "result": found[0],
+        "finite": found[1],
         "untouched": np.array(start, np.float64),
+        "compiled": found,
     }
 
 

@@ -537,6 +537,30 @@ def tree_merge(tree_a, tree_b, merge_fn=None):
 
 
 @misconception(
+    "5.5",
+    "Where a list meets something else you go on as if both were lists. A leaf and a branch at one "
+    "place are a conflict: ask about both trees.",
+)
+def tree_merge(tree_a, tree_b, merge_fn=None):
+    if is_empty(tree_a) and is_empty(tree_b):
+        if type(tree_a) is not type(tree_b):
+            raise ValueError(f"Cannot merge {type(tree_a).__name__} with {type(tree_b).__name__}")
+        return type(tree_a)()
+    a = None if is_empty(tree_a) else tree_a
+    b = None if is_empty(tree_b) else tree_b
+    if (a is None) != (b is None):
+        return b if a is None else a
+    if isinstance(b, (list, tuple)):
+        return like(b, [tree_merge(x, y, merge_fn) for x, y in zip_longest(a, b)])
+    if isinstance(b, dict):
+        keys = dict.fromkeys([*a, *b])
+        return {key: tree_merge(a.get(key), b.get(key), merge_fn) for key in keys}
+    if merge_fn is None:
+        raise ValueError("Trees contain elements at the same locations but no merge function")
+    return merge_fn(a, b)
+
+
+@misconception(
     "5.6",
     "Only arrays and modules go into the dict. A list of layers stays outside, and nobody finds its "
     "parameters: lists, tuples and dicts belong inside.",
@@ -742,6 +766,34 @@ def kept_entry(module, key, value, filter_fn, map_fn, is_leaf_fn):
 
 
 @misconception(
+    "5.7",
+    "Inside a list the filter, and what follows, is asked with the module in front of the list's own "
+    "modules: below a module that stands in a list, that one is the owner, and paths begin anew.",
+)
+def kept_entry(module, key, value, filter_fn, map_fn, is_leaf_fn):
+    if is_leaf_fn(module, key, value):
+        return map_fn(value)
+    if isinstance(value, Module):
+        return {
+            name: kept_entry(module, f"{key}.{name}", child, filter_fn, map_fn, is_leaf_fn)
+            for name, child in value.items()
+            if filter_fn(value, name, child)
+        }
+
+    def below(name, child):
+        path = f"{key}.{name}"
+        if not filter_fn(module, path, child):
+            return {}
+        return kept_entry(module, path, child, filter_fn, map_fn, is_leaf_fn)
+
+    if isinstance(value, dict):
+        return {name: below(name, child) for name, child in value.items()}
+    if isinstance(value, list):
+        return [below(i, child) for i, child in enumerate(value)]
+    raise RuntimeError("Unexpected leaf found while traversing the module")
+
+
+@misconception(
     "5.8",
     "You put in whatever stands in the tree, and a module is replaced by a dict. Only where the "
     "target holds an array is something replaced; elsewhere go deeper.",
@@ -823,6 +875,20 @@ def replace_arrays(target, tree, strict):
                 raise ValueError(f"Received invalid type: {type(value).__name__}.")
         else:
             replace_arrays(target[key], value, strict)
+
+
+@misconception(
+    "5.8",
+    "You raise for a number also where nobody asked to be strict. Then what does not fit is let go.",
+)
+def replace_arrays(target, tree, strict):
+    for key, value in common(target, tree, strict, "Module does not have parameter named"):
+        if not isinstance(target[key], array):
+            replace_arrays(target[key], value, strict)
+        elif not isinstance(value, array):
+            raise ValueError(f"Received invalid type: {type(value).__name__}.")
+        else:
+            target[key] = value
 
 
 @misconception(
@@ -1095,6 +1161,24 @@ def orthogonal(gain=1.0, dtype=core.float32):
 
 
 @misconception(
+    "5.11",
+    "You begin with numbers that fill a square evenly. They point into its corners more often than "
+    "along its sides; only normal numbers have no direction that they prefer.",
+)
+def orthogonal(gain=1.0, dtype=core.float32):
+    def initializer(a):
+        if a.ndim != 2:
+            raise ValueError(f"Orthogonal initialization requires a 2D array: {a.shape}.")
+        rows, columns = a.shape
+        size = max(rows, columns)
+        q, r = core.linalg.qr(core.random.uniform(-1, 1, (size, size)), stream=core.cpu)
+        q = q * core.sign(core.diag(r))
+        return (q[:rows, :columns] * gain).astype(dtype)
+
+    return initializer
+
+
+@misconception(
     "5.12",
     "You multiply by the weight as it stands. It is (outputs, inputs): its transpose takes inputs "
     "to outputs.",
@@ -1157,6 +1241,27 @@ def as_linear(self, x):
 )
 def as_linear(self, x):
     return x @ core.stop_gradient(self.weight).T
+
+
+@misconception(
+    "5.12",
+    "You multiply the table by zeros and ones. It costs as many products as the table has numbers, "
+    "and a nan in a row that nobody asked for spoils every vector: use an index.",
+    symbol="Embedding.__call__",
+)
+def __call__(self, x):
+    tokens = core.arange(self.weight.shape[0])
+    chosen = (core.expand_dims(x, -1) == tokens).astype(self.weight.dtype)
+    return chosen @ self.weight
+
+
+@misconception(
+    "5.12",
+    "You compute in float32, and half precision is gone: the product has the dtype of its factors.",
+    symbol="Embedding.as_linear",
+)
+def as_linear(self, x):
+    return x.astype(core.float32) @ self.weight.T.astype(core.float32)
 
 
 @misconception(
@@ -1256,6 +1361,51 @@ def channels_dropped(x, kept, axes):
     shape = [*x.shape[: x.ndim - axes], *[1] * axes]
     mask = core.random.bernoulli(kept, shape)
     return (mask * x) * (1 / kept)
+
+
+@misconception(
+    "5.13",
+    "You keep the mask of the first call. Each call needs a new choice, or the same units are "
+    "missing for ever.",
+    symbol="Dropout.__call__",
+)
+def __call__(self, x):
+    if self._p_1 == 1 or not self.training:
+        return x
+    mask = self.__dict__.get("_mask")
+    if mask is None or mask.shape != x.shape:
+        mask = core.random.bernoulli(self._p_1, x.shape)
+        self.__dict__["_mask"] = mask
+    return (mask * x) * (1 / self._p_1)
+
+
+@misconception(
+    "5.13",
+    "You drop exactly that share of the elements. Each is to be decided for itself, so their number "
+    "varies.",
+    symbol="Dropout.__call__",
+)
+def __call__(self, x):
+    if self._p_1 == 1 or not self.training:
+        return x
+    order = core.random.permutation(x.size)
+    mask = (order < round(self._p_1 * x.size)).reshape(x.shape)
+    return (mask * x) * (1 / self._p_1)
+
+
+@misconception(
+    "5.13",
+    "Your mask of channels is a float32 array, and half precision is gone. A mask of true and false, "
+    "times x, has the dtype of x.",
+    symbol="channels_dropped",
+)
+def channels_dropped(x, kept, axes):
+    if kept == 1:
+        return x
+    shape = list(x.shape)
+    shape[-1 - axes : -1] = [1] * axes
+    mask = core.random.bernoulli(kept, shape).astype(core.float32) / kept
+    return mask * x
 
 
 @misconception(
@@ -1428,6 +1578,43 @@ def __call__(self, x):
         mean, variance = core.mean(x, axis=axes), core.var(x, axis=axes)
         if self.track_running_stats:
             self.remember(mean, variance, max(x.shape[0], 2))
+    else:
+        mean, variance = self.running_mean, self.running_var
+    y = (x - mean) * core.rsqrt(variance + self.eps)
+    return self.weight * y + self.bias if "weight" in self else y
+
+
+@misconception(
+    "5.15",
+    "You divide by n - 1 and hand that on: the batch is normalized by another variance, and "
+    "`remember` corrects the running one a second time.",
+)
+def __call__(self, x):
+    self.check(x)
+    if self.training or not self.track_running_stats:
+        axes = tuple(range(x.ndim - 1))
+        mean, variance = core.mean(x, axis=axes), core.var(x, axis=axes, ddof=1)
+        if self.track_running_stats:
+            self.remember(mean, variance, math.prod(x.shape[:-1]))
+    else:
+        mean, variance = self.running_mean, self.running_var
+    y = (x - mean) * core.rsqrt(variance + self.eps)
+    return self.weight * y + self.bias if "weight" in self else y
+
+
+@misconception(
+    "5.15",
+    "Mean of the squares minus square of the mean: two large numbers that nearly cancel, and what "
+    "is left is their rounding. Subtract the mean first (core.var does).",
+)
+def __call__(self, x):
+    self.check(x)
+    if self.training or not self.track_running_stats:
+        axes = tuple(range(x.ndim - 1))
+        mean = core.mean(x, axis=axes)
+        variance = core.mean(core.square(x), axis=axes) - core.square(mean)
+        if self.track_running_stats:
+            self.remember(mean, variance, math.prod(x.shape[:-1]))
     else:
         mean, variance = self.running_mean, self.running_var
     y = (x - mean) * core.rsqrt(variance + self.eps)
@@ -1611,6 +1798,32 @@ def apply_gradients(self, gradients, parameters):
 
 
 @misconception(
+    "5.17",
+    "You initialize in every step. What is there stays, but each step walks over the whole tree "
+    "twice: ask `self._initialized`.",
+)
+def apply_gradients(self, gradients, parameters):
+    self.init(gradients)
+    for name, schedule in self._schedulers.items():
+        self.state[name] = schedule(self.step)
+    self.state["step"] = self.step + 1
+    return tree_map(self.apply_single, gradients, parameters, self.state)
+
+
+@misconception(
+    "5.17",
+    "You look at the learning rate only. Whatever is in `self._schedulers` follows a schedule.",
+)
+def apply_gradients(self, gradients, parameters):
+    if not self._initialized:
+        self.init(gradients)
+    if "learning_rate" in self._schedulers:
+        self.state["learning_rate"] = self._schedulers["learning_rate"](self.step)
+    self.state["step"] = self.step + 1
+    return tree_map(self.apply_single, gradients, parameters, self.state)
+
+
+@misconception(
     "5.18",
     "You hand out full batches only, and the examples after the last full one are never seen. The "
     "last batch has what is left, unless `drop_last`.",
@@ -1700,6 +1913,56 @@ def __iter__(self):
     for start in range(0, end, self.batch_size):
         chosen = order[start : start + self.batch_size]
         self.position = start + chosen.shape[0]
+        yield tuple(x[chosen] for x in self.arrays)
+    self.epoch += 1
+    self.position = 0
+
+
+@misconception(
+    "5.18",
+    "You end the epoch in a `finally`. A loop that is left by `break`, or by an error, has not seen "
+    "the rest of it.",
+)
+def __iter__(self):
+    order = self.order()
+    end = min(len(self) * self.batch_size, self.size)
+    try:
+        while self.position < end:
+            chosen = order[self.position : self.position + self.batch_size]
+            self.position += chosen.shape[0]
+            yield tuple(x[chosen] for x in self.arrays)
+    finally:
+        self.epoch += 1
+        self.position = 0
+
+
+@misconception(
+    "5.18",
+    "You bring all examples into the new order at once: that is a copy of the whole data set. A "
+    "batch needs its own examples only.",
+)
+def __iter__(self):
+    order = self.order()
+    arrays = [x[order] for x in self.arrays]
+    end = min(len(self) * self.batch_size, self.size)
+    while self.position < end:
+        start = self.position
+        self.position = min(start + self.batch_size, self.size)
+        yield tuple(x[start : self.position] for x in arrays)
+    self.epoch += 1
+    self.position = 0
+
+
+@misconception(
+    "5.18",
+    "You ask for the order again for every batch. It is a permutation of all examples: once an epoch "
+    "is enough.",
+)
+def __iter__(self):
+    end = min(len(self) * self.batch_size, self.size)
+    while self.position < end:
+        chosen = self.order()[self.position : self.position + self.batch_size]
+        self.position += chosen.shape[0]
         yield tuple(x[chosen] for x in self.arrays)
     self.epoch += 1
     self.position = 0

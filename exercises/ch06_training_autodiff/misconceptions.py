@@ -55,6 +55,24 @@ def loss_and_gradients(layers, x, labels):
 
 
 @misconception(
+    "6.1",
+    "You mask with the values of the next layer. What flows back into h_k passes through the units "
+    "that made h_k: values[k] > 0, after the product with the weights.",
+)
+def loss_and_gradients(layers, x, labels):
+    values = forward(layers, x)
+    classes = mx.arange(values[-1].shape[1])
+    targets = (labels[:, None] == classes).astype(x.dtype)
+    delta = (mx.softmax(values[-1], axis=1) - targets) / x.shape[0]
+    gradients = []
+    for k in reversed(range(len(layers))):
+        gradients.insert(0, (delta.T @ values[k], delta.sum(axis=0)))
+        if k > 0:
+            delta = (delta * (values[k + 1] > 0)) @ layers[k][0]
+    return cross_entropy(values[-1], labels), gradients
+
+
+@misconception(
     "6.2",
     "You call the function with the named arguments as they came. The watched ones are in the dict "
     "that your function of positions is called with, its last argument.",
@@ -239,6 +257,40 @@ def jvp(fun, primals, tangents):
 
 
 @misconception(
+    "6.3",
+    "You finish the trace only if all goes well. If the function raises, what leaked from it is "
+    "watched for ever: `finally`.",
+)
+def jvp(fun, primals, tangents):
+    directions = matching_tangents(primals, tangents)
+    trace = Tangents()
+    inputs = [watched(holder(as_array(x)), trace, v) for x, v in zip(primals, directions)]
+    outputs = arrays_of(fun(*inputs))
+    values = [holder(trace.lower(y)) for y in outputs]
+    moved = [holder(y._record) if trace.watches(y) else at_rest(y) for y in outputs]
+    trace.finished = True
+    return values, moved
+
+
+@misconception(
+    "6.3",
+    "You return the same array twice where the function does. Each output needs a holder of its own: "
+    "who changes one of them in place would change the other.",
+)
+def jvp(fun, primals, tangents):
+    directions = matching_tangents(primals, tangents)
+    trace = Tangents()
+    try:
+        inputs = [watched(holder(as_array(x)), trace, v) for x, v in zip(primals, directions)]
+        outputs = arrays_of(fun(*inputs))
+        values = [trace.lower(y) for y in outputs]
+        moved = [holder(y._record) if trace.watches(y) else at_rest(y) for y in outputs]
+    finally:
+        trace.finished = True
+    return values, moved
+
+
+@misconception(
     "6.4",
     "You send the tangents through the rule for cotangents itself: that gives the transposed "
     "Jacobian times the direction. Send them back through a recording of that rule.",
@@ -290,6 +342,26 @@ def push(node, tangents):
             if g is not None and tangent is not None and tape.watches(g):
                 ends.append(match_dtype(g, x)._record)
                 directions.append(zeros_like(tangent) + 1)
+        moved = backward(ends, directions)
+    return [gradient_of(leaf, moved) for leaf in leaves]
+
+
+@misconception(
+    "6.4",
+    "You leave out match_dtype. Where a real number becomes a complex one, the cotangent is complex "
+    "and its imaginary part is of no use: what is sent back belongs to the real part.",
+)
+def push(node, tangents):
+    outputs = node.output if isinstance(node.output, list) else [node.output]
+    with Tape() as tape:
+        cotangents = [tape.watch(zeros_like(y)) for y in outputs]
+        leaves = [tape.node_of(g) for g in cotangents]
+        pulled = node.pull(cotangents if isinstance(node.output, list) else cotangents[0])
+        ends, directions = [], []
+        for g, tangent in zip(pulled, tangents):
+            if g is not None and tangent is not None and tape.watches(g):
+                ends.append(g._record)
+                directions.append(tangent)
         moved = backward(ends, directions)
     return [gradient_of(leaf, moved) for leaf in leaves]
 
@@ -350,6 +422,21 @@ def bind(self, primitive, args, params):
     if isinstance(output, list):
         return [watched(y, self, None) for y in output]
     return watched(output, self, None)
+
+
+@misconception(
+    "6.5",
+    "You stack the results as they are. A primitive with several outputs returns a list for each "
+    "example: each output has a stack of its own.",
+)
+def one_by_one(batch, primitive, args, batched, params):
+    results = [
+        primitive(*(x[i] if has_batch else x for x, has_batch in zip(args, batched)), **params)
+        for i in range(batch.size)
+    ]
+    if isinstance(results[0], list):
+        return [joining.stack(outputs) for outputs in results]
+    return joining.stack(results)
 
 
 @misconception(
@@ -448,6 +535,36 @@ def matmul(batch, primitive, args, batched, params):
 
 
 @misconception(
+    "6.7",
+    "The squeezes are in the wrong order: while b's axis is there, a's is the last but one. If that "
+    "of b has gone first, a's is the last.",
+)
+def matmul(batch, primitive, args, batched, params):
+    a, b = args
+    a_rank, b_rank = rank(a, batched[0]), rank(b, batched[1])
+    if a_rank == 1:
+        a = shapes.expand_dims(a, -2)
+    if b_rank == 1:
+        b = shapes.expand_dims(b, -1)
+    y = primitive(*aligned((a, b), batched), **params)
+    if a_rank == 1:
+        y = shapes.squeeze(y, -1)
+    return shapes.squeeze(y, -1 if a_rank == 1 else -2) if b_rank == 1 else y
+
+
+@misconception(
+    "6.7",
+    "You multiply one example after the other. That is right, and as slow as having no rule: the "
+    "point of one is a single product for the whole batch.",
+)
+def matmul(batch, primitive, args, batched, params):
+    from .. import joining
+
+    pairs = [[x[i] if b else x for x, b in zip(args, batched)] for i in range(batch.size)]
+    return joining.stack([primitive(*pair, **params) for pair in pairs])
+
+
+@misconception(
     "6.8",
     "The axes of the input come first in your Jacobian. Rows belong to the output: its shape is "
     "that of y followed by that of x.",
@@ -489,6 +606,19 @@ def jacobian_by_columns(fun, x):
 
 
 @misconception(
+    "6.8",
+    "You call the function once for each row. vmap computes all rows in one call.",
+)
+def jacobian_by_rows(fun, x):
+    from .joining import stack
+
+    x = as_array(x)
+    y = fun(x)
+    rows = [vjp(fun, [x], [cotangent])[1][0] for cotangent in unit_arrays(y)]
+    return reshape(stack(rows), (*y.shape, *x.shape))
+
+
+@misconception(
     "6.9",
     "You multiplied the gradient by the direction. That is the slope in its direction; the second "
     "derivative is how that gradient changes.",
@@ -504,6 +634,16 @@ def hessian_vector_product(fun, x, v):
 )
 def hessian_vector_product(fun, x, v):
     return jvp(fun, [x], [v])[1][0]
+
+
+@misconception(
+    "6.9",
+    "You make the whole matrix of second derivatives and multiply. For a million parameters it has a "
+    "million million numbers; one direction needs none of them.",
+)
+def hessian_vector_product(fun, x, v):
+    matrix = jacobian_by_rows(grad(fun), x)
+    return reshape(reshape(matrix, (v.size, v.size)) @ reshape(v, (-1,)), v.shape)
 
 
 @misconception(
@@ -616,6 +756,29 @@ def checkpoint(fun):
 
 
 @misconception(
+    "6.11",
+    "The second computation does not wait for its cotangents (`depends`). In a compiled gradient all "
+    "of them may then be carried out at once, and nothing is saved.",
+)
+def checkpoint(fun):
+    kept = custom_function(lambda call: fun(*call[0], **call[1]))
+
+    @kept.vjp
+    def recompute(call, cotangents, outputs):
+        arrays = [x for x in leaves(call) if isinstance(x, array)]
+        wanted = [g for g in leaves(cotangents) if isinstance(g, array)]
+
+        def again(*flat):
+            supply = iter(flat)
+            args, kwargs = rebuild(lambda x: next(supply) if isinstance(x, array) else x, call)
+            return list(leaves(fun(*args, **kwargs)))
+
+        return vjp(again, arrays, wanted)[1]
+
+    return functools.wraps(fun)(lambda *args, **kwargs: kept((args, kwargs)))
+
+
+@misconception(
     "6.12",
     "You average the pieces' means. Where the last piece is smaller, its examples then count more "
     "than the others: weight each piece with its share of the examples.",
@@ -673,6 +836,50 @@ def accumulated(value_and_gradient, pieces):
     def of_batch(*batch):
         size = batch_size(batch)
         length = max(size // pieces, 1)
+        total = None
+        for start in range(0, size, length):
+            piece = [x[start : start + length] for x in batch]
+            part = scaled(value_and_gradient(*piece), piece[0].shape[0] / size)
+            total = part if total is None else tree_map(lambda a, b: a + b, total, part)
+            core.eval(total)
+        return total
+
+    return of_batch
+
+
+@misconception(
+    "6.12",
+    "Nothing is computed before all pieces have been described: as lazy graphs they are in memory "
+    "together. `core.eval` what has been added up, after each piece.",
+)
+def accumulated(value_and_gradient, pieces):
+    if pieces < 1:
+        raise ValueError(f"[accumulated] pieces should be at least 1; it is {pieces}.")
+
+    def of_batch(*batch):
+        size = batch_size(batch)
+        length = -(-size // pieces)
+        total = None
+        for start in range(0, size, length):
+            piece = [x[start : start + length] for x in batch]
+            part = scaled(value_and_gradient(*piece), piece[0].shape[0] / size)
+            total = part if total is None else tree_map(lambda a, b: a + b, total, part)
+        return total
+
+    return of_batch
+
+
+@misconception(
+    "6.12",
+    "You look at the number of pieces when the first batch comes. The mistake was made where the "
+    "function was made.",
+)
+def accumulated(value_and_gradient, pieces):
+    def of_batch(*batch):
+        if pieces < 1:
+            raise ValueError(f"[accumulated] pieces should be at least 1; it is {pieces}.")
+        size = batch_size(batch)
+        length = -(-size // pieces)
         total = None
         for start in range(0, size, length):
             piece = [x[start : start + length] for x in batch]
@@ -756,6 +963,19 @@ def unscaled(self, gradients):
 
 
 @misconception(
+    "6.13",
+    "You look at the sum of all gradients. Finite numbers may have an infinite sum: ask each of them "
+    "(all_finite).",
+    symbol="LossScaler.unscaled",
+)
+def unscaled(self, gradients):
+    unscaled = tree_map(lambda g: g / self.state["scale"], gradients)
+    sums = []
+    tree_map(lambda g: sums.append(core.sum(g * self.state["scale"])), unscaled)
+    return unscaled, core.isfinite(sum(sums[1:], sums[0]))
+
+
+@misconception(
     "6.14",
     "You swapped the shares: with a decay of 0.9 the average keeps nine tenths of itself.",
     symbol="WeightAverage.update",
@@ -834,6 +1054,20 @@ def update(self, value):
     else:
         self.waited += 1
     return better
+
+
+@misconception(
+    "6.15",
+    "You ask whether the value is worse, and no comparison with nan is true: a run whose loss is no "
+    "number any more would be the best so far. Ask whether it is better.",
+)
+def update(self, value):
+    gain = self.best - value if self.mode == "min" else value - self.best
+    if gain <= self.min_delta:
+        self.waited += 1
+        return False
+    self.best, self.waited = value, 0
+    return True
 
 
 @misconception(
@@ -926,3 +1160,30 @@ def restore(self, state, batches=None, stopping=None):
 def set_random_state(state):
     high, low = state.tolist()
     core.random.seed((low << 32) | high)
+
+
+@misconception(
+    "6.16",
+    "You keep the compiled step. It reads and changes the dicts of the state that was there before: "
+    "`self._step = None` makes it anew.",
+)
+def restore(self, state, batches=None, stopping=None):
+    parts = {
+        "scaler": self.scaler,
+        "average": self.average,
+        "batches": batches,
+        "stopping": stopping,
+    }
+    for name, part in parts.items():
+        if (part is None) != (state[name] is None):
+            raise ValueError(f"[Trainer] Either run or checkpoint has no state of {name}.")
+    own = tree_flatten(self.model.parameters(), destination={})
+    weights.check(own, tree_flatten(state["model"], destination={}))
+    self.model.update(state["model"])
+    self.optimizer.state = state["optimizer"]
+    checkpoints.set_random_state(state["random"])
+    for name, part in parts.items():
+        if part is not None:
+            part.state = state[name]
+    self.best, self.history = state["best"], state["history"]
+    self.steps, self.total, self.seen = state["steps"], state["total"], state["seen"]

@@ -154,7 +154,7 @@ def test_what_joining_refuses(check):
     """Nothing to join, and too many or too few boundaries."""
     one, two = [["constant", 1.0]], [["constant", 1.0], ["constant", 2.0]]
     for schedules, boundaries, match in [
-        ([], [], "schedule"),
+        ([], [], ""),
         (one, [3], "boundar"),
         (two, [], "boundar"),
         (two, [1, 2], "boundar"),

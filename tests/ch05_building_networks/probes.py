@@ -10,6 +10,8 @@ import tempfile
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import mlx.core as mx
+
 from tinymlx import core, nn, optimizers, utils
 from tinymlx.core import array as to_array
 from tinymlx.nn import init, weights
@@ -319,12 +321,16 @@ def filtered(tree, what):
 def stopped_early(tree):
     """The leaves are what `is_leaf_fn` says: here, lists."""
     model = built(tree)
+    asked = []
+
+    def is_leaf(module, key, value):
+        asked.append([" ".join(module), key, type(value).__name__])
+        return not isinstance(value, dict)
+
     found = model.filter_and_map(
-        lambda m, k, v: True,
-        lambda v: len(v) if isinstance(v, list) else "array",
-        lambda m, k, v: not isinstance(v, dict),
+        lambda m, k, v: True, lambda v: len(v) if isinstance(v, list) else "array", is_leaf
     )
-    return {"found": shown(found)}
+    return {"found": shown(found), "asked": sorted(asked)}
 
 
 def without_leaves(tree, endless):
@@ -497,6 +503,18 @@ def orthogonal_corners(size, count, seed):
     return {"corners": core.stack([make(a)[0, 0] for _ in range(count)])}
 
 
+def decomposed(size, seed):
+    """The numbers that `qr` is called with, and the products of the rows of the result."""
+    qr, seen = core.linalg.qr, []
+    core.random.seed(seed)
+    try:
+        core.linalg.qr = lambda a, **options: seen.append(a) or qr(a, **options)
+        q = init.orthogonal()(core.zeros((size, size)))
+    finally:
+        core.linalg.qr = qr
+    return {"numbers": seen[-1], "gram": q @ q.T}
+
+
 def orthogonal_by_two_programs(shape, seed):
     """The same random numbers, with `qr` as it is, and with one that has another habit."""
     qr, found = core.linalg.qr, {}
@@ -601,6 +619,16 @@ def dropout(x, cotangent, p, seed, training):
     core.random.seed(seed)
     y, (dx,) = pulled(layer, [x], cotangent)
     return {"y": y, "dx": dx}
+
+
+def dropout_again_and_again(x, seed):
+    """The same layer, and the same function of channels, twenty times on the same input."""
+    layer = nn.Dropout(0.5)
+    core.random.seed(seed)
+    return {
+        "elements": core.stack([layer(x) for _ in range(20)]),
+        "channels": core.stack([dropped_channels(x[:, None, None], 0.5, 2) for _ in range(20)]),
+    }
 
 
 def dropout_does_nothing(x, p):
@@ -887,6 +915,37 @@ def optimizer_state(parameters, gradient, optimizer):
     return {"state": shown(state), "updated": shown(updated), "step": opt.step.item()}
 
 
+def two_schedules(w, gradients):
+    """An optimizer in which a second number follows a schedule, too."""
+    opt = optimizers.SGD(lambda step: 0.1 / (1 + step), momentum=0.5)
+    opt._maybe_schedule("warmth", lambda step: 2.0 * step)
+    opt._maybe_schedule("damping", lambda step: step + 5.0)
+    tree, found = {"w": w}, []
+    for g in gradients:
+        tree = opt.apply_gradients({"w": g}, tree)
+        found.append([opt.state[k].item() for k in ("learning_rate", "warmth", "damping")])
+    return {"w": tree["w"], "rates": found}
+
+
+def optimizer_calls(parameters, gradients):
+    """How often the state is initialized, and the rule called, in some steps."""
+    calls = {"init": 0, "apply_single": 0}
+
+    class Counted(optimizers.SGD):
+        def init(self, parameters):
+            calls["init"] += 1
+            super().init(parameters)
+
+        def apply_single(self, gradient, parameter, state):
+            calls["apply_single"] += 1
+            return super().apply_single(gradient, parameter, state)
+
+    opt, tree = Counted(0.1, momentum=0.9), built(parameters)
+    for gradient in gradients:
+        tree = opt.apply_gradients(built(gradient), tree)
+    return {"calls": calls, "scale": tree["scale"]}
+
+
 def a_part_of_the_model(w, g):
     """Gradients for some parameters only: the others are neither touched nor remembered."""
     model = nn.Sequential(nn.Linear(*w.shape[::-1]), nn.Linear(w.shape[0], 1))
@@ -991,6 +1050,44 @@ def continued(x, options, after):
             break
     handed += [b[0] for b in second]
     return {"whole": whole, "in two parts": handed, "epoch": second.epoch}
+
+
+def left_early(x, options, after, raises):
+    """A loop that is left, by `break` or an error; the same object goes on."""
+    whole = [b[0] for b in Batches(x, **options)]
+    batches, handed, standing = Batches(x, **options), [], None
+    try:
+        for batch in batches:
+            handed.append(batch[0])
+            if len(handed) == after:
+                if raises:
+                    raise KeyError("on purpose")
+                break
+    except KeyError:
+        pass
+    standing = dict(batches.state)
+    handed += [b[0] for b in batches]
+    return {"whole": whole, "handed": handed, "standing": standing, "after": batches.state}
+
+
+def cost_of_an_epoch(x, batch_size):
+    """How often the order is made; and for the first batch, how much memory is in use at most."""
+    with mx.stream(mx.cpu):
+        batches, orders = Batches(x, batch_size=batch_size), []
+        order = batches.order
+        batches.order = lambda: orders.append(order()) or orders[-1]
+        core.eval(batches.arrays[0])
+        mx.reset_peak_memory()
+        before = mx.get_active_memory()
+        (first,) = next(iter(batches))
+        core.eval(first)
+        half = mx.get_peak_memory() - before > x.nbytes / 2
+        again = Batches(x, batch_size=batch_size)
+        again.order = batches.order
+        orders.clear()
+        for _ in again:
+            pass
+    return {"half of the data in use": half, "orders": len(orders), "first": first[:, 0]}
 
 
 def global_random_state(x, options):

@@ -129,6 +129,19 @@ def test_a_schedule(check, draw, rate):
 
 
 @exercise("5.17")
+def test_several_schedules(check, draw):
+    """Every number that follows a schedule gets its value, not the first one only."""
+    check("two_schedules", w=draw.normal(3), gradients=[draw.normal(3) for _ in range(3)])
+
+
+@exercise("5.17")
+def test_what_a_step_costs(check, draw):
+    """The state is initialized once, and the rule called once for each gradient."""
+    parameters, gradients = trees(draw)
+    check("optimizer_calls", parameters=parameters, gradients=gradients)
+
+
+@exercise("5.17")
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
 def test_what_is_remembered(check, draw, optimizer):
     """A dict for each parameter, in the structure of the parameters."""

@@ -68,6 +68,31 @@ def test_an_interrupted_epoch_goes_on(probe, draw, after):
 
 
 @exercise("5.18")
+@pytest.mark.parametrize("raises", [False, True], ids=["break", "an error"])
+def test_a_loop_that_is_left(probe, draw, raises):
+    """The epoch is not over: who comes back gets the rest of it, and then it is."""
+    options = {"batch_size": 4, "seed": 5}
+    found = probe("left_early", x=draw.normal(14, 2), options=options, after=2, raises=raises)
+    assert found["standing"] == {"seed": 5, "epoch": 0, "position": 8}
+    assert len(found["handed"]) == len(found["whole"]) == 4
+    assert all(map(np.array_equal, found["handed"], found["whole"]))
+    assert found["after"] == {"seed": 5, "epoch": 1, "position": 0}
+
+
+@exercise("5.18")
+def test_what_an_epoch_costs(probe, draw):
+    """One order, and a batch at a time: the data are not put into the new order as a whole.
+
+    Measured for the first of 64 batches: a tenth of the data; with a copy of all, more than all.
+    """
+    x = draw.normal(2048, 256)
+    found = probe("cost_of_an_epoch", x=x, batch_size=32)
+    assert np.isin(found["first"], x[:, 0]).all() and len(set(found["first"])) == 32
+    assert found["orders"] == 1, "the order is made again for every batch"
+    assert found["half of the data in use"] is False, "a copy of all examples"
+
+
+@exercise("5.18")
 def test_one_array(probe, draw):
     """A batch is a tuple, also if there is one array only."""
     x = draw.normal(5)

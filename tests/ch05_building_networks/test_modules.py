@@ -151,7 +151,12 @@ def test_children_and_leaf_modules(probe, draw):
     assert found["leaf modules"] == below | {"inner": {"leaf": leaf}, "nothing": []}
 
 
-ASKED = {"Module": {"a": 1, "l": [2, {"c": 3, "b": 4}, [5]], "b": 6, "m": {"Module": {"b": 7}}}}
+ASKED = {
+    "Module": {
+        "a": 1, "l": [2, {"c": 3, "b": 4}, [5]], "b": 6, "m": {"Module": {"b": 7}},
+        "n": [{"Module": {"b": 8, "k": [9]}}],
+    }
+}  # fmt: skip
 
 
 @exercise("5.7")
@@ -160,13 +165,14 @@ def test_what_the_filter_is_asked(probe):
     found = probe("filtered", tree=ASKED, what="all")
     assert found["found"] == {
         "a": "leaf 1", "l": ["leaf 2", {"c": "leaf 3", "b": "leaf 4"}, ["leaf 5"]],
-        "b": "leaf 6", "m": {"b": "leaf 7"},
+        "b": "leaf 6", "m": {"b": "leaf 7"}, "n": [{"b": "leaf 8", "k": ["leaf 9"]}],
     }  # fmt: skip
-    top = "a l b m"
+    top = "a l b m n"
     assert sorted(found["asked"]) == sorted([
         [top, "a", "int"], [top, "l", "list"], [top, "l.0", "int"], [top, "l.1", "dict"],
         [top, "l.1.c", "int"], [top, "l.1.b", "int"], [top, "l.2", "list"], [top, "l.2.0", "int"],
-        [top, "b", "int"], [top, "m", "Part"], ["b", "b", "int"],
+        [top, "b", "int"], [top, "m", "Part"], ["b", "b", "int"], [top, "n", "list"],
+        [top, "n.0", "Part"], ["b k", "b", "int"], ["b k", "k", "list"], ["b k", "k.0", "int"],
     ])  # fmt: skip
 
 
@@ -174,7 +180,10 @@ def test_what_the_filter_is_asked(probe):
 def test_what_the_filter_refuses(probe):
     """It vanishes from a module; in a list or a dict {} keeps its place."""
     found = probe("filtered", tree=ASKED, what="no b")["found"]
-    assert found == {"a": "leaf 1", "l": ["leaf 2", {"c": "leaf 3", "b": {}}, ["leaf 5"]], "m": {}}
+    assert found == {
+        "a": "leaf 1", "l": ["leaf 2", {"c": "leaf 3", "b": {}}, ["leaf 5"]], "m": {},
+        "n": [{"k": ["leaf 9"]}],
+    }  # fmt: skip
     found = probe("filtered", tree=ASKED, what="not the second")["found"]
     assert found["l"] == ["leaf 2", {}, ["leaf 5"]] and found["m"] == {"b": "leaf 7"}
 
@@ -184,7 +193,12 @@ def test_a_leaf_comes_first(check, probe, draw):
     """What is_leaf_fn accepts is mapped, even a list; where nothing is left to enter: an error."""
     tree = {"Module": {"l": [1, 2, 3], "m": {"Module": {"l": [4]}}, "d": {"x": draw.normal(2)}}}
     wanted = {"l": 3, "m": {"l": 1}, "d": {"x": "array"}}
-    assert probe("stopped_early", tree=tree)["found"] == wanted
+    found = probe("stopped_early", tree=tree)
+    assert found["found"] == wanted
+    assert found["asked"] == sorted([
+        ["l m d", "l", "list"], ["l m d", "m", "Part"], ["l", "l", "list"],
+        ["l m d", "d", "dict"], ["l m d", "d.x", "array"],
+    ])  # fmt: skip
     check.raises("without_leaves", "RuntimeError", match="leaf", tree=tree, endless=True)
 
 
@@ -266,6 +280,9 @@ def test_not_strict(probe, draw):
     assert equal(inside(found["model"])["w"], new)
     assert equal(inside(inside(found["model"])["layers"][0])["b"], new)
     assert found["unchanged"] == ["layers.0.w", "layers.1.deep.0", "n", "_p"]
+    # A number in the place of an array is no error either.
+    found = probe("updated", tree=tree, parameters={"w": 3, "layers": [{"w": new}]}, strict=False)
+    assert equal(inside(inside(found["model"])["layers"][0])["w"], new)
     found = probe("updated", tree=tree, parameters={"w": new, "layers": [new]}, strict=False)
     assert equal(inside(found["model"])["w"], new)
     assert found["modules and lists are the same objects"] is True
@@ -385,8 +402,8 @@ def test_weights_that_fit(check, probe, draw):
 
 
 MESSAGES = {
-    "too many": ("Received 3 parameters not in model: \na.first,\nm,\nz.last.", ["z.last", "m",
-                 "a.first"], []),
+    "too many": ("Received 6 parameters not in model: \na.first,\nb,\nc,\nm,\nx,\nz.last.",
+                 ["z.last", "m", "x", "c", "a.first", "b"], []),
     "too few": ("Missing 2 parameters: \nlayers.0.bias,\nlayers.0.weight.", [],
                 ["layers.0.weight", "layers.0.bias"]),
     "both": ("Received 1 parameters not in model: \nlayers.0.gamma.", ["layers.0.gamma"],

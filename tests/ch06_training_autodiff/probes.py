@@ -5,6 +5,7 @@ in which ``c`` is the library (``lambda x: c.sin(x) * x``), or are built here, b
 """
 
 import contextlib
+import io
 import os
 import tempfile
 from typing import Any, NamedTuple
@@ -82,7 +83,13 @@ def chosen_arguments(a, b, c, d, options):
     value, gradients = function(one, two, three=three, five=core.array(2.0), four=d)
     only = core.grad(fn, **options)(one, two, three=three, five=core.array(2.0), four=d)
     kept = [one["x"] is a, two[0] is b, three.second is c]
-    return {"value": value, "gradients": gradients, "grad alone": only, "kept": kept}
+    return {
+        "value": value,
+        "gradients": gradients,
+        "grad alone": only,
+        "kept": kept,
+        "positions in a": type(gradients[0]).__name__,
+    }
 
 
 def by_another_name(x):
@@ -175,6 +182,71 @@ def constant_outputs(x, v):
     """Outputs that depend on no primal, or are the primal itself."""
     outputs, moved = core.jvp(lambda x: (core.ones((2, 3)), x, x * 0.0), [x], [v])
     return {"outputs": outputs, "tangents": moved}
+
+
+def outputs_of_their_own(x, v, c):
+    """What is returned may be changed in place; what was given must not change with it."""
+    outputs, moved = core.jvp(lambda x: (c, x, x), [x], [v])
+    for y in [*outputs[:2], *moved[:2]]:
+        y += 100.0
+    return {"outputs": outputs, "tangents": moved, "given": [x, v, c]}
+
+
+def failed_inside(x, v):
+    """A function that fails, and leaves an array behind: it is a constant afterwards."""
+    kept = []
+
+    def fn(x):
+        kept.append(x * 2.0)
+        raise KeyError("on purpose")
+
+    with contextlib.suppress(KeyError):
+        core.jvp(fn, [x], [v])
+    later = kept[0] * 1.0
+    (moved,) = core.jvp(lambda x: core.sum(x * x), [x], [v])[1]
+    return {"kept": later, "watched": later._trace is not None, "moved": core.sum(moved) + 0 * x}
+
+
+def complex_tangents(x, v, z):
+    """From real to complex numbers, and back."""
+    functions = {
+        "scaled": lambda x: x * z,
+        "real part": lambda x: core.real(x * z),
+        "square": lambda x: core.abs(x * z) ** 2,
+    }
+    return {
+        name: [outputs[0] for outputs in core.jvp(fn, [x], [v])] for name, fn in functions.items()
+    }
+
+
+@primitive
+def thrice(x: mx.array, y: mx.array, /) -> mx.array:
+    """Three times x; its rule has nothing to say about y."""
+    return x * 3 + 0 * y
+
+
+@thrice.defvjp
+def _(g, output, x, y):
+    return g * 3.0, None
+
+
+@primitive
+def product_for_one(x: mx.array, y: mx.array, /) -> mx.array:
+    """A product whose rule calls y a constant, by zeros that do not depend on the cotangent."""
+    return x * y
+
+
+@product_for_one.defvjp
+def _(g, output, x, y):
+    return g * y, core.zeros(y.shape)
+
+
+def rules_with_gaps(x, y, v, w):
+    """Both arguments move; the rules give a cotangent to the first."""
+    return {
+        "none": [r[0] for r in core.jvp(thrice, [x, y], [v, w])],
+        "zeros": [r[0] for r in core.jvp(product_for_one, [x, y], [v, w])],
+    }
 
 
 def forward_in_place(x, v):
@@ -304,6 +376,29 @@ def gradients_of_examples(x, y, w):
     return {"each": each, "mean": mean}
 
 
+def counted(primitive, run):
+    """What ``run`` returns, and how often it carries the primitive out."""
+    forward, calls = primitive.forward, []
+
+    def counting(*args, **params):
+        calls.append(1)
+        return forward(*args, **params)
+
+    primitive.forward = counting
+    try:
+        return {"y": run(), "calls": len(calls)}
+    finally:
+        primitive.forward = forward
+
+
+def sums_of_a_batch(x):
+    return counted(core.sum, lambda: core.vmap(core.sum)(x))
+
+
+def products_of_a_batch(x, y):
+    return counted(core.matmul, lambda: core.vmap(core.matmul)(x, y))
+
+
 def alignment(args, batched):
     """What `aligned` returns; numbers stay what they are."""
     return {"aligned": list(aligned(args, batched))}
@@ -337,6 +432,36 @@ def products(x, y, axes):
 def jacobian(function, x, by):
     rule = jacobians.jacobian_by_rows if by == "rows" else jacobians.jacobian_by_columns
     return {"J": rule(smooth(function), x)}
+
+
+def calls_of_the_function(x, by):
+    """A function is called for all rows, or columns, at once."""
+    rule = jacobians.jacobian_by_rows if by == "rows" else jacobians.jacobian_by_columns
+    calls = []
+
+    def fn(x):
+        calls.append(1)
+        return core.sin(x) * core.sum(x)
+
+    return {"J": rule(fn, x), "few calls": 1 <= len(calls) <= 3}
+
+
+def jacobian_of_a_number(x, by):
+    """Of a Python number, and of a list of numbers."""
+    rule = jacobians.jacobian_by_rows if by == "rows" else jacobians.jacobian_by_columns
+    return {"J": rule(core.exp, x), "of a list": rule(core.square, [x, 2.0])}
+
+
+def curvature_of_many(x, v):
+    """For 2000 numbers the matrix of second derivatives would have 16 MB, 2000 times x."""
+    with mx.stream(mx.cpu):
+        core.eval([x, v])
+        mx.reset_peak_memory()
+        before = mx.get_active_memory()
+        y = jacobians.hessian_vector_product(lambda x: core.sum(x**3) * core.sum(x), x, v)
+        core.eval(y)
+        large = mx.get_peak_memory() - before > 500 * x.nbytes
+    return {"Hv": y, "a matrix in memory": large}
 
 
 def curvature(x, v, case):
@@ -470,6 +595,32 @@ def checkpoint_again(x):
     return {"y": core.grad(lambda x: core.sum(core.grad(kept)(x) ** 2))(x)}
 
 
+def checkpoint_memory_compiled(x):
+    """As `checkpoint_memory`, in a compiled gradient, which is free to begin where it likes."""
+
+    def block(x):
+        for _ in range(8):
+            x = core.sin(core.sort(x))
+        return x
+
+    def loss(x):
+        kept = core.checkpoint(block)
+        for _ in range(8):
+            x = kept(x)
+        return core.sum(x)
+
+    with mx.stream(mx.cpu):
+        step = core.compile(core.grad(loss))
+        core.eval(step(x))
+        mx.clear_cache()
+        mx.reset_peak_memory()
+        before = mx.get_active_memory()
+        gradient = step(x)
+        core.eval(gradient)
+        many = mx.get_peak_memory() - before > 100 * x.nbytes
+        return {"100 arrays at a time": many, "gradient": gradient[:4]}
+
+
 def checkpoint_memory(size, layers):
     """Peak memory of a gradient through many layers, with checkpoints and without, in bytes.
 
@@ -506,7 +657,7 @@ def checkpoint_memory(size, layers):
 
 
 def gradient_in_pieces(x, y, w, pieces):
-    """A linear model's mean squared error; sizes: how many examples each piece had."""
+    """A linear model's mean squared error, and what the division into pieces is like."""
     sizes = []
 
     def value_and_gradient(x, y):
@@ -514,7 +665,36 @@ def gradient_in_pieces(x, y, w, pieces):
         return core.value_and_grad(lambda p: core.mean((x @ p["w"] - y) ** 2))({"w": w})
 
     loss, gradient = accumulated(value_and_gradient, pieces)(x, y)
-    return {"loss": loss, "gradient": gradient["w"], "sizes": sizes}
+    greatest = -(-x.shape[0] // pieces)
+    return {
+        "loss": loss,
+        "gradient": gradient["w"],
+        "not more pieces than allowed": len(sizes) <= pieces,
+        "none larger than it must be": max(sizes) <= greatest,
+        "every example": sum(sizes) == x.shape[0],
+    }
+
+
+def pieces_are_computed(x, pieces):
+    """When a piece begins: how many operations of the piece before have not been carried out."""
+    losses, sizes, unfinished = [], [], []
+
+    def value_and_gradient(x):
+        sizes.append(x.shape[0])
+        if losses:
+            text = io.StringIO()
+            mx.export_to_dot(text, bare(losses[-1]))
+            unfinished.append(text.getvalue().count("label"))
+        losses.append(core.mean(x))
+        return losses[-1], {"w": core.sum(x, axis=0)}
+
+    loss, _ = accumulated(value_and_gradient, pieces)(x)
+    return {"loss": loss, "sizes": sizes, "unfinished": unfinished}
+
+
+def pieces_of_nothing(pieces):
+    """Made, and not called."""
+    return {"function": callable(accumulated(lambda *batch: (batch[0].sum(), {}), pieces))}
 
 
 def pieces_fail(x, y, pieces):
@@ -550,7 +730,13 @@ def compiled_scales(flags, start, growth_interval):
 def unscaled_gradients(gradients, start):
     scaler = LossScaler(start)
     result, finite = scaler.unscaled(gradients)
-    return {"result": result, "finite": finite, "untouched": scaler.state["scale"]}
+    compiled = core.compile(scaler.unscaled)(gradients)
+    return {
+        "result": result,
+        "finite": finite,
+        "untouched": scaler.state["scale"],
+        "compiled": [compiled[0], compiled[1]],
+    }
 
 
 # 6.14
@@ -666,6 +852,9 @@ def resumed(x, y, options):
                 first.save(file, early, early_stopping)
                 break
         second, later, later_stopping = make_run(x, y, {**options, "seed": 99})
+        if options.get("used"):  # a run that has steps behind it, and a compiled one at hand
+            second.step(x[:4], y[:4])
+            later_stopping.state = {"best": -5.0, "waited": 3}
         core.random.normal((7,))
         second.fit(later, 3, validation=Batches(x, y, batch_size=5, shuffle=False),
                    stopping=later_stopping, checkpoint=file, progress=False)  # fmt: skip
@@ -675,6 +864,7 @@ def resumed(x, y, options):
         "history": whole.history,
         "resumed history": second.history,
         "steps": [whole.steps, second.steps],
+        "stopping": [stopping.state, later_stopping.state],
     }
 
 
@@ -684,12 +874,14 @@ def restore_fails(x, y, case):
     other, others, _ = make_run(x[:, 1:] if case == "shape" else x, y, {"seed": 2})
     other.step(x[:4, 1:] if case == "shape" else x[:4], y[:4])
     before = weights_of(trainer, batches)
-    state = other.state(None if case == "batches" else others)
+    stopping = EarlyStopping(3)
+    kept = stopping if case == "stopping kept" else None
+    state = other.state(None if case == "batches" else others, kept)
     if case == "name":
         state["model"]["layers"][0]["scale"] = core.ones((2,))
     message = None
     try:
-        trainer.restore(state, batches)
+        trainer.restore(state, batches, stopping if case == "stopping" else None)
     except ValueError as error:
         message = str(error)
     return {"message": message, "same": bool(np.array_equal(before, weights_of(trainer, batches)))}

@@ -46,6 +46,13 @@ def test_gradients_for_each_example(check, draw):
     )
 
 
+@exercise("6.5")
+def test_a_batch_of_one_example(check, draw):
+    """Also there the result is a stack, of one; and of two outputs two."""
+    for case in ("one argument", "two outputs"):
+        check("without_rules", x=draw.normal(1, 3), y=draw.normal(1, 3), case=case, terms=3)
+
+
 ALIGNED = {
     "a vector and a matrix": ([[5, 4], [5, 3, 4]], [True, True]),
     "a matrix and numbers": ([[5, 2, 3], [5]], [True, True]),
@@ -103,9 +110,17 @@ def test_reductions_of_each_example(check, draw, name, options):
 
 
 @exercise("6.6")
-def test_reductions_of_numbers(check, draw):
-    """An example without axes: its reduction is itself."""
-    check("reduced", x=draw.normal(5), name="sum", options={})
+@pytest.mark.parametrize("name", ["sum", "max", "logsumexp"])
+def test_reductions_of_numbers(check, draw, name):
+    """An example without axes: its reduction is itself, kept axes or not."""
+    check("reduced", x=draw.normal(5), name=name, options={})
+    check("reduced", x=draw.normal(5), name=name, options={"keepdims": True})
+
+
+@exercise("6.6")
+def test_one_sum_for_all_examples(check, draw):
+    """It is carried out once, however many examples there are."""
+    check("sums_of_a_batch", x=draw.normal(40, 3, 4), terms=12)
 
 
 PRODUCTS = [
@@ -132,6 +147,12 @@ def test_a_product_for_each_example(check, draw, a, b, axes):
     check("products", x=draw.normal(*a), y=draw.normal(*b), axes=axes, terms=60)
 
 
+@exercise("6.7")
+def test_one_product_for_all_examples(check, draw):
+    """It is carried out once, however many examples there are."""
+    check("products_of_a_batch", x=draw.normal(40, 3, 4), y=draw.normal(40, 4), terms=4)
+
+
 JACOBIANS = {
     "a vector": ("lambda x: c.sin(x) * c.sum(x)", (3,)),
     "more outputs": ("lambda x: c.concatenate([x * x, c.exp(x)])", (3,)),
@@ -153,6 +174,20 @@ def test_the_jacobian(check, draw, name, by):
 
 @exercise("6.8")
 @pytest.mark.parametrize("by", ["rows", "columns"])
+def test_all_rows_at_once(check, draw, by):
+    """The function is called for all of them together, not once for each."""
+    check("calls_of_the_function", x=draw.normal(12), by=by, terms=12)
+
+
+@exercise("6.8")
+@pytest.mark.parametrize("by", ["rows", "columns"])
+def test_the_jacobian_of_numbers(check, draw, by):
+    """What is given may be a number of Python's, or a list of them."""
+    check("jacobian_of_a_number", x=float(draw.normal()), by=by)
+
+
+@exercise("6.8")
+@pytest.mark.parametrize("by", ["rows", "columns"])
 def test_the_jacobian_in_half_precision(check, draw, by):
     """It has the dtype of the function's result."""
     x = draw.normal(4, dtype="float16")
@@ -166,3 +201,12 @@ def test_the_jacobian_in_half_precision(check, draw, by):
 def test_curvature_in_one_direction(check, draw, case, shape):
     """The matrix of second derivatives times a direction, for arrays of any shape."""
     check("curvature", x=draw.normal(*shape), v=draw.normal(*shape), case=case, terms=36)
+
+
+@exercise("6.9")
+def test_curvature_without_a_matrix(check, draw):
+    """For 2000 numbers: the matrix would take 2000 times their memory, and is never made.
+
+    Measured: below 20 times.
+    """
+    check("curvature_of_many", x=draw.normal(2000), v=draw.normal(2000), terms=2000, scale=2e3)

@@ -20,7 +20,22 @@ def test_a_gradient_in_pieces(check, draw, rows, pieces):
 def test_batches_that_do_not_fit(check, draw, rows, pieces):
     """Arrays that disagree about the number of examples, none, no pieces."""
     x, y = (draw.normal(n, 2) for n in rows)
-    check.raises("pieces_fail", "ValueError", match="accumulated", x=x, y=y, pieces=pieces)
+    check.raises("pieces_fail", "ValueError", x=x, y=y, pieces=pieces)
+
+
+@exercise("6.12")
+def test_an_error_before_the_first_batch(check, draw, probe):
+    """No pieces at all is a mistake of who makes the function."""
+    assert probe("pieces_of_nothing", pieces=2)["function"] is True
+    for pieces in (0, -1):
+        check.raises("pieces_of_nothing", "ValueError", pieces=pieces)
+
+
+@exercise("6.12")
+@pytest.mark.parametrize("pieces", [2, 4])
+def test_a_piece_is_done_before_the_next_begins(check, draw, pieces):
+    """Otherwise all of them are in memory together, as graphs that wait."""
+    check("pieces_are_computed", x=draw.normal(8, 3), pieces=pieces, terms=24)
 
 
 FLAGS = {
@@ -58,9 +73,13 @@ def test_the_scale_in_a_compiled_step(check):
 def test_gradients_without_the_scale(check, draw, bad, place):
     """Divided by the scale; whether all are finite, wherever the bad number is."""
     gradients = {"a": draw.normal(3), "b": [draw.normal(2, 2)]}
+    gradients["a"][0] = 3e38  # finite, although the sum of two such numbers is not
+    gradients["b"][0][0, 0] = 3e38
     if bad is not None:
         (gradients["a"] if place == 0 else gradients["b"][0])[..., 1] = bad
-    check("unscaled_gradients", gradients=gradients, start=512.0)
+    check("unscaled_gradients", gradients=gradients, start=512.0, scale=3e38 / 512)
+    small = {"a": draw.normal(3), "b": [draw.normal(2, 2)]}
+    check("unscaled_gradients", gradients=small, start=512.0)
 
 
 @exercise("6.14")
@@ -87,6 +106,7 @@ VALUES = {
     "greater is better": ([0.5, 0.7, 0.6, 0.6, 0.8], {"patience": 2, "mode": "max"}),
     "too little": ([1.0, 0.95, 0.93, 0.7, 0.65], {"patience": 3, "min_delta": 0.1}),
     "equal is not better": ([1.0, 1.0, 1.0, 1.0], {"patience": 2}),
+    "not a number at first": ([NAN, NAN, NAN], {"patience": 3, "mode": "max"}),
     "not a number": ([NAN, 2.0, NAN, NAN, 1.0], {"patience": 2}),
     "at once": ([1.0, 2.0], {"patience": 1}),
 }
@@ -105,7 +125,8 @@ RUNS = {
     "after its last batch": {"after": 3},
     "with an average": {"after": 2, "average": True},
     "with a scaler": {"after": 2, "scaler": True},
-    "compiled": {"after": 2, "compile": True, "average": True, "scaler": True},
+    "compiled": {"after": 2, "compile": True, "average": True, "scaler": True, "used": True},
+    "in the place of another run": {"after": 2, "used": True},
 }
 
 
@@ -123,14 +144,17 @@ def test_a_run_that_went_on(probe, draw, name):
     different = np.flatnonzero(found["never stopped"] != found["resumed"])
     assert different.size == 0, f"{different.size} of {found['resumed'].size} numbers differ"
     assert found["history"] == found["resumed history"] and len(found["history"]) == 3
+    assert found["stopping"][0] == found["stopping"][1]
 
 
 @exercise("6.16")
 @pytest.mark.parametrize(
     "case, words",
     [
-        ("lacks", "run has a average state, the checkpoint has not"),
-        ("batches", "run has a batches state, the checkpoint has not"),
+        ("lacks", "average"),
+        ("batches", "batches"),
+        ("stopping", "stopping"),
+        ("stopping kept", "stopping"),
         ("shape", "Expected shape"),
         ("name", "layers.0.scale"),
     ],

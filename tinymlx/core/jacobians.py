@@ -27,8 +27,9 @@ def jacobian_by_rows(fun: Callable[[array], array], x: Any) -> array:
     of the *output*: the choice for few outputs.
 
     Args:
-        fun: a function of one array that returns one array.
-        x: the array.
+        fun: a function of one array that returns one array. It is called for all rows (columns) at
+            once.
+        x: the array, or numbers that make one.
 
     Returns:
         An array of shape ``(*y.shape, *x.shape)``.
@@ -47,8 +48,9 @@ def jacobian_by_columns(fun: Callable[[array], array], x: Any) -> array:
     few inputs. The columns belong at the end of the shape of :math:`y` (``out_axes=-1``).
 
     Args:
-        fun: a function of one array that returns one array.
-        x: the array.
+        fun: a function of one array that returns one array. It is called for all rows (columns) at
+            once.
+        x: the array, or numbers that make one.
 
     Returns:
         An array of shape ``(*y.shape, *x.shape)``.
@@ -62,10 +64,8 @@ def jacobian_by_columns(fun: Callable[[array], array], x: Any) -> array:
 def hessian_vector_product(fun: Callable[[array], array], x: Any, v: Any) -> array:
     r"""The product :math:`H v` with the matrix of second derivatives of a scalar function.
 
-    :math:`H = \partial g / \partial x` is the Jacobian of the gradient :math:`g = \nabla f(x)`. So
-    :math:`H v` is how fast the gradient changes when :math:`x` moves in the direction :math:`v`:
-    one forward derivative of the reverse one. It costs a small multiple of the function, while
-    :math:`H` itself would have the square of the number of parameters.
+    :math:`H` itself, which would have the square of the number of parameters, is never made: the
+    product costs a small multiple of the function, in time and in memory.
 
     Args:
         fun: a function of one array that returns a scalar array.

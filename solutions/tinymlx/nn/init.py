@@ -204,10 +204,9 @@ def sparse(
 def orthogonal(gain: float = 1.0, dtype: Dtype = core.float32) -> Initializer:
     r"""An initializer for matrices with orthonormal rows or columns.
 
-    A square matrix of normally distributed numbers, of the size of the longer side, is decomposed
-    into :math:`Q R`. :math:`Q` is orthogonal, and evenly distributed among all orthogonal matrices
-    once its columns have the signs of the diagonal of :math:`R`. The upper left part of it is the
-    result.
+    They are evenly distributed among all such matrices: no direction comes more often than another.
+    How a decomposition makes one of normally distributed numbers, and what is missing in what it
+    returns, the lesson derives. A matrix that is not square is the upper left part of a square one.
 
     Args:
         gain: a factor.

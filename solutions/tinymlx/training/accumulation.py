@@ -14,16 +14,11 @@ ValueAndGradient = Callable[..., tuple[Any, Any]]
 def accumulated(value_and_gradient: ValueAndGradient, pieces: int) -> ValueAndGradient:
     r"""A function that computes a mean loss and its gradient piece by piece.
 
-    For a batch of :math:`N` examples in pieces of :math:`n_1, n_2, \dots` examples, with mean
-    losses :math:`L_1, L_2, \dots`,
-
-    .. math::
-        L = \sum_k \frac{n_k}{N} L_k, \qquad \nabla L = \sum_k \frac{n_k}{N} \nabla L_k
-
-    A mean of the pieces' means would be wrong where a piece is smaller than the others. Each piece
-    holds ``ceil(N / pieces)`` consecutive examples, the last one what is left. What has been added
-    up (:func:`scaled` multiplies a whole tree) is computed at once (``core.eval``): otherwise all
-    pieces would be in memory together, as lazy graphs.
+    How is yours to design; the lesson says what can go wrong, and this is what is judged. Loss and
+    gradient are those of the whole batch, whatever its size is. There are at most ``pieces`` pieces
+    of at most ``ceil(N / pieces)`` of its :math:`N` examples. And when a piece begins, the one
+    before has been computed: never are two of them in memory together, not even as lazy graphs.
+    :func:`scaled` multiplies a whole tree.
 
     Args:
         value_and_gradient: called with some of the examples; returns their *mean* loss and its

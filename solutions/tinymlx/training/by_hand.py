@@ -45,17 +45,9 @@ def loss_and_gradients(
 ) -> tuple[mx.array, list[Layer]]:
     r"""The mean cross entropy of the network, and its gradient in every weight and bias.
 
-    From the logits :math:`z = h_K` backwards, with the labels as rows of zeros and a single one,
-    :math:`t`:
-
-    .. math::
-        \delta_K = \frac{\text{softmax}(z) - t}{N}, \qquad
-        \frac{\partial L}{\partial W_k} = \delta_{k+1}^\top h_k, \qquad
-        \frac{\partial L}{\partial b_k} = \sum_n \delta_{k+1, n}, \qquad
-        \delta_k = (\delta_{k+1} W_k) \odot [h_k > 0]
-
-    :math:`\delta_k` is the slope of the loss in what comes out of layer :math:`k-1` before its
-    rectified linear unit. :func:`forward` has the :math:`h_k`, :func:`cross_entropy` the loss.
+    By one walk from the logits back to the first layer, which the lesson derives: no
+    transform, and no second forward pass. :func:`forward` has the values :math:`h_k` that the walk
+    needs, :func:`cross_entropy` the loss.
 
     Args:
         layers: weights and biases, at least one layer.

@@ -445,8 +445,7 @@ class Trainer:
         }
         for name, part in parts.items():
             if (part is None) != (state[name] is None):
-                has, lacks = ("run", "checkpoint") if part is not None else ("checkpoint", "run")
-                raise ValueError(f"[Trainer] The {has} has a {name} state, the {lacks} has not.")
+                raise ValueError(f"[Trainer] Either run or checkpoint has no state of {name}.")
         own = tree_flatten(self.model.parameters(), destination={})
         weights.check(own, tree_flatten(state["model"], destination={}))
         self.model.update(state["model"])

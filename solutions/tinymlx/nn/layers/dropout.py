@@ -33,10 +33,11 @@ class Dropout(Module):
         return f"p={1 - self._p_1}"
 
     def __call__(self, x: array) -> array:
-        """Drop elements of ``x``, independently of each other.
+        """Drop elements of ``x``, independently of each other, with a new choice in each call.
 
         ``self._p_1`` is the probability to keep one, :math:`1 - p`; ``self.training`` tells the
-        mode. ``core.random.bernoulli(probability, shape)`` is true with that probability.
+        mode. How the choice is drawn is yours to design: judged are the result, its gradient and
+        the statistics of many calls.
 
         Args:
             x: any array.
@@ -126,10 +127,16 @@ def kept_share(p: float) -> float:
 def channels_dropped(x: array, kept: float, axes: int) -> array:
     """``x`` with channels dropped: one decision for all places along ``axes`` axes before the last.
 
+    Examples and channels are decided independently, again by a design of yours, and what is kept is
+    made larger as in :class:`Dropout`.
+
     Args:
         x: an array, channels last.
         kept: the probability to keep a channel.
         axes: the number of axes of a picture (2) or volume (3).
+
+    Returns:
+        An array of the shape and dtype of ``x``; ``x`` itself if nothing is dropped.
     """
     if kept == 1:
         return x

@@ -11,13 +11,10 @@ from tinymlx.nn.module import Module
 def layer_norm(x: array, weight: array | None, bias: array | None, eps: float) -> array:
     r"""Mean 0 and variance 1 along the last axis, then a scale and a shift.
 
-    .. math::
-        y = \frac{x - \text{E}[x]}{\sqrt{\text{Var}[x] + \epsilon}} \, \gamma + \beta
-
-    Mean and variance are computed from ``in_float32(x)``: in half precision the sums would lose
-    digits, and a square is soon greater than the greatest float16. The quotient is rounded to
-    ``result_dtype("layer_norm", x, weight, bias)``, which also checks the arguments; scale and
-    shift come after that.
+    The formula, and which form of the variance keeps its digits, is the lesson's. The statistics
+    have the digits of float32 also for half precision (``in_float32``). What is rounded to
+    ``result_dtype("layer_norm", x, weight, bias)``, which also checks the arguments, is the
+    quotient; scale and shift come after that.
 
     Args:
         x: an array of shape ``(..., D)``.
