@@ -135,14 +135,16 @@ ON_PURPOSE = [
     Purpose("max min minmax", ("jvp",), "of several winners MLX takes one here, and all in vjp"),
     Purpose("minmax", ("vjp",), "MLX loses the cotangent of one of its two results"),
     Purpose("divmod", DERIVATIVES, "MLX returns zeros; the remainder has the slopes of remainder"),
-    Purpose("to_fp8 unique view", DERIVATIVES, "what has no derivative says so"),
-    Purpose("to_fp8 unique", ("vmap",), "what passes through has no rules, and says so"),
+    Purpose("from_fp8 to_fp8 unique view", DERIVATIVES, "what has no derivative says so"),
+    Purpose("from_fp8 to_fp8 unique", ("vmap",), "what passes through has no rules, and says so"),
     Purpose("pow power", DERIVATIVES, "0 to the power 0 has slope 0, as in PyTorch"),
     Purpose("block_masked_mm", ("plain",), "vectors have no blocks", is_vector),
     Purpose("pad", ALL, "a border of several values broadcasts; MLX takes the first", has_border),
     Purpose("softmax", DERIVATIVES, "an axis named twice is refused also in nothing", is_empty),
     Purpose("split", DERIVATIVES, "places to cut at ascend", lambda c: not ascending(c)),
     Purpose("put_along_axis", DERIVATIVES, "MLX puts nothing at places", is_empty),
+    Purpose("put_along_axis", ("jvp",), "a place named twice counts twice, as in vjp of both"),
+    Purpose("prod", ALL, "the product of nothing is 1; MLX returns 0 now and then", is_empty),
     Purpose("cumprod cumulative_prod", ("vjp",), "MLX is wrong for complex numbers", is_complex),
 ]
 

@@ -248,6 +248,8 @@ def block_masked_mm(
         return multiply(x, repeat(rows, block_size, -1)[..., : x.shape[-1]], stream=stream)
 
     a, b = as_array(a), as_array(b)
+    if a.dtype == mx.complex64 or b.dtype == mx.complex64:
+        raise ValueError("[block_masked_mm] Complex matrices cannot be masked.")
     if min(a.ndim, b.ndim) < 2:
         raise ValueError("[block_masked_mm] Vectors cannot be masked: give them a second axis.")
     a, b = masked(a, mask_lhs), masked(b, mask_rhs)

@@ -82,7 +82,8 @@ def flatten(
     if x.ndim == 1:
         return shapes.expand_dims(x, 1)
     start, end = params.get("start_axis", 0), params.get("end_axis", -1)
-    return primitive(x, behind(start), behind(end))
+    first = -(x.ndim - 1)  # an axis before the first one means the first
+    return primitive(x, behind(max(start, first)), behind(max(end, first)))
 
 
 @rule_of(shapes.unflatten, arranging.repeated, shapes.expand_dims)
