@@ -349,6 +349,11 @@ def checkpoint_again(x):
 
 
 @in_numpy
+def checkpoint_with_other_things(x, w):
+    return {"value": np.asarray(np.sum(x * w * 3.0)), "gradients": [3.0 * w, 3.0 * x]}
+
+
+@in_numpy
 def pieces_are_computed(x, pieces):
     sizes = [len(part) for part in np.array_split(x, pieces)]
     return {"loss": np.asarray(np.mean(x)), "sizes": sizes, "unfinished": [0] * (pieces - 1)}

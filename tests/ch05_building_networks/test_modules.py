@@ -404,8 +404,8 @@ def test_weights_that_fit(check, probe, draw):
 MESSAGES = {
     "too many": ("Received 6 parameters not in model: \na.first,\nb,\nc,\nm,\nx,\nz.last.",
                  ["z.last", "m", "x", "c", "a.first", "b"], []),
-    "too few": ("Missing 2 parameters: \nlayers.0.bias,\nlayers.0.weight.", [],
-                ["layers.0.weight", "layers.0.bias"]),
+    "too few": ("Missing 5 parameters: \na,\nlayers.0.bias,\nlayers.0.weight,\nm,\nz.last.", [],
+                ["z.last", "layers.0.weight", "m", "a", "layers.0.bias"]),
     "both": ("Received 1 parameters not in model: \nlayers.0.gamma.", ["layers.0.gamma"],
              ["layers.0.weight"]),
 }  # fmt: skip
@@ -417,6 +417,7 @@ def test_names_that_do_not_fit(probe, draw, case):
     """Counted, and listed in alphabetical order; what is too much comes first."""
     message, more, less = MESSAGES[case]
     own = two(draw)
+    own |= {k: draw.normal(1) for k in less if k not in own}
     new = {k: v for k, v in own.items() if k not in less} | {k: draw.normal(1) for k in more}
     if case == "both":
         found = probe("complaint", own=own, new=own | {"x": draw.normal(1)})

@@ -78,6 +78,7 @@ def test_branches_that_meet(probe):
     left, right = {"x": {"tuple": [1, 2]}, "y": 3}, {"y": 4, "x": {"tuple": [5, 6]}}
     found = probe("tree_map", tree=left, rest=[right], function="joined", is_leaf="tuples")
     assert found["calls"] == [[{"tuple": [1, 2]}, {"tuple": [5, 6]}], [3, 4]]
+    assert found["result"] == {"x": "(1, 2) (5, 6)", "y": "3 4"}
 
 
 @exercise("5.2")

@@ -595,6 +595,19 @@ def checkpoint_again(x):
     return {"y": core.grad(lambda x: core.sum(core.grad(kept)(x) ** 2))(x)}
 
 
+def checkpoint_with_other_things(x, w):
+    """Among the arguments a number, a word and nothing, which have no gradient."""
+
+    def fn(x, pair, *, word, nothing=None):
+        return core.sum(x * pair[1] * pair[0]) if word == "sum" and nothing is None else nothing
+
+    kept = core.checkpoint(fn)
+    value, gradients = core.value_and_grad(
+        lambda x, w: kept(x, (3.0, w), word="sum", nothing=None), argnums=(0, 1)
+    )(x, w)  # fmt: skip
+    return {"value": value, "gradients": list(gradients)}
+
+
 def checkpoint_memory_compiled(x):
     """As `checkpoint_memory`, in a compiled gradient, which is free to begin where it likes."""
 

@@ -66,6 +66,12 @@ def test_a_second_derivative_through_a_checkpoint(check, draw):
 
 
 @exercise("6.11")
+def test_arguments_that_are_no_arrays(check, draw):
+    """A number, a word and None go through to the function, and the others have their gradients."""
+    check("checkpoint_with_other_things", x=draw.normal(4), w=draw.normal(4), terms=4)
+
+
+@exercise("6.11")
 def test_memory_in_a_compiled_gradient(probe, draw):
     """The second computation waits for its cotangent, also where nobody says when to begin.
 

@@ -106,7 +106,7 @@ VALUES = {
     "greater is better": ([0.5, 0.7, 0.6, 0.6, 0.8], {"patience": 2, "mode": "max"}),
     "too little": ([1.0, 0.95, 0.93, 0.7, 0.65], {"patience": 3, "min_delta": 0.1}),
     "equal is not better": ([1.0, 1.0, 1.0, 1.0], {"patience": 2}),
-    "not a number at first": ([NAN, NAN, NAN], {"patience": 3, "mode": "max"}),
+    "not a number at first": ([NAN, 2.0, NAN], {"patience": 3, "mode": "max"}),
     "not a number": ([NAN, 2.0, NAN, NAN, 1.0], {"patience": 2}),
     "at once": ([1.0, 2.0], {"patience": 1}),
 }
