@@ -506,6 +506,12 @@ def slopes_of_power(a, b):
 
 
 @in_numpy
+def mixed_slope_of_power(a, b):
+    """a^(b - 1) (1 + b ln a), in either order."""
+    return {"ab": a ** (b - 1) * (1 + b * np.log(a))}
+
+
+@in_numpy
 def maximum_with_a_number(call, inputs, given):
     """``maximum(x, 1)`` and ``maximum(1, x)``: at 1 itself the first has no slope."""
     x = inputs["x"]

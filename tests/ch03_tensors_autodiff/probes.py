@@ -824,6 +824,15 @@ def slopes_of_power(a, b):
     return {"aa": slope(0), "ba": slope(1)}
 
 
+def mixed_slope_of_power(a, b):
+    """The derivative of ``a ** b`` by ``a``, and of that by ``b``."""
+
+    def by_base(b):
+        return core.vjp(lambda a: a**b, [a], [core.ones_like(a)])[1][0]
+
+    return {"ab": core.vjp(by_base, [b], [core.ones_like(b)])[1][0]}
+
+
 def pulled(x, v, call):
     """For each argument of the last step, the index arrays too, what its rule returns."""
     scope = {"mx": core, "assigned": assigned, "S": Slices()}

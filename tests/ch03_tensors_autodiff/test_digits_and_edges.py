@@ -48,6 +48,14 @@ def test_slopes_of_the_slopes_at_zero(check):
 
 
 @exercise("3.15")
+def test_an_exponent_that_passes_through_zero(check):
+    """The slope by the base is 0 where the exponent is; its slope by the exponent is not."""
+    check("mixed_slope_of_power", a=np.float32([3, 0.5, 2]), b=np.float32([0, 0, 2]), scale=32.0)
+    x, y = np.float32([0, 0, 2]), np.float32([-1, 2, -1])  # 0 to the power of -1 has no slopes
+    check("gradient", call="x ** y", inputs={"x": x, "y": y}, given=np.float32([1, 2, 3]))
+
+
+@exercise("3.15")
 def test_a_constant_power_of_a_large_number(check):
     """x**0 is constant, also where any other power of x overflows."""
     x, y = np.float32([1e30, -1e30, 2]), np.float32([0, 0, 3])

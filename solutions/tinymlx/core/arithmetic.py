@@ -121,7 +121,7 @@ def power_vjp(g: array, y: array, a: Any, b: Any) -> tuple[array | None, array |
     ga = gb = None
     if isinstance(a, array):
         if isinstance(b, array):
-            exponent = selection.where(b == 0, 1, b - 1)
+            exponent = selection.where((a == 0) * (b == 0), 1, b - 1)
         else:
             exponent = 1 if b == 0 else b - 1
         ga = unbroadcast(g * b * a**exponent, a)
