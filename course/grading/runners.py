@@ -181,7 +181,7 @@ class Isolated:
             raise WorkerFailed(
                 f"its processes took {memory >> 20} MB; the limit is {self.limits.memory >> 20} MB."
             )
-        used = sum(entry.stat(follow_symlinks=False).st_size for entry in _files(self._scratch))
+        used = sum(_sizes(self._scratch))
         if used > SCRATCH_BYTES:
             raise WorkerFailed(f"it wrote {used} bytes; the limit is {SCRATCH_BYTES}.")
 
@@ -299,8 +299,9 @@ def _soon() -> float:
     return time.monotonic() + START_SECONDS
 
 
-def _files(folder: str) -> Iterator[os.DirEntry[str]]:
-    """All files below ``folder``; what disappears meanwhile is passed over."""
+def _sizes(folder: str) -> Iterator[int]:
+    """The sizes of all files below ``folder``; what disappears meanwhile is passed over: a
+    compiler's temporary files come and go while a probe runs."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -308,9 +309,9 @@ def _files(folder: str) -> Iterator[os.DirEntry[str]]:
     for entry in entries:
         with contextlib.suppress(OSError):
             if entry.is_dir(follow_symlinks=False):
-                yield from _files(entry.path)
+                yield from _sizes(entry.path)
             else:
-                yield entry
+                yield entry.stat(follow_symlinks=False).st_size
 
 
 def _wait_exactly(

@@ -188,3 +188,21 @@ def test_many_processes_may_not_fill_the_memory(
     body = "    import time\n    time.sleep(5)"
     with pytest.raises(WorkerFailed, match="its processes took 16384 MB; the limit is 16384 MB"):
         pick(worker(mini, body))
+
+
+def test_files_that_vanish_while_they_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compiler removes its temporary files between the listing and the look."""
+    (tmp_path / "sub").mkdir()
+    for name in ("a", "b", "sub/c"):
+        (tmp_path / name).write_bytes(b"123")
+    scandir = os.scandir
+
+    def listed(folder: str) -> list[os.DirEntry[str]]:
+        entries = list(scandir(folder))
+        (tmp_path / "a").unlink(missing_ok=True)
+        return entries
+
+    monkeypatch.setattr(runners.os, "scandir", listed)
+    assert sum(runners._sizes(str(tmp_path))) == 6
