@@ -92,6 +92,7 @@ def as_mlx(value: np.ndarray) -> Any:
     """A NumPy array as `mx.array` of the same dtype (float64 too; on the CPU it is computed so)."""
     import mlx.core as mx
 
+    value = np.asarray(value, order="C")  # MLX refuses a view that runs backwards
     if value.dtype == ml_dtypes.bfloat16:
         return mx.view(mx.array(value.view(np.uint16)), mx.bfloat16)
     return mx.array(value, getattr(mx, "bool_" if value.dtype == bool else value.dtype.name))

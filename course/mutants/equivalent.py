@@ -22,6 +22,7 @@ from course.paths import Project
 from course.registry import Registry
 from course.toml import load_toml
 
+NOTHING = "(nothing)"  # how the run prints what a mutant leaves out
 KEYS = ("exercise", "kind", "before", "after", "reason")
 
 
@@ -37,7 +38,8 @@ class Equivalent:
 
     @property
     def name(self) -> tuple[str, str, str, str]:
-        return (self.exercise, self.kind, self.before, self.after)
+        after = "" if self.after == NOTHING else self.after
+        return (self.exercise, self.kind, self.before, after)
 
 
 def load_equivalents(project: Project, registry: Registry) -> dict[tuple[str, ...], Equivalent]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from textwrap import indent
 
 from course.mutants import expressions, statements
+from course.mutants.equivalent import NOTHING
 from course.paths import Project
 from course.registry import Exercise
 from course.syntax import Found, FunctionNode, body_after_docstring, find, first_line, functions
@@ -49,7 +50,7 @@ class Mutant:
 
     def shown(self, project: Project) -> str:
         """A one-line difference with its place."""
-        after = self.after or "(nothing)"
+        after = self.after or NOTHING
         place = f"{project.relative(self.path)}:{self.line}"
         return f"{self.exercise} {place} [{self.kind}]  - {self.before}  + {after}"
 

@@ -87,3 +87,9 @@ def header(text: str, tail: bytes = b"") -> bytes:
 def test_broken_frames_are_refused(frame: bytes) -> None:
     with pytest.raises(WrongValue):
         decode(frame)
+
+
+def test_a_view_that_runs_backwards_becomes_an_array() -> None:
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)[::-1, ::-1]
+    np.testing.assert_array_equal(plain(as_mlx(array)), array)
+    assert plain(as_mlx(np.float32(2.5)[None][0])).shape == ()
