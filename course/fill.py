@@ -20,7 +20,7 @@ def _install() -> None:
         raise CourseError("tinymlx is imported already; put `import course.fill` before it.")
     blas.load()
     project = find_project()
-    bundle = make_bundle(project, load_registry(project), Choice(project.root))
+    bundle = make_bundle(project, load_registry(project), Choice(project.root, whole=True))
     Overlay(bundle, project.state / "cache" / "code").install()
 
 

@@ -20,7 +20,7 @@ def implementation(project: Project, registry: Registry, impl: str = ".") -> Ite
     """``tinymlx`` means ``impl`` inside: the student's code, filled, or the solutions."""
     blas.load()
     folder = {".": project.root, "solutions": project.solutions}.get(impl, Path(impl).resolve())
-    bundle = make_bundle(project, registry, Choice(folder))
+    bundle = make_bundle(project, registry, Choice(folder, whole=True))
     with Overlay(bundle, project.state / "cache" / "code").activate() as overlay:
         yield overlay
 

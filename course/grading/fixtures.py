@@ -122,6 +122,7 @@ class Bench:
             )
         grading = self.grading
         spans = grading.spans(self.exercise)
+        description = {**description, "frames": [grading.told(f) for f in description["frames"]]}
         failure = raised(self.exercise, description, grading.shown, grading.may_show, spans)
         failure.details += self.where()
         failure.graded = self.grading.graded(self.exercise)

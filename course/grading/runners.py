@@ -28,7 +28,7 @@ from course.grading.probing import ChangedInput, load_probes, run_probe
 from course.grading.values import LIMIT, Plain, WrongValue, decode, encode
 from course.grading.worker import ENDING, LENGTH, send
 from course.overlay import Bundle, Overlay
-from course.overlay.ready import ready_modules
+from course.overlay.ready import ready_modules, rest
 from course.paths import Project
 from course.sandbox import macos
 
@@ -248,12 +248,10 @@ class Isolated:
         )
         theirs.close()
         limits = {"cpu": self.limits.cpu, "memory": self.limits.memory, "file": self.limits.file}
+        ready = ready_modules(self.project, self.bundle)
         setup = {
-            "bundle": self.bundle.to_plain(),
-            "ready": {
-                name: np.frombuffer(code, np.uint8)
-                for name, code in ready_modules(self.project, self.bundle).items()
-            },
+            "bundle": rest(self.bundle, ready).to_plain(),
+            "ready": {name: np.frombuffer(code, np.uint8) for name, code in ready.items()},
             "fork": self.fork,
             "limits": limits,
             "fence": self.fence,

@@ -15,10 +15,11 @@ from course.grading.inspection import Inspection, inspect_exercise, parse_file
 from course.grading.report import Spans, fingerprint
 from course.grading.runners import InProcess, Isolated, Limits, Runner, TimedOut
 from course.grading.values import Plain
+from course.graft.frames import at_home
+from course.graft.grafts import Grafts
 from course.misconceptions import Misconception, load_misconceptions
 from course.overlay import Bundle, Choice, Overlay, changed_bundle, make_bundle
 from course.paths import Project
-from course.policy import violations
 from course.registry import Exercise, Registry
 from course.syntax import find
 
@@ -58,7 +59,6 @@ class Grading:
         self._runners: dict[Choice, Runner] = {}
         self._filled: dict[Choice, tuple[str, ...]] = {}
         self._inspections: dict[str, Inspection] = {}
-        self._sentences: dict[str, list[str]] = {}
         self._late: set[str] = set()
 
     @cached_property
@@ -78,6 +78,11 @@ class Grading:
     def complete(self) -> Bundle:
         """The solutions, from which mutants differ in one place."""
         return make_bundle(self.project, self.registry, self.perfect)
+
+    @cached_property
+    def grafts(self) -> Grafts:
+        """What of the implementation under test travels into the course's own modules."""
+        return Grafts(self.project, self.registry, self.settings.folder)
 
     @property
     def is_solutions(self) -> bool:
@@ -112,10 +117,7 @@ class Grading:
     def policy(self, exercise: Exercise) -> list[str]:
         if self.is_solutions:
             return []
-        if exercise.id not in self._sentences:
-            found = violations(self.project, exercise, self.settings.folder)
-            self._sentences[exercise.id] = [violation.sentence for violation in found]
-        return self._sentences[exercise.id]
+        return [violation.sentence for violation in self.grafts.violations(exercise)]
 
     def runner(self, choice: Choice, isolated: bool) -> Runner:
         if choice not in self._runners:
@@ -134,7 +136,8 @@ class Grading:
         if replace(choice, replaced=(), texts=()) == self.perfect:
             bundle = changed_bundle(self.complete, self.registry, choice)
         else:
-            bundle = make_bundle(self.project, self.registry, choice)
+            mine = self.grafts if choice.folder == self.settings.folder else None
+            bundle = make_bundle(self.project, self.registry, choice, mine)
         self._filled[choice] = bundle.filled
         if isolated:
             trusted = choice == self.perfect
@@ -211,6 +214,12 @@ class Grading:
         path = Path(file)
         places = [self.settings.folder / "tinymlx", self.project.tinymlx, self.project.tests]
         return any(path.is_relative_to(place) for place in places)
+
+    def told(self, frame: list[Plain]) -> list[Plain]:
+        """A frame (file, line, name, text) in given code as one of the student's file."""
+        file, line, *rest = frame
+        place = None if self.is_solutions else at_home(self.grafts, file, line)
+        return [*place, *rest] if place is not None else frame
 
     def spans(self, exercise: Exercise) -> Spans:
         """Where the exercise's definitions stand in the implementation under test."""

@@ -4,7 +4,17 @@
 Python's import system. Filling happens in the syntax tree, before a module is compiled.
 """
 
-from course.overlay.bundle import Bundle, Choice, Patch, Unit, changed_bundle, make_bundle
+from course.overlay.bundle import Addition, Bundle, Choice, Patch, Unit
 from course.overlay.importer import Overlay
+from course.overlay.making import changed_bundle, make_bundle
 
-__all__ = ["Bundle", "Choice", "Overlay", "Patch", "Unit", "changed_bundle", "make_bundle"]
+__all__ = [
+    "Addition",
+    "Bundle",
+    "Choice",
+    "Overlay",
+    "Patch",
+    "Unit",
+    "changed_bundle",
+    "make_bundle",
+]

@@ -10,7 +10,8 @@ import ast
 import types
 from collections.abc import Mapping
 
-from course.overlay.bundle import Patch, Unit
+from course.graft.package import bound_by
+from course.overlay.bundle import Addition, Patch, Unit
 from course.overlay.sabotage import HELPER, sabotage
 from course.syntax import Found, FunctionNode, find, first_line
 
@@ -24,11 +25,15 @@ def compile_unit(unit: Unit, texts: Mapping[str, str]) -> types.CodeType:
         SyntaxError: the module's own text is not Python.
     """
     tree = ast.parse(texts[unit.file], unit.file)
-    if not unit.patches:
+    if unit.bare:
+        tree.body = [statement for statement in tree.body if _is_future(statement)]
+    if not unit.patches and not unit.additions:
         return compile(tree, unit.file, "exec", dont_inherit=True)
+    sources = _Sources(texts)
     moved: Moved = {}
     for patch in unit.patches:
-        _apply(tree, patch, texts, moved)
+        _apply(tree, patch, sources, moved)
+    _add(tree, unit.additions, sources, moved)
     code = compile(tree, unit.file, "exec", dont_inherit=True)
     return _rename(code, "", moved) if moved else code
 
@@ -41,13 +46,39 @@ def needs_helper(unit: Unit) -> bool:
 __all__ = ["HELPER", "compile_unit", "needs_helper"]
 
 
-def _apply(tree: ast.Module, patch: Patch, texts: Mapping[str, str], moved: Moved) -> None:
+class _Sources:
+    """The statements of the texts that patches come from, each text parsed once."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = texts
+        self.trees: dict[str, ast.Module] = {}
+
+    def tree(self, source: str) -> ast.Module:
+        if source not in self.trees:
+            self.trees[source] = ast.parse(self.texts[source], source)
+        return self.trees[source]
+
+    def definition(self, source: str, line: int) -> FunctionNode | ast.ClassDef:
+        for node in ast.walk(self.tree(source)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                if node.lineno == line:
+                    return node
+        raise ValueError(f"{source}:{line} holds no definition.")
+
+    def statement(self, source: str, line: int, column: int) -> ast.stmt:
+        for node in ast.walk(self.tree(source)):
+            if isinstance(node, ast.stmt) and (node.lineno, node.col_offset) == (line, column):
+                return node
+        raise ValueError(f"{source}:{line} holds no statement.")
+
+
+def _apply(tree: ast.Module, patch: Patch, sources: _Sources, moved: Moved) -> None:
     targets = find(tree, patch.qualname)
     if patch.zeros:
         for found in targets:
             sabotage(found)
         return
-    node = _definition(texts[patch.source], patch.source, patch.line)
+    node = sources.definition(patch.source, patch.line)
     target = _matching(targets, node)
     if target is None:
         _insert(tree, patch.qualname, node)
@@ -58,12 +89,58 @@ def _apply(tree: ast.Module, patch: Patch, texts: Mapping[str, str], moved: Move
     moved[patch.qualname, first_line(node)] = patch.source
 
 
-def _definition(text: str, path: str, line: int) -> FunctionNode | ast.ClassDef:
-    for node in ast.walk(ast.parse(text, path)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            if node.lineno == line:
-                return node
-    raise ValueError(f"{path}:{line} holds no definition.")
+def _add(
+    tree: ast.Module, additions: tuple[Addition, ...], sources: _Sources, moved: Moved
+) -> None:
+    """Put statements into a module, those with the same place in their order."""
+    last: dict[tuple[str, str], ast.stmt] = {}
+    for addition in additions:
+        node = sources.statement(addition.source, addition.line, addition.column)
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and addition.names:
+            node.names = [a for a in node.names if _bound(a) in addition.names]
+        body = tree.body
+        for holder in find(tree, addition.holder) if addition.holder else []:
+            body = holder.node.body
+        place = (addition.holder, addition.after)
+        before = last.get(place) or _before(body, addition)
+        body.insert(body.index(before) + 1 if before is not None else 0, node)
+        last[place] = node
+        for name, line in _codes(node):
+            prefix = f"{addition.holder}." if addition.holder else ""
+            moved[prefix + name, line] = addition.source
+
+
+def _before(body: list[ast.stmt], addition: Addition) -> ast.stmt | None:
+    """The statement after which an addition goes: that of a name, or the last import."""
+    before = None
+    for statement in body:
+        if addition.holder and not addition.after:  # a class: after all that it has
+            before = statement
+        elif addition.after:
+            if addition.after in bound_by(statement):
+                before = statement
+        elif isinstance(statement, (ast.Import, ast.ImportFrom)) or _is_docstring(statement):
+            before = statement
+    return before
+
+
+def _codes(node: ast.stmt) -> list[tuple[str, int]]:
+    """Name and first line of the code objects that a statement at the top makes."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return [(node.name, first_line(node))]
+    return [("<lambda>", part.lineno) for part in ast.walk(node) if isinstance(part, ast.Lambda)]
+
+
+def _bound(alias: ast.alias) -> str:
+    return alias.asname or alias.name.partition(".")[0]
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _is_future(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
 
 
 def _matching(targets: list[Found], node: FunctionNode | ast.ClassDef) -> Found | None:

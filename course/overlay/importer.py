@@ -149,11 +149,11 @@ _compiled: dict[str, types.CodeType] = {}
 def unit_key(unit: Unit, texts: Mapping[str, str]) -> str:
     """A hash of everything that the code of a module follows from."""
     digest = hashlib.sha256(importlib.util.MAGIC_NUMBER)
-    for part in (unit.file, texts[unit.file]):
-        digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
-    for patch in unit.patches:
-        source = texts.get(patch.source, "")
-        digest.update(repr(patch).encode() + source.encode("utf-8", "surrogatepass") + b"\0")
+    sources = [unit.file, *(p.source for p in unit.patches), *(a.source for a in unit.additions)]
+    for source in dict.fromkeys(sources):
+        for part in (source, texts.get(source, "")):
+            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+    digest.update(repr(unit).encode())
     return digest.hexdigest()
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 from small import Mini
 
-from course.policy import violations
+from course.graft.grafts import Grafts
 
 BODY = "    e = mx.exp(shift(x, axis))\n"
 
 
 def sentences(mini: Mini, number: str = "1.1") -> list[str]:
     exercise = mini.registry[number]
-    return [v.sentence for v in violations(mini.project, exercise, mini.root)]
+    grafts = Grafts(mini.project, mini.registry, mini.root)
+    return [v.sentence for v in grafts.violations(exercise)]
 
 
 def test_the_solution_is_clean(mini: Mini) -> None:
@@ -38,7 +39,7 @@ def test_the_solution_is_clean(mini: Mini) -> None:
         ("    import importlib\n", "imports importlib"),
         ("    import os\n", "imports os"),
         ("    f = getattr\n    return f(mx, 'exp')(x)\n", "passes getattr on"),
-        ("    import operator\n    operator.attrgetter('exp')(mx)\n", "operator.attrgetter"),
+        ("    import operator\n    operator.attrgetter('exp')(x)\n", "operator.attrgetter"),
         ("    return mx.__getattribute__('exp')(x)\n", "uses __getattribute__"),
         ("    import sys\n    sys._getframe()\n", "uses sys._getframe"),
         ("    return type(x).__subclasses__()\n", "uses __subclasses__"),
@@ -73,9 +74,11 @@ def test_a_helper_that_the_exercise_calls_is_read_too(mini: Mini) -> None:
     assert sentences(mini, "1.2") == [], path.read_text()
 
 
-def test_a_statement_that_was_added_is_read(mini: Mini) -> None:
+def test_an_import_that_was_added_is_read_where_it_is_used(mini: Mini) -> None:
     mini.solve()
     mini.replace("import mlx.core as mx\n", "import mlx.core as mx\nimport torch\n")
+    assert sentences(mini) == []  # it does not travel
+    mini.replace(BODY, "    torch.softmax(x)\n" + BODY)
     assert "imports torch" in sentences(mini)[0]
 
 
