@@ -16,6 +16,7 @@ from course.registry import Exercise, Registry, Symbol
 from course.source import bare_lines, read_text
 from course.syntax import find, functions, is_starter
 
+EMPTY = "<empty>"
 STARTER = " (starter)"  # ends the name of a text that was cut
 
 
@@ -199,7 +200,9 @@ class _Grafted(_Maker):
         found = {**self.given(), **self.solved()}
         units = {module_name(name): self._unit(name, path) for name, path in found.items()}
         for module in sorted(self.own):
-            units[module] = self._own_unit(module)
+            while module not in units:  # the packages around it, too
+                units[module] = self._own_unit(module)
+                module = module.rpartition(".")[0]
         return self.bundle(units)
 
     def _is_kept(self, exercise: Exercise) -> bool:
@@ -272,7 +275,10 @@ class _Grafted(_Maker):
 
     def _own_unit(self, module: str) -> Unit:
         """A module that the student added: nothing of it but what is reached."""
-        found = self.grafts.student.modules[module]
+        found = self.grafts.student.modules.get(module)
+        if found is None:  # a folder without __init__.py
+            self.texts[EMPTY] = ""
+            return Unit(EMPTY, True, bare=True)
         self.texts[found.file] = found.text
         additions = tuple(sorted(self.additions.get(module, ()), key=_order))
         return Unit(found.file, found.is_package, (), additions, bare=True)

@@ -120,7 +120,9 @@ STANDARD: dict[str, frozenset[str]] = {
         "hexdigits octdigits".split()
     ),
     "struct": frozenset("pack unpack calcsize Struct".split()),
-    "sys": frozenset("byteorder float_info getsizeof maxsize version_info stderr stdout".split()),
+    "sys": frozenset(
+        "exit byteorder float_info getsizeof maxsize version_info stderr stdout".split()
+    ),
     "textwrap": frozenset({"dedent", "indent", "fill", "wrap", "shorten"}),
     "time": frozenset(
         "perf_counter perf_counter_ns monotonic monotonic_ns process_time process_time_ns "

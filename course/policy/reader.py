@@ -185,13 +185,18 @@ class _Reader:
         name = node.attr
         if not isinstance(node.ctx, ast.Load):
             return self._changed(node)
-        if name in self.opened:
+        if name in self.opened or (name == "__dict__" and self._is_self(node.value)):
             return ""
         if _is_special(name) and name not in SPECIAL_READ and not self._is_own_super(node):
             return f"uses {name}, {HIDES}"
         if name in ("format", "format_map"):
             return self._format(node)
         return self._member(name)
+
+    def _is_self(self, node: ast.expr) -> bool:
+        """The object itself, in a method: its own dict holds what it was given."""
+        bindings = self.bindings.get(node, ()) if isinstance(node, ast.Name) else ()
+        return any(isinstance(b, ast.arg) and b.arg == "self" for b in bindings)
 
     def _member(self, name: str) -> str:
         if name in INNER or (_is_special(name) and name not in SPECIAL_METHODS | SPECIAL_READ):

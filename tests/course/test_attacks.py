@@ -129,7 +129,9 @@ BY_POLICY = {"getattr", "sys.modules", "eval", "attrgetter", "dunder", "changes 
 def test_the_fence_holds_without_the_policy(mini: Mini, tmp_path: Path, name: str) -> None:
     """The same attacks run for real, behind the fence: no right answer, no trace outside."""
     write(mini, ATTACKS[name], tmp_path / "hand-in")
-    bundle = make_bundle(mini.project, mini.registry, Choice(tmp_path / "hand-in", fill=False))
+    bundle = make_bundle(
+        mini.project, mini.registry, Choice(tmp_path / "hand-in", fill=False, whole=True)
+    )
     limits = Limits(seconds=2.5, memory=8 << 30)
     isolated = Isolated(mini.project, bundle, limits, fence=True)
     x = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)

@@ -25,7 +25,7 @@ def worker(mini: Mini, body: str | None = None, **limits: float) -> Isolated:
     mini.solve()
     if body is not None:
         mini.replace("    return rows.softmax(x)[index]", body)
-    bundle = make_bundle(mini.project, mini.registry, Choice(mini.root))
+    bundle = make_bundle(mini.project, mini.registry, Choice(mini.root, whole=True))
     return Isolated(mini.project, bundle, Limits(**{"seconds": 10.0, **limits}))  # type: ignore[arg-type]
 
 

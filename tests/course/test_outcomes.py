@@ -113,7 +113,7 @@ def test_a_syntax_error_is_shown_with_its_line(mini: Mini) -> None:
         ("def pick(x: mx.array, index: int)", "def pick(x: mx.array)", "takes (x: mx.array) now"),
         ("def pick(x: mx.array, index: int)", "def pick(a, b)", "Put the signature back"),
         ("def pick(", "class pick:\n    pass\n\n\ndef unused(", "is a class now"),
-        ("import mlx.core as mx", "import mlx.core as mx\nfrom math import roof", "'roof'"),
+        ("    return rows", "    from math import roof\n    return rows", "'roof'"),
     ],
 )
 def test_a_changed_definition_is_explained(mini: Mini, old: str, new: str, words: str) -> None:
