@@ -35,8 +35,10 @@ def values_of_known(tree: Any) -> list[Any] | None:
     ``None`` for any other tree, and where a transform watches one of the arrays.
     """
     places = _known.get(id(tree))
-    values = None if places is None else places.values()
-    return values if not values or not places.constants else [*values, *places.constants]
+    if places is None:
+        return None
+    values = places.values()
+    return [*values, *places.constants] if values and places.constants else values
 
 
 class Places:

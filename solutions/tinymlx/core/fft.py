@@ -97,8 +97,8 @@ def irfft_vjp(
     return (_fitted(conj(gx), x.shape),)
 
 
-# The stream is also taken by position, as in mlx.core; so these are plain primitives: the short ways
-# of the others do not look for it there.
+# The stream is also taken by position, as in mlx.core. So these are plain primitives: the short way
+# of a Unary does not look for it there.
 for _transform in (fft, ifft, rfft, irfft):
     _transform.names += ("stream",)
 
