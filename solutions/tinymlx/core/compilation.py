@@ -71,6 +71,9 @@ def compile(
             result, changed = compiled(arrays, named, state)
         except WatchedOutside:
             return fun(*args, **kwargs)
+        # Let go of the old values, so that each goes when its array is replaced: with hundreds of
+        # old and new ones at a time, Python would look for garbage in every call.
+        del state
         if writes is not reads:
             writes.values()  # the tree may have grown since; the inputs have been looked up above
         writes.put(changed)
