@@ -51,11 +51,10 @@ LATER = {
     ),
 }
 PRIVATE = {"_RandomState"}
-# Python 2's division; unpickling, which goes through __reduce__ here; DLPack, which an array offers
-# only while nobody watches it, so that the class does not show it; the buffer protocol, which
+# Python 2's division; unpickling, which goes through __reduce__ here; the buffer protocol, which
 # Python shows from 3.12 on, and through which bare functions would read a watched array; and what
 # every object has from 3.11 on.
-UNUSED = {"__div__", "__rdiv__", "__setstate__", "__dlpack__"}
+UNUSED = {"__div__", "__rdiv__", "__setstate__"}
 UNUSED |= {"__buffer__", "__release_buffer__", "__getstate__"}
 
 Program = Callable[[Any], Any]
@@ -94,6 +93,15 @@ def test_what_is_missing_says_when_it_arrives(core: types.ModuleType, part: str)
 def test_arrays_have_all_attributes(core: types.ModuleType) -> None:
     assert set(dir(mlx.core.array)) - set(dir(core.array)) <= UNUSED
     assert hasattr(core.array(1.0), "__dlpack__")
+    seen = []  # a watched array must not have it: bare functions would read the numbers that way
+    core.grad(lambda x: seen.append(hasattr(x, "__dlpack__")) or x)(core.array(1.0))
+    assert seen == [False]
+
+
+def test_reading_an_attribute_of_an_array_takes_the_short_way(core: types.ModuleType) -> None:
+    # With a __getattr__ in the class each x._value takes four times as long, in every operation.
+    assert not hasattr(core.array, "__getattr__")
+    assert core.array.__getattribute__ is object.__getattribute__
 
 
 def test_constants_and_types_are_the_same_objects(core: types.ModuleType) -> None:

@@ -139,7 +139,7 @@ class Loan:
         Returns the arguments to call the function with.
         """
         self.tracers = [tape.watch(x) for x in self.originals]
-        self.leaves = [tape.node_of(x) for x in self.tracers]
+        self.leaves = [x._record for x in self.tracers]
         supply = iter(self.tracers)
         for i in self.selection.positions:
             self.args[i] = replace(lambda _: next(supply), self.args[i])

@@ -16,7 +16,7 @@ from .arithmetic import conj, real
 from .arranging import roll
 from .arrays import Stream, array, as_array, unwrap, wrap
 from .padding import pad
-from .primitive import primitive
+from .primitive import Primitive
 from .strides import as_strided
 
 Shape = Sequence[int] | None
@@ -29,7 +29,7 @@ def _fitted(g: array, shape: Sequence[int]) -> array:
     return pad(g, missing) if any(high for _, high in missing) else g
 
 
-@primitive
+@Primitive
 def fft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
     """The transform along one axis."""
     return mx.fft.fft(a, n, axis, norm)
@@ -43,7 +43,7 @@ def fft_vjp(
     return (_fitted(fft(g, None, axis, norm), x.shape),)
 
 
-@primitive
+@Primitive
 def ifft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
     """The inverse transform along one axis."""
     return mx.fft.ifft(a, n, axis, norm)
@@ -57,7 +57,7 @@ def ifft_vjp(
     return (_fitted(ifft(g, None, axis, norm), x.shape),)
 
 
-@primitive
+@Primitive
 def rfft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
     """The transform of real numbers along one axis: the first half, which determines the rest."""
     return mx.fft.rfft(a, n, axis, norm)
@@ -76,7 +76,7 @@ def rfft_vjp(
 _ADJOINT_NORM = {"backward": "forward", "forward": "backward", "ortho": "ortho", None: "forward"}
 
 
-@primitive
+@Primitive
 def irfft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
     """The inverse of :func:`rfft`, real; ``n`` is the size of the result, even by default."""
     return mx.fft.irfft(a, n, axis, norm)
@@ -97,8 +97,10 @@ def irfft_vjp(
     return (_fitted(conj(gx), x.shape),)
 
 
+# The stream is also taken by position, as in mlx.core. So these are plain primitives: the short way
+# of a Unary does not look for it there.
 for _transform in (fft, ifft, rfft, irfft):
-    _transform.names += ("stream",)  # which is also taken by position, as in mlx.core
+    _transform.names += ("stream",)
 
 
 def check(transform: Any, x: array, *arguments: Any) -> None:

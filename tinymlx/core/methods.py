@@ -47,52 +47,52 @@ class Methods:
     def __hash__(self) -> int:
         return id(self) >> 4
 
-    # Operators. Each is one call of the function of the same meaning.
+    # Operators. Each is one call of the primitive of the same meaning.
 
     def __add__(self, other: Any) -> array:
-        return arithmetic.add(self, other)
+        return arithmetic.add.of_two(self, other)
 
     def __sub__(self, other: Any) -> array:
-        return arithmetic.subtract(self, other)
+        return arithmetic.subtract.of_two(self, other)
 
     def __mul__(self, other: Any) -> array:
-        return arithmetic.multiply(self, other)
+        return arithmetic.multiply.of_two(self, other)
 
     def __truediv__(self, other: Any) -> array:
-        return arithmetic.divide(self, other)
+        return arithmetic.divide.of_two(self, other)
 
     def __floordiv__(self, other: Any) -> array:
-        return arithmetic.floor_divide(self, other)
+        return arithmetic.floor_divide.of_two(self, other)
 
     def __mod__(self, other: Any) -> array:
-        return arithmetic.remainder(self, other)
+        return arithmetic.remainder.of_two(self, other)
 
     def __pow__(self, other: Any) -> array:
-        return arithmetic.power(self, other)
+        return arithmetic.power.of_two(self, other)
 
     def __matmul__(self, other: Any) -> array:
-        return products.matmul(self, other)
+        return products.matmul.of_two(self, other)
 
     def __radd__(self, other: Any) -> array:
-        return arithmetic.add(other, self)
+        return arithmetic.add.of_two(other, self)
 
     def __rsub__(self, other: Any) -> array:
-        return arithmetic.subtract(other, self)
+        return arithmetic.subtract.of_two(other, self)
 
     def __rmul__(self, other: Any) -> array:
-        return arithmetic.multiply(other, self)
+        return arithmetic.multiply.of_two(other, self)
 
     def __rtruediv__(self, other: Any) -> array:
-        return arithmetic.divide(other, self)
+        return arithmetic.divide.of_two(other, self)
 
     def __rfloordiv__(self, other: Any) -> array:
-        return arithmetic.floor_divide(other, self)
+        return arithmetic.floor_divide.of_two(other, self)
 
     def __rmod__(self, other: Any) -> array:
-        return arithmetic.remainder(other, self)
+        return arithmetic.remainder.of_two(other, self)
 
     def __rpow__(self, other: Any) -> array:
-        return arithmetic.power(other, self)
+        return arithmetic.power.of_two(other, self)
 
     def __neg__(self) -> array:
         return arithmetic.negative(self)
@@ -107,46 +107,46 @@ class Methods:
         return logic.bitwise_invert(self)
 
     def __and__(self, other: Any) -> array:
-        return logic.bitwise_and(self, other)
+        return logic.bitwise_and.of_two(self, other)
 
     def __or__(self, other: Any) -> array:
-        return logic.bitwise_or(self, other)
+        return logic.bitwise_or.of_two(self, other)
 
     def __xor__(self, other: Any) -> array:
-        return logic.bitwise_xor(self, other)
+        return logic.bitwise_xor.of_two(self, other)
 
     def __rand__(self, other: Any) -> array:
-        return logic.bitwise_and(other, self)
+        return logic.bitwise_and.of_two(other, self)
 
     def __ror__(self, other: Any) -> array:
-        return logic.bitwise_or(other, self)
+        return logic.bitwise_or.of_two(other, self)
 
     def __rxor__(self, other: Any) -> array:
-        return logic.bitwise_xor(other, self)
+        return logic.bitwise_xor.of_two(other, self)
 
     def __lshift__(self, other: Any) -> array:
-        return logic.left_shift(self, other)
+        return logic.left_shift.of_two(self, other)
 
     def __rshift__(self, other: Any) -> array:
-        return logic.right_shift(self, other)
+        return logic.right_shift.of_two(self, other)
 
     def __eq__(self, other: Any) -> Any:
-        return logic.equal(self, other) if _comparable(other) else False
+        return logic.equal.of_two(self, other) if _comparable(other) else False
 
     def __ne__(self, other: Any) -> Any:
-        return logic.not_equal(self, other) if _comparable(other) else True
+        return logic.not_equal.of_two(self, other) if _comparable(other) else True
 
     def __lt__(self, other: Any) -> array:
-        return logic.less(self, other)
+        return logic.less.of_two(self, other)
 
     def __le__(self, other: Any) -> array:
-        return logic.less_equal(self, other)
+        return logic.less_equal.of_two(self, other)
 
     def __gt__(self, other: Any) -> array:
-        return logic.greater(self, other)
+        return logic.greater.of_two(self, other)
 
     def __ge__(self, other: Any) -> array:
-        return logic.greater_equal(self, other)
+        return logic.greater_equal.of_two(self, other)
 
     # In place: the holder turns to a new value, so every name of this object sees the change,
     # and no record does.
@@ -156,45 +156,45 @@ class Methods:
         return self
 
     def __iadd__(self, other: Any) -> array:
-        return self._rebind(arithmetic.add(self, other))
+        return self._rebind(arithmetic.add.of_two(self, other))
 
     def __isub__(self, other: Any) -> array:
-        return self._rebind(arithmetic.subtract(self, other))
+        return self._rebind(arithmetic.subtract.of_two(self, other))
 
     def __imul__(self, other: Any) -> array:
-        return self._rebind(arithmetic.multiply(self, other))
+        return self._rebind(arithmetic.multiply.of_two(self, other))
 
     def __itruediv__(self: Any, other: Any) -> array:
         if not mx.issubdtype(self.dtype, mx.inexact):
             raise ValueError("In place division cannot cast to non-floating point type.")
-        return self._rebind(arithmetic.divide(self, other))
+        return self._rebind(arithmetic.divide.of_two(self, other))
 
     def __ifloordiv__(self, other: Any) -> array:
-        return self._rebind(arithmetic.floor_divide(self, other))
+        return self._rebind(arithmetic.floor_divide.of_two(self, other))
 
     def __imod__(self, other: Any) -> array:
-        return self._rebind(arithmetic.remainder(self, other))
+        return self._rebind(arithmetic.remainder.of_two(self, other))
 
     def __ipow__(self, other: Any) -> array:
-        return self._rebind(arithmetic.power(self, other))
+        return self._rebind(arithmetic.power.of_two(self, other))
 
     def __imatmul__(self, other: Any) -> array:
-        return self._rebind(products.matmul(self, other))
+        return self._rebind(products.matmul.of_two(self, other))
 
     def __iand__(self, other: Any) -> array:
-        return self._rebind(logic.bitwise_and(self, other))
+        return self._rebind(logic.bitwise_and.of_two(self, other))
 
     def __ior__(self, other: Any) -> array:
-        return self._rebind(logic.bitwise_or(self, other))
+        return self._rebind(logic.bitwise_or.of_two(self, other))
 
     def __ixor__(self, other: Any) -> array:
-        return self._rebind(logic.bitwise_xor(self, other))
+        return self._rebind(logic.bitwise_xor.of_two(self, other))
 
     def __ilshift__(self, other: Any) -> array:
-        return self._rebind(logic.left_shift(self, other))
+        return self._rebind(logic.left_shift.of_two(self, other))
 
     def __irshift__(self, other: Any) -> array:
-        return self._rebind(logic.right_shift(self, other))
+        return self._rebind(logic.right_shift.of_two(self, other))
 
     # Indexing
 

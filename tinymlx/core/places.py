@@ -7,9 +7,9 @@ walk is done once, and afterwards it is only verified that the tree is still bui
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, compress
-from operator import attrgetter, is_
+from operator import is_
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,17 +19,26 @@ from .arrays import array
 from .tree import BOXES
 
 _new = object.__new__
-_trace_of = attrgetter("_trace")
-
 
 # Places by the identity of their trees, while somebody uses them: a compiled function's state.
 _known: WeakValueDictionary[int, Places] = WeakValueDictionary()
 
 
-def leaves_of_known(tree: Any) -> list[Any] | None:
-    """The leaves of a tree whose places somebody has looked up already; ``None`` for others."""
+def places_of(tree: Any) -> Places:
+    """The places of a tree, looked up now if nobody did before."""
+    return _known.get(id(tree)) or Places(tree)
+
+
+def values_of_known(tree: Any) -> list[Any] | None:
+    """The leaves of a tree whose places somebody has looked up, arrays as bare ones.
+
+    ``None`` for any other tree, and where a transform watches one of the arrays.
+    """
     places = _known.get(id(tree))
-    return None if places is None else [*places.current(), *places.constants]
+    if places is None:
+        return None
+    values = places.values()
+    return [*values, *places.constants] if values and places.constants else values
 
 
 class Places:
@@ -39,7 +48,6 @@ class Places:
     nowhere: there the array itself takes on another value.
 
     Attributes:
-        watched: whether a transform watched one of the arrays when they were last looked up.
         constants: the leaves that are no arrays.
 
     Args:
@@ -54,8 +62,10 @@ class Places:
     def look(self) -> list[array]:
         """Walk through the whole tree again; its arrays in order."""
         boxes: list[Any] = []
-        self.keys: list[tuple[Any, Any]] = []  # for each array its box and its key there
-        _visit((self.tree,), boxes, self.keys, set())
+        keys: list[tuple[Any, Any]] = []  # for each array its box and its key there
+        _visit((self.tree,), boxes, keys, set())
+        self.boxes = [box for box, _ in keys]
+        self.keys = [key for _, key in keys]
         # A view of a dict's values, and a list itself, show what is in there now.
         self.views = [dict.values(box) if isinstance(box, dict) else box for box in boxes]
         children = list(chain.from_iterable(self.views))
@@ -64,26 +74,28 @@ class Places:
         self.others = [type(child) is not array for child in children]
         self.rest = list(compress(children, self.others))
         self.constants = [x for x in self.rest if not isinstance(x, BOXES)]
-        found = list(compress(children, self.arrays))
-        self.watched = any(map(_trace_of, found))
-        return found
+        return list(compress(children, self.arrays))
 
-    def current(self) -> list[array]:
-        """The arrays that stand there now. If the tree has another structure, it is walked again.
+    def values(self) -> list[mx.array] | None:
+        """The values of the arrays that stand there now; ``None`` if a transform watches one.
 
-        The structure is the same if there is an array wherever one was before, and what was no
-        array is the very same object.
+        If the tree has another structure than before, it is walked again. The structure is the same
+        if there is an array wherever one was before, and what was no array is the very same object.
         """
         children = list(chain.from_iterable(self.views))
-        if len(children) == self.count:
-            if all(map(is_, compress(children, self.others), self.rest)):
-                found = list(compress(children, self.arrays))
-                try:
-                    self.watched = any(list(map(_trace_of, found)))
-                except AttributeError:  # only an array has a trace
-                    return self.look()
-                return found
-        return self.look()
+        found: Iterable[array]
+        if len(children) == self.count and all(
+            map(is_, compress(children, self.others), self.rest)
+        ):
+            found = compress(children, self.arrays)
+        else:
+            found = self.look()
+        # One pass for both questions; a step reads hundreds.
+        try:
+            values = [x._value for x in found if x._trace is None]
+        except AttributeError:  # only an array has a trace
+            values = [x._value for x in self.look() if x._trace is None]
+        return values if len(values) == len(self.keys) else None
 
     def put(self, values: Sequence[mx.array]) -> None:
         """Put new arrays with these values in the places.
@@ -96,7 +108,7 @@ class Places:
                 f"[compile] The outputs hold {len(self.keys)} arrays; they held {len(values)} when "
                 f"the function was compiled."
             )
-        for (box, key), value in zip(self.keys, values):
+        for box, key, value in zip(self.boxes, self.keys, values):
             x = _new(array)
             x._value = value
             x._trace = x._record = None

@@ -22,6 +22,7 @@ Rule = TypeVar("Rule", bound=Callable[..., Any])
 _mx_array = mx.array
 _new = object.__new__
 _levels = itertools.count(1)
+_absent: Any = object()
 
 
 def is_number(x: Any) -> bool:
@@ -136,14 +137,18 @@ class Primitive:
                 f"stop_gradient on indices to stop gradients from being computed."
             )
 
-    def __call__(self, *args: Any, **params: Any) -> Any:
+    def __call__(self, *args: Any, stream: Any = None, **params: Any) -> Any:
         """The one bind: run the forward function, or hand over to the trace that watches.
 
         ``stream=`` is understood for every primitive: its work, and later that of its derivative,
         goes to that stream or device.
         """
-        if params or len(args) > self.arity:
-            args, params = self._parameters(args, params)
+        if stream is not None:
+            params["stream"] = stream
+        if len(args) > self.arity:
+            args, params = self._by_position(args, params)
+        elif params and len(args) < self.arity:
+            args, params = self._by_name(args, params)
         values = []
         for x in args:
             if type(x) is array:
@@ -160,36 +165,37 @@ class Primitive:
             raise self._explained(error, args) from None
         return _wrapped(y)
 
-    def _parameters(
+    def of_two(self, a: Any, b: Any) -> Any:
+        """The same for two arguments: the operators call this. Python calls a method much faster
+        than an object."""
+        return self(a, b)
+
+    def _by_position(
         self, args: tuple[Any, ...], params: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Every argument in its place: arrays in ``args``, parameters in ``params``."""
+        """What follows the arrays are parameters: they are known by their names from here on."""
         arity = self.arity
-        if len(args) > arity:
-            named = dict(zip(self.names, args[arity:]))
-            if params or len(args) > arity + len(self.names):
-                named = self._named(args, named, params)
-            args, params = args[:arity], named
-        if "stream" in params and params["stream"] is None:
-            del params["stream"]
-        if len(args) < arity:  # an array may be given by its name
-            for name in self.array_names[len(args) :]:
-                if name not in params:
-                    break
-                args = (*args, params.pop(name))
-        return args, params
-
-    def _named(
-        self, args: tuple[Any, ...], named: dict[str, Any], params: dict[str, Any]
-    ) -> dict[str, Any]:
-        """The parameters that were given by position, and those that were given by name."""
-        if len(args) > self.arity + len(self.names):
-            expected = self.arity + len(self.names)
+        if len(args) > arity + len(self.names):
+            expected = arity + len(self.names)
             raise TypeError(f"{self.__name__}() takes at most {expected} positional arguments")
+        named = dict(zip(self.names, args[arity:]))
         for name in params:
             if name in named:
                 raise TypeError(f"{self.__name__}() got multiple values for argument '{name}'")
-        return {**named, **params}
+        named.update(params)
+        if "stream" in named and named["stream"] is None:
+            del named["stream"]
+        return args[:arity], named
+
+    def _by_name(
+        self, args: tuple[Any, ...], params: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """An array may be given by its name."""
+        for name in self.array_names[len(args) :]:
+            if name not in params:
+                break
+            args = (*args, params.pop(name))
+        return args, params
 
     def _watched(self, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Hand over to the trace of the highest level.
@@ -198,15 +204,14 @@ class Primitive:
         the transform has returned, as in MLX.
         """
         top: Trace | None = None
-        leaked = False
         for x in args:
-            if type(x) is array and x._trace is not None:
-                if x._trace.finished:
-                    leaked = True
-                elif top is None or x._trace.level > top.level:
-                    top = x._trace
-        if leaked:
-            return self(*[released(x) for x in args], **params)
+            if type(x) is array:
+                trace = x._trace
+                if trace is not None:
+                    if trace.finished:
+                        return self(*[released(x) for x in args], **params)
+                    if top is None or trace.level > top.level:
+                        top = trace
         assert top is not None
         return top.bind(self, args, params)
 
@@ -240,34 +245,50 @@ class Primitive:
 
 
 class Unary(Primitive):
-    """A primitive of one array. Most calls have no parameters, and a step makes thousands of them:
-    the bind of :class:`Primitive`, without its loop."""
+    """A primitive of one array: the bind of :class:`Primitive`, without its loop.
 
-    def __call__(self, *args: Any, **params: Any) -> Any:
-        if params or len(args) != 1 or type(x := args[0]) is not array or x._trace is not None:
-            return Primitive.__call__(self, *args, **params)
-        return _wrapped(self.forward(x._value))
+    A step makes thousands of calls, most of them with arrays only. So the arrays have names here:
+    Python then builds no tuple for them. (One that is absent was given by its own name.)
+    """
+
+    def __call__(self, x: Any = _absent, /, *more: Any, stream: Any = None, **params: Any) -> Any:
+        if type(x) is array and stream is None:
+            if x._trace is None:
+                value = x._value
+                if params:
+                    return _wrapped(self.forward(value, *more, **params))
+                return _wrapped(self.forward(value, *more) if more else self.forward(value))
+            if not more:
+                return self._watched((x,), params)
+        args = more if x is _absent else (x, *more)
+        return Primitive.__call__(self, *args, stream=stream, **params)
 
 
 class Binary(Primitive):
     """A primitive of two arrays or numbers; see :class:`Unary`."""
 
-    def __call__(self, *args: Any, **params: Any) -> Any:
-        if params or len(args) != 2:
-            return Primitive.__call__(self, *args, **params)
-        a, b = args
+    def __call__(
+        self, a: Any = _absent, b: Any = _absent, /, *more: Any, stream: Any = None, **params: Any
+    ) -> Any:
+        if more or params or stream is not None or b is _absent:
+            args = [x for x in (a, b, *more) if x is not _absent]
+            return Primitive.__call__(self, *args, stream=stream, **params)
+        return self.of_two(a, b)
+
+    def of_two(self, a: Any, b: Any) -> Any:
+        left, right = a, b
         if type(a) is array:
             if a._trace is not None:
-                return self._watched(args, params)
-            a = a._value
+                return self._watched((a, b), {})
+            left = a._value
         if type(b) is array:
             if b._trace is not None:
-                return self._watched(args, params)
-            b = b._value
+                return self._watched((a, b), {})
+            right = b._value
         try:
-            y = self.forward(a, b)
+            y = self.forward(left, right)
         except RuntimeError as error:
-            raise self._explained(error, args) from None
+            raise self._explained(error, (a, b)) from None
         return _wrapped(y)
 
 
@@ -311,7 +332,7 @@ def behind(name: str) -> Callable[[Callable[..., Any]], Primitive]:
 
 def constant(forward: Callable[..., Any]) -> Primitive:
     """Make a primitive whose output is a constant to every transform that differentiates."""
-    return Primitive(forward, constant=True)
+    return _kind(forward)(forward, constant=True)
 
 
 def _arguments(

@@ -33,7 +33,8 @@ def keep_axes(g: array, x: array, axis: Axes) -> array:
 
 def reduced_size(x: array, axis: Axes) -> int:
     """How many elements of ``x`` are reduced to one."""
-    return math.prod(x.shape[a] for a in normalized_axes(axis, x.ndim))
+    shape = x.shape
+    return math.prod(shape if axis is None else [shape[a] for a in normalized_axes(axis, x.ndim)])
 
 
 def of_nothing(value: float, operation: Any, x: mx.array, axis: Axes, keepdims: bool) -> mx.array:

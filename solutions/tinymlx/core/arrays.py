@@ -109,12 +109,13 @@ class array(Methods):
         numbers = bare(self).__array__(dtype, copy)
         return numbers.copy() if copy else numbers  # mlx.core 0.32.4 shares its memory even then
 
-    def __getattr__(self, name: str) -> Any:
-        # An attribute of the array, not of its class: a watched array must not have it, because
-        # bare mlx.core functions would come this way.
-        if name == "__dlpack__" and self._trace is None:
-            return self._value.__dlpack__
-        raise AttributeError(f"'array' object has no attribute {name!r}")
+    @property
+    def __dlpack__(self) -> Any:
+        # A watched array must not have it: bare mlx.core functions would come this way. (Not in a
+        # __getattr__: with one, Python reads every attribute of every array the slow way.)
+        if self._trace is not None:
+            raise AttributeError("A watched array has no attribute '__dlpack__'")
+        return self._value.__dlpack__
 
     def __dlpack_device__(self) -> Any:
         return bare(self).__dlpack_device__()

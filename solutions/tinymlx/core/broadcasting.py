@@ -67,7 +67,7 @@ def normalized_axes(axis: Axes, ndim: int) -> tuple[int, ...]:
     """The axes that ``axis`` means, none negative: all for ``None``, one for an integer."""
     if axis is None:
         return tuple(range(ndim))
-    return tuple(a % ndim for a in ([axis] if isinstance(axis, int) else axis))
+    return (axis % ndim,) if isinstance(axis, int) else tuple([a % ndim for a in axis])
 
 
 def checked_axes(name: str, axis: Axes, ndim: int) -> tuple[int, ...]:
@@ -86,5 +86,7 @@ def checked_axes(name: str, axis: Axes, ndim: int) -> tuple[int, ...]:
 
 def kept_shape(shape: Sequence[int], axis: Axes) -> tuple[int, ...]:
     """``shape`` with size 1 along ``axis``: what a reduction with ``keepdims`` returns."""
+    if axis is None:
+        return (1,) * len(shape)
     axes = normalized_axes(axis, len(shape))
-    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+    return tuple([1 if i in axes else n for i, n in enumerate(shape)])

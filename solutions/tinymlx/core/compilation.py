@@ -11,13 +11,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from operator import attrgetter
 from typing import Any
 
 import mlx.core as mx
 
 from .arrays import array, holder, wrap
-from .places import Places
+from .places import Places, places_of
 from .tree import boxes, leaves, rebuild
 
 
@@ -48,9 +47,7 @@ def compile(
         A function with the arguments and results of ``fun``.
     """
 
-    reads, writes = Places(inputs), Places(outputs)
-    if inputs is outputs:
-        writes = reads
+    reads, writes = places_of(inputs), places_of(outputs)
 
     def traced(args: Any, kwargs: Any, state: list[mx.array]) -> Any:
         with _lent(reads, state), _kept_on_error([inputs, outputs]):
@@ -62,24 +59,27 @@ def compile(
 
     @functools.wraps(fun)
     def compiled_fun(*args: Any, **kwargs: Any) -> Any:
-        state = reads.current()
-        if reads.watched:
+        state = reads.values()
+        if state is None:
             return fun(*args, **kwargs)
         try:
-            arrays = [_unwrapped(x) if type(x) is array else rebuild(_unwrapped, x) for x in args]
+            arrays = [
+                x._value if type(x) is array and x._trace is None else rebuild(_unwrapped, x)
+                for x in args
+            ]
             named = rebuild(_unwrapped, kwargs) if kwargs else kwargs
-            result, changed = compiled(arrays, named, list(map(_value_of, state)))
+            result, changed = compiled(arrays, named, state)
         except WatchedOutside:
             return fun(*args, **kwargs)
+        # Let go of the old values, so that each goes when its array is replaced: with hundreds of
+        # old and new ones at a time, Python would look for garbage in every call.
+        del state
         if writes is not reads:
-            writes.current()  # the tree may have grown since; the inputs have been looked up above
+            writes.values()  # the tree may have grown since; the inputs have been looked up above
         writes.put(changed)
-        return rebuild(_wrapped, result)
+        return wrap(result) if type(result) is mx.array else rebuild(_wrapped, result)
 
     return compiled_fun
-
-
-_value_of = attrgetter("_value")
 
 
 class WatchedOutside(Exception):
@@ -115,13 +115,14 @@ def _lent(places: Places, values: list[mx.array]) -> Iterator[None]:
     Each place gets an array of its own, also where one array stands at several places: they may
     have become different by the next call. What ``fun`` has put somewhere stays there.
     """
-    before = [(x, holder(x)) for x in places.current()]
+    before = [(x, holder(x)) for x in places.look()]
     places.put(values)
-    owners = {id(new): (new, *old) for new, old in zip(places.current(), before)}
+    owners = {id(new): (new, *old) for new, old in zip(places.look(), before)}
     try:
         yield
     finally:
-        for (box, key), x in zip(places.keys, places.look()):
+        found = places.look()
+        for box, key, x in zip(places.boxes, places.keys, found):
             if id(x) in owners:
                 _, original, its_value = owners[id(x)]
                 original._rebind(its_value)

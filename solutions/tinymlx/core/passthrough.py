@@ -9,7 +9,7 @@ from typing import Any
 import mlx.core as mx
 
 from .arrays import array, bare, unwrap, wrap
-from .places import leaves_of_known
+from .places import values_of_known
 from .primitive import released
 from .tree import BOXES, leaves, rebuild
 
@@ -119,8 +119,11 @@ def _bare_leaves(
     """Everything in the trees, arrays as bare ones. A step evaluates hundreds, so it is quick."""
     found: list[Any] = []
     for tree in trees:
-        known = leaves_of_known(tree)
-        _collect_bare([tree] if known is None else known, found.append, of_watched)
+        known = None if type(tree) is array else values_of_known(tree)
+        if known is None:
+            _collect_bare((tree,), found.append, of_watched)
+        else:
+            found.append(known)
     return found
 
 

@@ -30,6 +30,18 @@ def _collect(box: Any, found: list[Any]) -> None:
             found.append(branch)
 
 
+def leaves_beside(tree: Any, other: Any) -> list[Any]:
+    """What stands in ``other``, which has at least the branches of ``tree``, where ``tree`` has
+    leaves, in their order."""
+    found: list[Any] = []
+    for key, branch in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        if isinstance(branch, BOXES):
+            found += leaves_beside(branch, other[key])
+        else:
+            found.append(other[key])
+    return found
+
+
 def boxes(tree: Any) -> Iterator[Any]:
     """Every list and dict in the tree."""
     if isinstance(tree, (list, dict)):

@@ -13,6 +13,7 @@ from tinymlx import core
 from tinymlx.core import array
 
 Reduction = Literal["none", "mean", "sum"]
+REDUCTIONS = get_args(Reduction)
 
 
 def reduce(loss: array, reduction: Reduction = "none") -> array:
@@ -21,8 +22,8 @@ def reduce(loss: array, reduction: Reduction = "none") -> array:
     Raises:
         ValueError: another reduction.
     """
-    if reduction not in get_args(Reduction):
-        raise ValueError(f"Invalid reduction. Must be one of {get_args(Reduction)}.")
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"Invalid reduction. Must be one of {REDUCTIONS}.")
     if reduction == "mean":
         return core.mean(loss)
     return core.sum(loss) if reduction == "sum" else loss

@@ -10,7 +10,7 @@ from typing import Any
 from tinymlx import core
 from tinymlx.core import array
 from tinymlx.core.arrays import holder
-from tinymlx.core.tree import leaves, replace
+from tinymlx.core.tree import leaves, leaves_beside, replace
 from tinymlx.nn.module import Module
 from tinymlx.utils import tree_flatten, tree_map, tree_reduce, tree_unflatten
 
@@ -61,9 +61,8 @@ def lent(model: Module, parameters: dict[str, Any]) -> Iterator[None]:
         model: the model.
         parameters: nested dicts and lists of arrays, as ``model.trainable_parameters()``.
     """
-    own = leaves(model.trainable_parameters())
     borrowed = leaves(parameters)
-    owners = {id(x): (x._value, original) for x, original in zip(borrowed, own, strict=False)}
+    owners = {id(x): (x._value, own) for x, own in zip(borrowed, leaves_beside(parameters, model))}
     trace = borrowed[0]._trace if borrowed else None
     model.update(parameters)
 

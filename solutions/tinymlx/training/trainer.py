@@ -87,6 +87,7 @@ class Trainer:
         self.total, self.seen = 0.0, 0  # of the present epoch: the sum of losses, the examples
         self.best: Any = None  # the parameters of the best epoch
         self._step: Callable[..., array] | None = None
+        self._state: list[Any] = []  # what the compiled step reads and changes
 
     # One step
 
@@ -110,7 +111,7 @@ class Trainer:
         if self._step is None:
             self._step = self.prepared()
         loss = self._step(*batch)
-        core.async_eval(loss, self.changing())
+        core.async_eval(loss, self._state if self.compile else self.changing())
         return loss
 
     def finish(self, loss: array) -> float:
@@ -160,6 +161,7 @@ class Trainer:
         if not leaves(self.model.trainable_parameters()):
             raise ValueError("[Trainer] The model has no trainable parameters; unfreeze some.")
         self.optimizer.init(self.model.trainable_parameters())
+        self._state = [*self.changing(), core.random.state]
         value_and_gradient = self.value_and_gradient()
         if self.accumulate == 1:
 
@@ -221,8 +223,7 @@ class Trainer:
         """``fun`` compiled, with all that it captures, or as it is."""
         if not self.compile:
             return fun
-        state = [*self.changing(), core.random.state]
-        return core.compile(fun, inputs=state, outputs=state)
+        return core.compile(fun, inputs=self._state, outputs=self._state)
 
     # Epochs
 
