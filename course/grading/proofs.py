@@ -10,7 +10,7 @@ equivalent ones.
 
 from __future__ import annotations
 
-import importlib
+import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from course.grading.probing import load_probes
 from course.grading.session import Grading
 from course.grading.trials import Case, Outcome, Trial, run_all
 from course.misconceptions import Misconception
@@ -104,10 +105,14 @@ class Proof:
 
         Importing computes nothing, so this process can still be forked.
         """
-        overlay = Overlay(self.grading.complete, self.grading.project.state / "cache" / "code")
+        grading = self.grading
+        overlay = Overlay(grading.complete, grading.project.state / "cache" / "code")
         overlay.compile_all()
         with overlay.activate():
-            importlib.import_module("tinymlx")
+            for path in {grading.probes_path(grading.registry[number]) for number in self.items}:
+                load_probes(path)
+        gc.collect()
+        gc.freeze()  # a trial's collector need not walk, and so copy, what is here already
 
     def _solutions(self, kind: str) -> Trial:
         items = tuple(item for group in self.items.values() for item in group)
