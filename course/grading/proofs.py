@@ -152,13 +152,16 @@ class Proof:
     def _rivalries(self) -> Iterator[Trial]:
         """Each misconception again, before those alone that fail exactly the tests it fails.
 
-        One that passes a test it fails, or fails one it passes, cannot be shown beside it.
+        Another that passes one of them, or fails one more, cannot be shown beside it. So what each
+        says of the tests that they pass is known, unless a declaration names tests of its own.
         """
         for m, failed in self.failed.items():
             others = self.grading.misconceptions[m.exercise]
             rivals = tuple(c for c in others if c != m and self.failed.get(c) == failed)
+            whole = any(c.agrees or c.differs for c in rivals)
+            items = [i for i in self.items[m.exercise] if whole or i.nodeid in failed]
             if rivals:
-                yield Trial(self._mistake(m, rivals), tuple(self.items[m.exercise]))
+                yield Trial(self._mistake(m, rivals), tuple(items))
 
     def _mutants(self, number: str) -> Iterator[Trial]:
         order = self.orders[number]
