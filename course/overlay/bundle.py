@@ -94,20 +94,24 @@ def make_bundle(project: Project, registry: Registry, choice: Choice) -> Bundle:
     return _Maker(project, registry, choice).make()
 
 
-def changed_bundle(bundle: Bundle, registry: Registry, choice: Choice) -> Bundle:
-    """``bundle``, that of the complete solutions, with only ``replaced`` and ``texts`` of a choice.
+def changed_bundle(bundle: Bundle, project: Project, registry: Registry, choice: Choice) -> Bundle:
+    """``bundle``, that of the complete solutions, with only what a choice puts in places of it.
 
     The same as `make_bundle` of it, without looking at a hundred files again.
     """
-    units, texts = dict(bundle.units), {**bundle.texts, **dict(choice.texts)}
-    symbols = {symbol.dotted: symbol for e in registry.exercises for symbol in e.symbols}
-    for dotted, source, line in choice.replaced:
-        symbol = symbols[dotted]
-        texts.setdefault(source, read_text(Path(source)))
-        unit = units[symbol.module]
-        patches = (*unit.patches, Patch(symbol.qualname, source, line))
-        units[symbol.module] = replace(unit, patches=patches)
-    return Bundle(units, texts, bundle.filled, bundle.notes)
+    maker = _Maker(project, registry, choice)
+    maker.texts = {**bundle.texts, **maker.instead}
+    units = dict(bundle.units)
+    dotted = {name for name, _, _ in choice.replaced}
+    for exercise in registry.exercises:
+        for symbol in exercise.symbols:
+            if exercise.id in choice.cut | choice.zeros or symbol.dotted in dotted:
+                unit = units[symbol.module]
+                tree = _parse(maker.texts[unit.file], Path(unit.file))
+                if tree is not None:
+                    patches = maker.patches(tree, symbol.file, exercise, symbol)
+                    units[symbol.module] = replace(unit, patches=(*unit.patches, *patches))
+    return Bundle(units, maker.texts, bundle.filled, bundle.notes)
 
 
 class _Maker:
@@ -162,12 +166,13 @@ class _Maker:
                 path = self.complete / name
                 text = self._text(path)
                 tree = _parse(text, path)
-        patches = [p for c in cards if tree is not None for p in self._patches(tree, name, *c)]
+        patches = [p for c in cards if tree is not None for p in self.patches(tree, name, *c)]
         return Unit(str(path), name.endswith("__init__.py"), tuple(patches))
 
-    def _patches(
+    def patches(
         self, tree: ast.Module, name: str, exercise: Exercise, symbol: Symbol
     ) -> list[Patch]:
+        """What completes or changes one symbol of a module."""
         patches = []
         found = find(tree, symbol.qualname)
         starter = not found or any(is_starter(item) for item in found)
