@@ -49,7 +49,10 @@ def prepare(cache: Path, folder: Path | None = None) -> bool:
     if (place / f"{HEADER.name}.gch").exists():
         return True
     try:
-        compiled = _compiled_header(cache)
+        # The one that this process would use itself serves as well, be it another working copy's:
+        # the compiler passes over one that does not fit.
+        here = (kernel_folder() / f"{HEADER}.gch").resolve()
+        compiled = here if here.is_file() else _compiled_header(cache)
         place.mkdir(parents=True, exist_ok=True)
         _link(compiled, place / f"{HEADER.name}.gch")
     except (OSError, subprocess.SubprocessError, StopIteration):

@@ -22,7 +22,8 @@ OPTIONS = [
     "addopts=",
     *("-p", "course.grading.plugin"),
     *(part for name in ("cacheprovider", "xdist", "benchmark", "doctest", "junitxml", "pastebin",
-                        "nose", "stepwise", "setuponly", "setupplan", "debugging", "anyio")
+                        "nose", "stepwise", "setuponly", "setupplan", "debugging", "anyio",
+                        "hypothesispytest")
       for part in ("-p", f"no:{name}")),
 ]  # fmt: skip
 

@@ -13,11 +13,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from course.errors import CourseError
 from course.grading.compare import first_mismatch
+from course.grading.runners import Runner
 from course.grading.session import Call, Grading
+from course.grading.values import encode
 from course.misconceptions import Misconception
 from course.overlay import Choice
 from course.registry import Exercise
@@ -43,23 +46,27 @@ class Seen:
     again: Callable[[Choice], tuple[bool, list[Call]]]
 
 
-def diagnose(grading: Grading, exercise: Exercise, seen: Sequence[Seen]) -> list[Misconception]:
-    """The misconceptions that explain all failures among ``seen``; none, one, or several."""
+def diagnose(
+    grading: Grading,
+    exercise: Exercise,
+    seen: Sequence[Seen],
+    candidates: Sequence[Misconception] | None = None,
+) -> list[Misconception]:
+    """The misconceptions that explain all failures among ``seen``; none, one, or several.
+
+    Args:
+        grading: the run.
+        exercise: whose tests were seen.
+        seen: all of its tests that ran, in their order.
+        candidates: those to ask about, by default all of the exercise.
+    """
     failed = [test for test in seen if test.kind]
     if not failed or any(test.kind not in EXPLICABLE for test in failed):
         return []
     deadline = time.process_time() + SECONDS
-    candidates = grading.misconceptions.get(exercise.id, [])
-    # What keeps a state from call to call gives the same only after the same calls.
-    for replayed in (failed, seen):
-        found = []
-        for candidate in candidates:
-            question = _Question(grading, exercise, candidate, deadline)
-            if question.explains(seen, replayed) and question.allows(seen):
-                found.append(candidate)
-        if found:
-            return found
-    return []
+    if candidates is None:
+        candidates = grading.misconceptions.get(exercise.id, [])
+    return [c for c in candidates if _Question(grading, exercise, c, deadline).fits(seen)]
 
 
 class _Question:
@@ -71,45 +78,33 @@ class _Question:
         self.candidate, self.deadline = candidate, deadline
         self.choice = replace(grading.perfect, replaced=(candidate.replacement,))
         self.grading = grading
-        self.runner = grading.new_runner(self.choice)
-        self.ended: dict[str, tuple[bool, list[Call]]] = {}
         self.probes = grading.probes_path(exercise)
 
-    def explains(self, seen: Sequence[Seen], replayed: Sequence[Seen]) -> bool:
-        failed = [test for test in seen if test.kind]
-        agrees = {}
-        for test in replayed:
-            if not self._in_time():
-                return False
-            agrees[test.name] = self._agrees(test)
-        unequal = [test for test in failed if not agrees[test.name]]
-        if len(unequal) == len(failed):
-            return False
-        if any(self._named(test, self.candidate.agrees) or not test.calls for test in unequal):
-            return False
-        if any(self._named(t, self.candidate.differs) for t in failed if t not in unequal):
-            return False
-        return not unequal or (self._run(seen) and all(map(self._fails_too, unequal)))
+    def fits(self, seen: Sequence[Seen]) -> bool:
+        """Run all tests under the misconception, from the beginning, until one tells them apart.
 
-    def allows(self, seen: Sequence[Seen]) -> bool:
-        """Whether it passes what the student passes, and keeps to what it declares."""
-        if not self._run(seen):
-            return False
-        for test in seen:
-            if test.kind:
-                continue
-            if self.ended[test.name][0]:
-                return False
-            if self._named(test, self.candidate.agrees) and not self._agrees(test):
-                return False
-            if self._named(test, self.candidate.differs) and self._agrees(test):
-                return False
-        return True
+        From the beginning, because what keeps a state gives the same only after the same calls.
+        """
+        agreed = False
+        self.grading.forget(self.choice)
+        try:
+            for test in seen:
+                if time.process_time() > self.deadline:
+                    return False
+                fails, calls = test.again(self.choice)
+                same = self._agrees(test, calls)
+                if not (self._explains if test.kind else self._allows)(test, same, fails, calls):
+                    return False
+                agreed = agreed or bool(test.kind and same)
+        finally:
+            self.grading.forget(self.choice)
+        return agreed
 
-    def _fails_too(self, test: Seen) -> bool:
-        """Whether a failure with other numbers is one of this misconception all the same."""
-        fails, calls = self.ended[test.name]
-        if not fails:
+    def _explains(self, test: Seen, same: bool, fails: bool, calls: list[Call]) -> bool:
+        """Whether a failure of the student's is one of this misconception."""
+        if same:
+            return not self._named(test, self.candidate.differs)
+        if self._named(test, self.candidate.agrees) or not test.calls or not fails:
             return False
         if self.candidate.agrees:
             return True  # it names the inputs that count; on others the kind is enough
@@ -117,42 +112,61 @@ class _Question:
         if mine is not None and theirs is not None:
             return mine[0] == theirs[0]
         # A measurement differs from itself, too.
-        return not all(self._same(call) for call in calls)
+        return not self._repeats(calls)
 
-    def _run(self, seen: Sequence[Seen]) -> bool:
-        """Run all tests under the misconception, from the beginning; whether there was time."""
-        if not self.ended:
-            self.grading.forget(self.choice)
-        for test in seen:
-            if test.name not in self.ended:
-                if not self._in_time():
-                    return False
-                self.ended[test.name] = test.again(self.choice)
+    def _allows(self, test: Seen, same: bool, fails: bool, calls: list[Call]) -> bool:
+        """Whether it passes what the student passes, and keeps to what it declares."""
+        if fails or (not same and self._named(test, self.candidate.agrees)):
+            return False
+        return not (same and self._named(test, self.candidate.differs))
+
+    def _agrees(self, test: Seen, calls: list[Call]) -> bool:
+        """Whether all calls of a test gave what they give under the misconception."""
+        if not test.calls:
+            return False
+        for i, call in enumerate(test.calls):
+            asked = i < len(calls) and _asks_the_same(call, calls[i])
+            # Inputs that follow from earlier results are not the misconception's own.
+            if not _same(call, calls[i] if asked else self._asked(call)):
+                return False
         return True
 
-    def _agrees(self, test: Seen) -> bool:
-        same = [self._same(call) for call in test.calls]  # all of them: some keep a state
-        return bool(same) and all(same)
+    def _repeats(self, calls: list[Call]) -> bool:
+        """Whether the misconception gives the same a second time."""
+        return all(_same(call, self._asked(call)) for call in calls)
 
-    def _same(self, call: Call) -> bool:
-        """Whether the misconception does with a call's inputs what came back from the call."""
+    def _asked(self, call: Call) -> Call:
+        """What the misconception does with a call's inputs."""
+        answer = Call(call.name, call.inputs)
         try:
-            result = self.runner.run(self.probes, call.name, call.inputs)
+            answer.result = self._runner.run(self.probes, call.name, call.inputs)
         except CourseError:
             raise
         except Exception as error:  # noqa: BLE001 - then the student must raise alike
-            return call.error == [type(error).__name__, str(error)]
-        if call.error is not None:
-            return False
-        # Their results come from the same arithmetic, so they agree to rounding or not at all.
-        return first_mismatch(call.result, result, call.rules) is None
+            answer.error = [type(error).__name__, str(error)]
+        return answer
+
+    @cached_property
+    def _runner(self) -> Runner:
+        return self.grading.new_runner(self.choice)
 
     @staticmethod
     def _named(test: Seen, names: tuple[str, ...]) -> bool:
         return any(name in test.name for name in names)
 
-    def _in_time(self) -> bool:
-        return time.process_time() < self.deadline
+
+def _asks_the_same(call: Call, theirs: Call) -> bool:
+    return call.name == theirs.name and encode(call.inputs) == encode(theirs.inputs)
+
+
+def _same(call: Call, theirs: Call) -> bool:
+    """Whether a misconception's answer is what came back from the student's call."""
+    if call.error is not None or theirs.error is not None:
+        return call.error == theirs.error
+    if call.result is None or theirs.result is None:
+        return False  # nothing came back that could be compared
+    # Their results come from the same arithmetic, so they agree to rounding or not at all.
+    return first_mismatch(call.result, theirs.result, call.rules) is None
 
 
 def plain(found: Sequence[Misconception], exercise: Exercise) -> list[list[Any]]:

@@ -6,6 +6,7 @@ expected tests ran and passed.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -246,7 +247,7 @@ class Prover:
         proof = proofs.Proof(config.stash[KEY], groups, reporter, jobs)
         kinds = proofs.ALL if kind == "all" else (kind,)
         try:
-            proof.run(kinds, lambda number: diagnosed(config, number))
+            proof.run(kinds, functools.partial(diagnosed, config))
         except CourseError as error:
             raise pytest.UsageError(str(error)) from error
         session.testsfailed = len(proof.complaints)

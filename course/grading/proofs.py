@@ -10,22 +10,25 @@ equivalent ones.
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
 import pytest
 
+from course.grading.probing import load_probes
 from course.grading.session import Grading
 from course.grading.trials import Case, Outcome, Trial, run_all
+from course.misconceptions import Misconception
 from course.mutants import Mutant, load_equivalents, mutants_of
 from course.overlay import Choice, Overlay
 
 ALL = ("isolated", "todo", "zeros", "misconceptions")
 KINDS = (*ALL, "generated")
-Diagnose = Callable[[str], list[list[str]]]
+Diagnose = Callable[[str, Sequence[Misconception]], list[list[str]]]
 
 
 @dataclass
@@ -66,16 +69,20 @@ class Proof:
         self.orders: dict[str, _Order] = {}
         self.doubted: list[Mutant] = []  # excused, and rejected all the same
         self.excused: set[tuple[str, ...]] = set()
-        self.named = self.ambiguous = self.trials = 0
+        self.failed: dict[Misconception, frozenset[str]] = {}  # the tests that reject it
+        self.ambiguous = self.trials = 0
 
     def run(self, kinds: tuple[str, ...], diagnose: Diagnose) -> None:
         """Prove ``kinds``; what is not proved is among the complaints, and printed."""
-        self._compile()
+        self._prepare()
 
         def finish(trial: Trial) -> list[str]:
-            if trial.case.kind != "misconceptions":
+            case = trial.case
+            if not isinstance(case, _MistakeCase):
                 return []
-            return [sentence for sentence, _ in diagnose(trial.case.exercise)]
+            # What is not named is an author's question: by which others, then?
+            found = diagnose(case.exercise, case.candidates) or diagnose(case.exercise, case.others)
+            return [sentence for sentence, _ in found]
 
         # The solutions first: the answers of the references are asked for once, and kept.
         first = "isolated" if "isolated" in kinds else "solutions"
@@ -88,12 +95,24 @@ class Proof:
         for trial, outcome in run_all(trials, self.jobs, finish):
             self.trials += 1
             self._judge(trial, outcome)
+        for _, outcome in run_all(self._rivalries(), self.jobs, finish):
+            self.ambiguous += bool(outcome.shown)
         self._judge_doubted()
         self._write(kinds)
 
-    def _compile(self) -> None:
-        """Compile every module of the solutions once; trials inherit the code."""
-        Overlay(self.grading.complete, self.grading.project.state / "cache" / "code").compile_all()
+    def _prepare(self) -> None:
+        """Do once what every trial inherits: compile all modules, import what they import.
+
+        Importing computes nothing, so this process can still be forked.
+        """
+        grading = self.grading
+        overlay = Overlay(grading.complete, grading.project.state / "cache" / "code")
+        overlay.compile_all()
+        with overlay.activate():
+            for path in {grading.probes_path(grading.registry[number]) for number in self.items}:
+                load_probes(path)
+        gc.collect()
+        gc.freeze()  # a trial's collector need not walk, and so copy, what is here already
 
     def _solutions(self, kind: str) -> Trial:
         items = tuple(item for group in self.items.values() for item in group)
@@ -120,11 +139,29 @@ class Proof:
                 choice = replace(perfect, zeros=frozenset({number}))
                 yield Trial(Case(kind, number, kind, choice), tests)
             elif kind == "misconceptions":
-                for m in self.grading.misconceptions.get(number, []):
-                    choice = replace(perfect, replaced=(m.replacement,))
-                    yield Trial(Case(kind, number, f"line {m.line}", choice, m.sentence), tests)
+                known = tuple(self.grading.misconceptions.get(number, []))
+                for m in known:
+                    yield Trial(self._mistake(m, (m,), known), tests)
             elif kind == "generated":
                 yield from self._mutants(number)
+
+    def _mistake(self, m: Misconception, *candidates: tuple[Misconception, ...]) -> _MistakeCase:
+        choice = replace(self.grading.perfect, replaced=(m.replacement,))
+        return _MistakeCase("misconceptions", m.exercise, f"line {m.line}", choice, m, *candidates)
+
+    def _rivalries(self) -> Iterator[Trial]:
+        """Each misconception again, before those alone that fail exactly the tests it fails.
+
+        Another that passes one of them, or fails one more, cannot be shown beside it. So what each
+        says of the tests that they pass is known, unless a declaration names tests of its own.
+        """
+        for m, failed in self.failed.items():
+            others = self.grading.misconceptions[m.exercise]
+            rivals = tuple(c for c in others if c != m and self.failed.get(c) == failed)
+            whole = any(c.agrees or c.differs for c in rivals)
+            items = [i for i in self.items[m.exercise] if whole or i.nodeid in failed]
+            if rivals:
+                yield Trial(self._mistake(m, rivals), tuple(items))
 
     def _mutants(self, number: str) -> Iterator[Trial]:
         order = self.orders[number]
@@ -145,7 +182,7 @@ class Proof:
         case = trial.case
         if isinstance(case, _MutantCase):
             self._judge_mutant(case, outcome)
-        elif case.kind == "misconceptions":
+        elif isinstance(case, _MistakeCase):
             self._judge_misconception(case, outcome)
         else:
             self._judge_each(case, trial, outcome)
@@ -162,18 +199,18 @@ class Proof:
                 said = f"{test['id']} should be {wanted!r} on {on}; it is {test['said']!r}."
                 self.complaints.append(f"{said}\n{test['text']}".strip())
 
-    def _judge_misconception(self, case: Case, outcome: Outcome) -> None:
-        where = f"{case.exercise} misconceptions.py {case.name}: {case.sentence}"
+    def _judge_misconception(self, case: _MistakeCase, outcome: Outcome) -> None:
+        assert case.mistake is not None
+        where = f"{case.exercise} misconceptions.py {case.name}: {case.mistake.sentence}"
         if outcome.ending:
             self.complaints.append(f"{where}\n  {outcome.ending}")
         elif not outcome.failed:
             self.complaints.append(f"survives all tests: {where}")
-        elif case.sentence not in outcome.shown:
+        elif case.mistake.sentence not in outcome.shown:
             others = f" (but: {outcome.shown})" if outcome.shown else ""
             self.complaints.append(f"is rejected but not named{others}: {where}")
         else:
-            self.named += 1
-            self.ambiguous += len(outcome.shown) > 1
+            self.failed[case.mistake] = outcome.failed_tests
 
     def _judge_mutant(self, case: _MutantCase, outcome: Outcome) -> None:
         tally = self.tallies[case.exercise]
@@ -201,9 +238,11 @@ class Proof:
                 self.complaints.append(f"equivalent.toml: tests reject {shown}")
 
     def _write(self, kinds: tuple[str, ...]) -> None:
-        if self.named:
+        if self.failed:
             also = f", {self.ambiguous} beside others" if self.ambiguous else ""
-            self.reporter.write_line(f"{self.named} misconceptions are rejected and named{also}.")
+            self.reporter.write_line(
+                f"{len(self.failed)} misconceptions are rejected and named{also}."
+            )
         if "generated" in kinds:
             self._write_scores()
         self._write_complaints()
@@ -244,6 +283,15 @@ class Proof:
             for number, tally in self.tallies.items()
         }
         return {"complaints": self.complaints, "generated": scores}
+
+
+@dataclass(frozen=True)
+class _MistakeCase(Case):
+    """A case with its misconception, and those that the diagnosis may choose from."""
+
+    mistake: Misconception | None = None
+    candidates: tuple[Misconception, ...] = ()
+    others: tuple[Misconception, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from course.grading.keys import BENCH, KEY, LIKELY, REPORTS, SEEN
 from course.grading.report import Failure, with_likely
 from course.grading.session import Call
 from course.grading.trials import CASE, Case, run_item
+from course.misconceptions import Misconception
 from course.overlay import Choice
 
 DIAGNOSIS = "diagnosis"  # the kind of a case that only the diagnosis asks for
@@ -50,11 +52,14 @@ def diagnose_all(config: pytest.Config) -> None:
             warnings.warn(f"no diagnosis of {number}: {error}", stacklevel=1)
 
 
-def diagnosed(config: pytest.Config, number: str) -> list[list[str]]:
+def diagnosed(
+    config: pytest.Config, number: str, candidates: Sequence[Misconception] | None = None
+) -> list[list[str]]:
     """The sentences for an exercise whose tests have run, with where to read."""
     grading = config.stash[KEY]
     exercise = grading.registry[number]
-    found = diagnosis.diagnose(grading, exercise, config.stash[SEEN].get(number, []))
+    seen = config.stash[SEEN].get(number, [])
+    found = diagnosis.diagnose(grading, exercise, seen, candidates)
     return diagnosis.plain(found, exercise)
 
 

@@ -133,8 +133,8 @@ class Grading:
 
     def new_runner(self, choice: Choice, isolated: bool = False) -> Runner:
         """A runner whose modules no probe has used yet."""
-        if replace(choice, replaced=(), texts=()) == self.perfect:
-            bundle = changed_bundle(self.complete, self.registry, choice)
+        if choice.folder == self.project.solutions and choice.keep is None:
+            bundle = changed_bundle(self.complete, self.project, self.registry, choice)
         else:
             mine = self.grafts if choice.folder == self.settings.folder else None
             bundle = make_bundle(self.project, self.registry, choice, mine)

@@ -36,7 +36,6 @@ class Case:
     exercise: str
     name: str
     choice: Choice
-    sentence: str = ""
 
 
 CASE: pytest.StashKey[Case] = pytest.StashKey()
@@ -76,7 +75,11 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        return bool(self.ending) or any(test["said"] == "failed" for test in self.tests)
+        return bool(self.ending) or bool(self.failed_tests)
+
+    @property
+    def failed_tests(self) -> frozenset[str]:
+        return frozenset(test["id"] for test in self.tests if test["said"] == "failed")
 
 
 def fork_is_safe() -> bool:

@@ -159,5 +159,6 @@ def unit_key(unit: Unit, texts: Mapping[str, str]) -> str:
 
 def _take_out() -> dict[str, types.ModuleType]:
     """Remove every module of ``tinymlx`` from ``sys.modules`` and return them."""
-    names = [n for n in sys.modules if n == "tinymlx" or n.startswith("tinymlx.")]
+    found = [n for n in sys.modules if n.startswith("tinymlx")]
+    names = [n for n in found if n == "tinymlx" or n.startswith("tinymlx.")]
     return {name: sys.modules.pop(name) for name in names}

@@ -39,20 +39,24 @@ def make_bundle(
     return _Grafted(project, registry, choice, grafts).make()
 
 
-def changed_bundle(bundle: Bundle, registry: Registry, choice: Choice) -> Bundle:
-    """``bundle``, that of the complete solutions, with only ``replaced`` and ``texts`` of a choice.
+def changed_bundle(bundle: Bundle, project: Project, registry: Registry, choice: Choice) -> Bundle:
+    """``bundle``, that of the complete solutions, with only what a choice puts in places of it.
 
     The same as `make_bundle` of it, without looking at a hundred files again.
     """
-    units, texts = dict(bundle.units), {**bundle.texts, **dict(choice.texts)}
-    symbols = {symbol.dotted: symbol for e in registry.exercises for symbol in e.symbols}
-    for dotted, source, line in choice.replaced:
-        symbol = symbols[dotted]
-        texts.setdefault(source, read_text(Path(source)))
-        unit = units[symbol.module]
-        patches = (*unit.patches, Patch(symbol.qualname, source, line))
-        units[symbol.module] = replace(unit, patches=patches)
-    return Bundle(units, texts, bundle.filled, bundle.notes)
+    maker = _Whole(project, registry, choice)
+    maker.texts = {**bundle.texts, **maker.instead}
+    units = dict(bundle.units)
+    dotted = {name for name, _, _ in choice.replaced}
+    for exercise in registry.exercises:
+        for symbol in exercise.symbols:
+            if exercise.id in choice.cut | choice.zeros or symbol.dotted in dotted:
+                unit = units[symbol.module]
+                tree = parse(maker.texts[unit.file], unit.file)
+                if tree is not None:
+                    patches = maker.patches(tree, symbol.file, exercise, symbol)
+                    units[symbol.module] = replace(unit, patches=(*unit.patches, *patches))
+    return maker.bundle(units)
 
 
 class _Maker:
@@ -142,12 +146,13 @@ class _Whole(_Maker):
             self.notes.append(f"tinymlx/{name} does not parse; the course's version was used.")
             path = self.complete / name
             tree = parse(self.text(path), str(path))
-        patches = [p for c in cards if tree is not None for p in self._patches(tree, name, *c)]
+        patches = [p for c in cards if tree is not None for p in self.patches(tree, name, *c)]
         return Unit(str(path), name.endswith("__init__.py"), tuple(patches))
 
-    def _patches(
+    def patches(
         self, tree: ast.Module, name: str, exercise: Exercise, symbol: Symbol
     ) -> list[Patch]:
+        """What completes or changes one symbol of a module."""
         found = find(tree, symbol.qualname)
         patches = []
         if exercise.id in self.choice.cut:

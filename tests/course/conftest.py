@@ -14,6 +14,14 @@ from course.paths import Project
 from course.registry import Registry, load_registry
 
 
+def pytest_configure() -> None:
+    """Hundreds of processes import the same modules: where the environment forbids Python to keep
+    what it compiles beside the sources, it is kept among the caches."""
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+        folder = Project(ROOT).state / "cache" / "bytecode"
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(folder))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests first, where several processes share them."""

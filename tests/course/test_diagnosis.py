@@ -96,6 +96,19 @@ def test_a_wrong_misconception_is_a_complaint(mini: Mini) -> None:
     assert result.returncode == 1 and "survives all tests: 1.2" in result.stdout
 
 
+def test_what_only_another_names_is_a_complaint(mini: Mini) -> None:
+    path = mini.root / "exercises/ch01_rows/misconceptions.py"
+    old = '"You forgot the softmax.")'
+    other = (
+        '@misconception("1.2", "You take a row of x.")\ndef pick(x, index):\n    return x[index]\n'
+    )
+    text = path.read_text().replace(old, f'{old[:-1]}, differs="pick")')
+    path.write_text(text + "\n\n" + other)
+    result = mini.pytest("--prove", "misconceptions", "--exercise", "1.2")
+    assert result.returncode == 1
+    assert "is rejected but not named (but: ['You take a row of x.']): 1.2" in result.stdout
+
+
 def test_workers_of_xdist_agree_on_a_sentence(mini: Mini) -> None:
     mini.solve()
     mini.replace(GUARD + "    e", "    e")

@@ -152,7 +152,12 @@ def test_a_changed_bundle_is_the_one_that_would_be_made(mini: Mini) -> None:
     wrong = load_misconceptions(mini.project, mini.registry)["1.2"][0]
     path = mini.root / "solutions/tinymlx/rows/counter.py"
     texts = ((str(path), path.read_text().replace("+ mx.sum", "- mx.sum")),)
-    choice = replace(perfect, replaced=(wrong.replacement,), texts=texts)
-    assert changed_bundle(complete, mini.registry, choice) == make_bundle(
-        mini.project, mini.registry, choice
-    )
+    for choice in (
+        replace(perfect, replaced=(wrong.replacement,), texts=texts),
+        replace(perfect, fill=False, cut=frozenset({"1.2"})),
+        replace(perfect, zeros=frozenset({"1.3"})),
+    ):
+        changed = changed_bundle(complete, mini.project, mini.registry, choice)
+        made = make_bundle(mini.project, mini.registry, choice)
+        texts_used = {name: changed.texts[name] for name in made.texts}
+        assert replace(changed, texts=texts_used) == made

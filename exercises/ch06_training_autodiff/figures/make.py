@@ -175,11 +175,16 @@ def curve_loss(w: array) -> array:
     return core.mean(core.square(hidden @ w[16:24] + w[24] - core.sin(3 * grid)))
 
 
+@core.compile
+def curved(w: array, v: array) -> array:
+    return hessian_vector_product(curve_loss, w, v)
+
+
 def largest_curvature(w: array, rounds: int) -> float:
     v = core.random.normal((25,), key=core.random.key(1))
     size = array(0.0)
     for _ in range(rounds):
-        v = hessian_vector_product(curve_loss, w, v)
+        v = curved(w, v)
         size = core.linalg.norm(v)
         v = v / size
     return size.item()
