@@ -92,10 +92,17 @@ def test_what_is_missing_says_when_it_arrives(core: types.ModuleType, part: str)
 
 def test_arrays_have_all_attributes(core: types.ModuleType) -> None:
     assert set(dir(mlx.core.array)) - set(dir(core.array)) <= UNUSED
-    assert hasattr(core.array(1.0), "__dlpack__")
-    seen = []  # a watched array must not have it: bare functions would read the numbers that way
-    core.grad(lambda x: seen.append(hasattr(x, "__dlpack__")) or x)(core.array(1.0))
-    assert seen == [False]
+
+
+def test_arrays_go_to_other_libraries_unless_they_are_watched(core: types.ModuleType) -> None:
+    x = core.array([1.0, 2.0])
+    for taken in (mlx.core.array(x), mlx.core.asarray(x), np.from_dlpack(x), np.array(x)):
+        assert taken.tolist() == [1, 2]
+    wrong = core.grad(lambda x: core.array(mlx.core.array(x)).sum())
+    with pytest.warns(UserWarning, match="Use tinymlx.core.array"), pytest.raises(RuntimeError):
+        wrong(x)
+    with pytest.warns(UserWarning), pytest.raises(BufferError, match="a transform is watching"):
+        core.grad(lambda x: core.array(np.from_dlpack(x)).sum())(x)
 
 
 def test_reading_an_attribute_of_an_array_takes_the_short_way(core: types.ModuleType) -> None:

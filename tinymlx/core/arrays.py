@@ -17,6 +17,7 @@ itself be watched by an outer one. At the bottom there is always a bare ``mx.arr
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -109,13 +110,18 @@ class array(Methods):
         numbers = bare(self).__array__(dtype, copy)
         return numbers.copy() if copy else numbers  # mlx.core 0.32.4 shares its memory even then
 
-    @property
-    def __dlpack__(self) -> Any:
-        # A watched array must not have it: bare mlx.core functions would come this way. (Not in a
-        # __getattr__: with one, Python reads every attribute of every array the slow way.)
+    def __dlpack__(self, **options: Any) -> Any:
+        """Lets other libraries take an array that nobody watches without a copy.
+
+        Raises:
+            BufferError: it is watched. ``mx.array(x)`` swallows that and says ``std::bad_cast``
+                (0.32.4); so a warning says it, too.
+        """
         if self._trace is not None:
-            raise AttributeError("A watched array has no attribute '__dlpack__'")
-        return self._value.__dlpack__
+            text = foreign.advice(sys._getframe(1))
+            warnings.warn(text, stacklevel=2)
+            raise BufferError(text)
+        return self._value.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
         return bare(self).__dlpack_device__()
