@@ -13,6 +13,7 @@ from course.paths import Project
 from course.policy import Violation, read
 from course.registry import Exercise, Registry
 from course.source import read_text
+from course.syntax import find
 
 
 class Grafts:
@@ -50,16 +51,32 @@ class Grafts:
     def reached(self, exercise: Exercise) -> Reached:
         """What travels for an exercise."""
         if exercise.id not in self._reached:
-            found = reached(self.student, self.course, exercise, self.stops)
+            try:
+                found = reached(self.student, self.course, exercise, self.stops)
+            except RecursionError:
+                found = Reached((), (), frozenset())
+                self._violations[exercise.id] = (self._too_deep(exercise),)
             self._reached[exercise.id] = found
         return self._reached[exercise.id]
 
     def violations(self, exercise: Exercise) -> tuple[Violation, ...]:
         """What the exercise's pieces use although it is closed, in the order of lines."""
+        pieces = self.reached(exercise)
         if exercise.id not in self._violations:
-            found = read(self.student, self.course, exercise, self.reached(exercise))
-            self._violations[exercise.id] = tuple(found)
+            try:
+                found = tuple(read(self.student, self.course, exercise, pieces))
+            except RecursionError:
+                found = (self._too_deep(exercise),)
+            self._violations[exercise.id] = found
         return self._violations[exercise.id]
+
+    def _too_deep(self, exercise: Exercise) -> Violation:
+        symbol = exercise.symbols[0]
+        module = self.student.modules.get(symbol.module)
+        places = find(module.tree, symbol.qualname) if module is not None else []
+        line = places[0].node.lineno if places else 1
+        where = f"tinymlx/{symbol.file}:{line}"
+        return Violation(line, f"{where} is nested too deeply to be read; write it flat.")
 
 
 def course_package(project: Project) -> Package:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import mlx.core as mx
 import pytest
 from attacks.spellings import REFUSED, WELCOME
+from hypothesis import given, settings, strategies
 from small import MINI, Mini
 
 from course.graft.grafts import Grafts, course_package
+from course.graft.leftover import leftovers
 from course.graft.package import Module, Package
 from course.graft.reach import reached
 from course.misconceptions import Misconception, load_misconceptions
@@ -238,3 +241,72 @@ def _mistaken(project: Project, symbol: Symbol, misconception: Misconception) ->
     node.name, node.decorator_list = target.node.name, target.node.decorator_list
     target.siblings[target.siblings.index(target.node)] = node
     return ast.unparse(tree)
+
+
+DEEP = "x" + ".T" * 700
+
+
+def test_what_is_nested_too_deeply_is_refused_in_a_sentence(mini: Mini) -> None:
+    mini.solve()
+    mini.replace(BODY, f"    {DEEP}\n" + BODY)
+    found = sentences(mini)
+    assert found == ["tinymlx/rows/softmax.py:13 is nested too deeply to be read; write it flat."]
+    assert leftovers(Grafts(mini.project, mini.registry, mini.root)) == []
+    make_bundle(mini.project, mini.registry, Choice(mini.root))
+
+
+WORDS = "mx x axis rows softmax e eval self __class__ type getattr shift import 1 ( ) : . * @"
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(data=strategies.data())
+def test_no_text_brings_the_reader_down(small: Mini, data: strategies.DataObject) -> None:
+    """Lines and words of a solution exchanged, doubled, dropped, indented, nested."""
+    text = read_text(MINI / "solutions" / "tinymlx" / "rows" / "softmax.py")
+    for _ in range(data.draw(strategies.integers(1, 6))):
+        lines = text.split("\n")
+        i = data.draw(strategies.integers(0, len(lines) - 1))
+        kind = data.draw(strategies.sampled_from("drop double indent word replace".split()))
+        word = data.draw(strategies.sampled_from(WORDS.split()))
+        parts = lines[i].split(" ")
+        j = data.draw(strategies.integers(0, len(parts) - 1))
+        if kind == "replace":
+            parts[j] = word
+        elif kind == "word":
+            parts.insert(j, word)
+        lines[i] = " ".join(parts)
+        if kind == "indent":
+            lines[i] = "    " + lines[i]
+        text = "\n".join([*lines[:i], *lines[i : i + 1] * (kind == "double"), *lines[i:]])
+        if kind == "drop":
+            text = "\n".join([*lines[:i], *lines[i + 1 :]])
+    (small.root / "tinymlx" / "rows" / "softmax.py").write_text(text)
+    grafts = Grafts(small.project, small.registry, small.root)
+    for number in ("1.1", "1.2", "1.3"):
+        assert all(v.sentence for v in grafts.violations(small.registry[number]))
+    assert all(leftovers(grafts))
+    for choice in (Choice(small.root), Choice(small.root, keep=frozenset({"1.2"}), fill=False)):
+        bundle = make_bundle(small.project, small.registry, choice, grafts)
+        Overlay(bundle).compile_all()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Mini:
+    root = tmp_path_factory.mktemp("small") / "course"
+    shutil.copytree(MINI, root)
+    return Mini(root)
+
+
+def test_what_stays_behind_is_told(mini: Mini) -> None:
+    assert leftovers(Grafts(mini.project, mini.registry, mini.root)) == []
+    mini.solve()
+    mini.replace("import mlx.core as mx\n", "import mlx.core as mx\nprint(mx)\n")
+    mini.replace(HERE, "def unused():\n    return 1\n\n\ndef softmax")
+    mini.solve("counter.py").open("a").write("\n    def more(self):\n        return 2\n")
+    (mini.root / "tinymlx" / "notes.py").write_text("x = 1\n")
+    assert sorted(leftovers(Grafts(mini.project, mini.registry, mini.root))) == [
+        "left out of tinymlx/notes.py, no exercise reaches it: line 1 (x = 1)",
+        "left out of tinymlx/rows/counter.py, no exercise reaches it: line 31 (def more)",
+        "left out of tinymlx/rows/softmax.py, no exercise reaches it: line 4 (print(mx)), "
+        "line 14 (def unused)",
+    ]
