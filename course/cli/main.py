@@ -224,6 +224,21 @@ def classroom(
 
 
 @app.command()
+def likeness(
+    submissions: Annotated[Path, typer.Argument(help="The folder of submissions.")],
+    past: Annotated[
+        list[Path] | None, typer.Option(help="Submissions of an earlier class; may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the page goes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Instructor: pairs whose work is more alike than is usual in the class."""
+    from course.cli import likeness as page
+
+    raise typer.Exit(page.run(submissions, past or [], out, as_json))
+
+
+@app.command()
 def autograder(
     out: Annotated[Path, typer.Argument(help="The zip to write.")] = Path("autograder.zip"),
     what: Annotated[str | None, typer.Option(help="A chapter (4) or exercise (4.3).")] = None,

@@ -1,0 +1,86 @@
+"""``tinymlx likeness``: pairs of a class whose work is more alike than is usual in it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from course.backup import write_atomic
+from course.cli.terminal import console
+from course.cutter import cut_package
+from course.grading.submissions import find_submissions, read_submission
+from course.graft.grafts import Grafts
+from course.likeness.page import page
+from course.likeness.pairs import Pair, outstanding
+from course.likeness.works import Work, work_of
+from course.paths import Project, find_project
+from course.registry import Registry, load_registry
+
+SHOWN = 6  # exercises named in the table
+
+
+def run(submissions: Path, past: list[Path], out: Path | None, as_json: bool) -> int:
+    """Compare everybody with everybody, show the pairs that stand out, and write the page."""
+    project = find_project()
+    registry = load_registry(project)
+    screen = console(stderr=True)
+    with screen.status("reading"):
+        works = list(read(project, registry, submissions, ""))
+        for folder in past:
+            works += read(project, registry, folder, folder.name)
+        base = work_of(Grafts(project, registry, project.solutions), "solutions").parts
+        pairs = outstanding(works, base)
+    if as_json:
+        print(json.dumps([plain(pair) for pair in pairs], indent=2))
+    else:
+        console().print(table(pairs) if pairs else "No pair of this class stands out.")
+    target = out or project.state / "out" / "likeness.html"
+    write_atomic(target, page(pairs, {work.name: work for work in works}, base, registry))
+    screen.print(f"Page: {target}")
+    return 0
+
+
+def read(project: Project, registry: Registry, folder: Path, past: str) -> Iterator[Work]:
+    """The works of a folder of submissions; nothing of them runs."""
+    known = set(cut_package(project, registry))
+    for path in find_submissions(folder):
+        submission = read_submission(path, known)
+        with tempfile.TemporaryDirectory(prefix="tinymlx-likeness-") as scratch:
+            for name, content in submission.files.items():
+                target = Path(scratch) / "tinymlx" / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+            yield work_of(Grafts(project, registry, Path(scratch)), submission.student, past)
+
+
+def plain(pair: Pair) -> dict[str, object]:
+    return {
+        "first": pair.first,
+        "second": pair.second,
+        "likeness": round(pair.share, 3),
+        "usual": round(pair.usual, 3),
+        "exercises": [number for number, _ in pair.exercises],
+    }
+
+
+def table(pairs: list[Pair]) -> Table:
+    """The pairs for the terminal."""
+    found = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("first", "second", "likeness", "usual", "exercises"):
+        found.add_column(title, justify="right" if title in ("likeness", "usual") else "left")
+    for pair in pairs:
+        numbers = [number for number, _ in pair.exercises]
+        more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
+        found.add_row(
+            Text(pair.first),
+            Text(pair.second),
+            f"{pair.share:.0%}",
+            f"{pair.usual:.0%}",
+            ", ".join(numbers[:SHOWN]) + more,
+        )
+    return found

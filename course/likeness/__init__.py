@@ -1,0 +1,1 @@
+"""Which students of a class handed in the same work, over all exercises together."""
