@@ -36,6 +36,28 @@ class ChangedInput(Exception):
     """The probe's inputs were not the same afterwards."""
 
 
+class Answering:
+    """What a worker answers with: the modules are imported before any question is known."""
+
+    def __init__(self, path: Path) -> None:
+        self._broken: dict[str, Plain] | None = None
+        try:
+            self._probes = load_probes(path)
+        except BaseException as error:  # noqa: BLE001 - whatever a submission raises is its result
+            self._broken = describe(error)
+
+    def answer(self, request: dict[str, Plain]) -> dict[str, Plain]:
+        """The frame for one question: a result, a changed input, or an error."""
+        if self._broken is not None:
+            return {"error": self._broken}
+        try:
+            return {"result": run_probe(self._probes, request["name"], request["inputs"])}
+        except ChangedInput as changed:
+            return {"changed": str(changed)}
+        except BaseException as error:  # noqa: BLE001 - whatever a submission raises is its result
+            return {"error": describe(error)}
+
+
 def run_probe(probes: types.ModuleType, name: str, inputs: dict[str, Plain]) -> Plain:
     """Convert the inputs, run the probe, convert its result, see that no input changed.
 
