@@ -25,9 +25,9 @@ from course.grading.asking import Asking, WorkerFailed, late, wait_exactly
 from course.grading.groups import group_memory, group_seconds, memory_share, slowness
 from course.grading.probing import ChangedInput, load_probes, run_probe
 from course.grading.values import Plain, WrongValue, decode, encode
-from course.grading.worker import ENDING, send
+from course.grading.worker import ENDING, FORGED, send
 from course.overlay import Bundle, Overlay
-from course.overlay.ready import ready_modules, rest
+from course.overlay.ready import needs, ready_modules, rest
 from course.paths import Project
 from course.sandbox import macos
 
@@ -98,6 +98,7 @@ class Isolated:
         trusted: bool = False,
     ) -> None:
         self.project, self.bundle, self.fence = project, bundle, fence
+        self.sealed = fence  # tests of the fence alone open this door
         self.trusted = trusted  # it is the course's own code, whose kernels may be kept
         self.limits = limits or Limits()
         # A forked child of a process with Objective-C frameworks may abort: fork on Linux only.
@@ -242,6 +243,7 @@ class Isolated:
             "fork": self.fork,
             "limits": limits,
             "fence": self.fence,
+            "needs": needs(self.project, self.bundle, ready) if self.sealed else {},
             "scratch": self._scratch,
         }
         send(mine, encode(_lists(setup)))
@@ -303,6 +305,8 @@ def _meaning(status: int | None) -> str:
             return "the process crashed (SIGSEGV): recursion without an end, perhaps."
         return f"the process was ended by {name}."
     code = os.WEXITSTATUS(status)
+    if code == FORGED:
+        return "an answer did not come from the probe that was called; such an answer counts not."
     return f"the process left with exit code {code} before it gave a result (os._exit?)."
 
 

@@ -32,6 +32,7 @@ LENGTH = struct.Struct("<Q")
 ENDING = struct.Struct("<iq")  # exit status, peak memory as the system counts it
 PR_SET_PDEATHSIG = 1
 NUMBER = 16  # bytes of the number of a question, which no one can guess
+FORGED = 77  # exit status of a process in which somebody else than the probe answered
 READY = bytes(NUMBER)  # not the answer to a question: the modules are imported
 
 
@@ -85,6 +86,7 @@ def main() -> None:
     overlay.compile_all()
     if setup["fence"]:
         overlay.forget_texts()  # a submission could look for them in memory
+        overlay.seal(setup.pop("needs"))
         _close_doors()
     gc.collect()
     gc.freeze()
@@ -126,27 +128,43 @@ def _serve(channel: socket.socket, overlay: Any, setup: dict[str, Any], probes: 
         limits.apply(**setup["limits"])
     questions: SimpleQueue[bytes] = SimpleQueue()
     answers: SimpleQueue[bytes] = SimpleQueue()
-    _thread.start_new_thread(_carry, (channel, questions, answers))
+    _thread.start_new_thread(_carry, (channel, _thread.get_ident(), questions, answers))
     if setup["fence"]:
         keep_to_other_threads(channel.fileno())
     overlay.install()
     answering = Answering(probes)
+    sys.setprofile(None)
+    sys.settrace(None)
+    gc.callbacks.clear()
     answers.put(READY)
     while True:
         answers.put(encode(answering.answer(decode(questions.get()))))
 
 
 def _carry(
-    channel: socket.socket, questions: SimpleQueue[bytes], answers: SimpleQueue[bytes]
+    channel: socket.socket,
+    main: int,
+    questions: SimpleQueue[bytes],
+    answers: SimpleQueue[bytes],
 ) -> None:
     """The messenger: one answer for each question, and under its number."""
     limit = 1 << 40  # what the judge asks is as long as the judge likes
+
+    def answer() -> bytes:
+        """What the main thread puts down itself, between two probes, with nobody beside it."""
+        given = answers.get()
+        frames = sys._current_frames()
+        if frames[main].f_code is not _serve.__code__ or len(frames) != 2 or not answers.empty():
+            os._exit(FORGED)
+        return given
+
     try:
-        answers.get()
+        if answer() != READY:
+            os._exit(FORGED)
         send(channel, READY)
         while (message := receive(channel, limit)) is not None:
             questions.put(message[NUMBER:])
-            send(channel, message[:NUMBER] + answers.get())
+            send(channel, message[:NUMBER] + answer())
     finally:
         os._exit(0)
 
