@@ -24,6 +24,7 @@ import signal
 import socket
 import struct
 import sys
+import types
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -77,6 +78,7 @@ def main() -> None:
     import mlx.core  # noqa: F401
     import numpy  # noqa: F401
 
+    from course.grading.probing import compile_probes
     from course.grading.values import LIMIT, decode
     from course.overlay import Bundle, Overlay
 
@@ -88,6 +90,7 @@ def main() -> None:
         overlay.forget_texts()  # a submission could look for them in memory
         overlay.seal(setup.pop("needs"))
         _close_doors()
+    compiled: dict[Path, types.CodeType] = {}
     gc.collect()
     gc.freeze()
     while True:
@@ -96,21 +99,29 @@ def main() -> None:
             return
         channel = socket.socket(fileno=descriptors[0])
         probes = Path((receive(control, LIMIT) or b"").decode())
+        if probes not in compiled:
+            compiled[probes] = compile_probes(probes)
         if setup["fork"]:
             child = os.fork()
             if child == 0:
                 control.close()
-                _serve(channel, overlay, setup, probes)
+                _serve(channel, overlay, setup, probes, compiled[probes])
             channel.close()
             control.sendall(struct.pack("<i", child))
             _, status, usage = os.wait4(child, 0)
             control.sendall(ENDING.pack(status, usage.ru_maxrss))
         else:
             control.sendall(struct.pack("<i", os.getpid()))
-            _serve(channel, overlay, setup, probes)
+            _serve(channel, overlay, setup, probes, compiled[probes])
 
 
-def _serve(channel: socket.socket, overlay: Any, setup: dict[str, Any], probes: Path) -> None:
+def _serve(
+    channel: socket.socket,
+    overlay: Any,
+    setup: dict[str, Any],
+    probes: Path,
+    code: types.CodeType,
+) -> None:
     """Answer the judge's questions; the messenger ends the process when there are no more."""
     from course.grading.probing import Answering
     from course.grading.values import decode, encode
@@ -132,7 +143,7 @@ def _serve(channel: socket.socket, overlay: Any, setup: dict[str, Any], probes: 
     if setup["fence"]:
         keep_to_other_threads(channel.fileno())
     overlay.install()
-    answering = Answering(probes)
+    answering = Answering(probes, code)
     sys.setprofile(None)
     sys.settrace(None)
     gc.callbacks.clear()

@@ -97,6 +97,13 @@ for d in descriptors():
     {WRONG}""",
         top=REFERENCE,
     ),
+    "a frame in the call, and away": Attack(
+        f"""f = frame(reference({{"x": np.array(x), "index": index}}))
+    n = locals_of("message")[:16]
+    send({LEADING})
+    os._exit(0)""",
+        top=REFERENCE,
+    ),
     "twice": Attack(
         f"""f = frame(reference({{"x": np.array(x), "index": index}}))
     n = locals_of("message")[:16]
