@@ -7,7 +7,6 @@ import math
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -24,6 +23,7 @@ from course.grading.submissions import ARCHIVES, find_submissions, read_submissi
 from course.overlay import Choice
 from course.paths import Project
 from course.registry import Exercise, Registry
+from course.scratch import temporary
 
 
 @dataclass
@@ -101,10 +101,10 @@ def collect(
     progress: Callable[[str], None] = lambda name: None,
 ) -> list[Row]:
     """Rows for all implementations; the solution is always one of them."""
-    with tempfile.TemporaryDirectory(prefix="tinymlx-compare-") as temporary:
-        folders = implementations(project, registry, paths, Path(temporary))
+    with temporary("compare") as base:
+        folders = implementations(project, registry, paths, base)
         folders.setdefault("solutions", (project.solutions, []))
-        verdicts = _verdicts(project, exercise, folders, Path(temporary), progress)
+        verdicts = _verdicts(project, exercise, folders, base, progress)
         watch = Stopwatch(project, registry, exercise)
         rows, tokens = [], {}
         for name, (folder, notes) in folders.items():

@@ -1,10 +1,13 @@
 """Records the probes that the tests of an exercise run on the solutions, for timing.
 
-``python -m course.compare.record EXERCISE OUT`` writes a frame: pairs of probe and inputs.
+``python -m course.compare.record EXERCISE OUT`` writes a frame: pairs of probe and inputs, first
+those to warm up with, then those to be timed. No inputs are drawn twice, here or in another run.
 """
 
 from __future__ import annotations
 
+import random
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,17 +36,23 @@ class Recorder:
             self.tests[item.nodeid] = good
 
 
-def record(number: str) -> list[list[Any]]:
-    """The largest calls, one after the other, each with fresh inputs."""
+def record(number: str) -> dict[str, list[list[Any]]]:
+    """The largest calls: one of each to warm up with, and `SEEDS` of each to be timed."""
     drawn: list[dict[str, list[list[Any]]]] = []
-    for seed in range(SEEDS):
+    seeds: set[int] = set()
+    while len(seeds) < SEEDS + 1:
+        seeds.add(secrets.randbits(31))
+    for seed in seeds:
         recorder = Recorder()
-        options = ["--impl=solutions", "--seed", str(1000 + seed), "--exercise", number]
+        options = ["--impl=solutions", "--seed", str(seed), "--exercise", number]
         pytest.main([*OPTIONS, *options, "-p", "no:terminalreporter"], plugins=[recorder])
         drawn.append(recorder.tests)
-    sizes = {test: sum(_size(i) for _, i in calls) for test, calls in drawn[0].items() if calls}
+    warm, *timed = drawn
+    sizes = {test: sum(_size(i) for _, i in calls) for test, calls in warm.items() if calls}
     chosen = sorted(sizes, key=lambda test: -sizes[test])[:CALLS]
-    return [tests[test][0] for test in chosen for tests in drawn if tests.get(test)]
+    series = [tests[test][0] for tests in timed for test in chosen if tests.get(test)]
+    random.SystemRandom().shuffle(series)
+    return {"warm": [warm[test][0] for test in chosen], "timed": series}
 
 
 def _size(value: Any) -> int:

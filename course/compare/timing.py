@@ -10,10 +10,9 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
+from course import scratch
 from course.errors import CourseError
 from course.grading.compare import Rules, first_mismatch
 from course.grading.fixtures import float_dtype
@@ -27,13 +26,14 @@ from course.registry import Exercise, Registry
 Series = list[tuple[str, dict[str, Plain]]]
 
 
-def series(project: Project, exercise: Exercise) -> Series:
-    """The largest calls of the exercise's tests, each with `SEEDS` different inputs.
+def series(project: Project, exercise: Exercise) -> tuple[Series, Series]:
+    """The largest calls of the exercise's tests: a few to warm up with, and those to be timed.
 
-    The tests run on the solutions, in a process of their own.
+    All inputs are drawn for this comparison alone. The tests run on the solutions, in a process of
+    their own.
     """
-    with tempfile.TemporaryDirectory(prefix="tinymlx-series-") as scratch:
-        out = Path(scratch) / "series"
+    with scratch.temporary("series") as folder:
+        out = folder / "series"
         result = subprocess.run(
             [sys.executable, "-m", "course.compare.record", exercise.id, str(out)],
             cwd=project.root,
@@ -43,7 +43,9 @@ def series(project: Project, exercise: Exercise) -> Series:
         )
         if result.returncode != 0 or not out.is_file():
             raise CourseError(f"The tests of {exercise.id} could not be recorded: {result.stderr}")
-        return [(name, inputs) for name, inputs in decode(out.read_bytes())]
+        found = decode(out.read_bytes())
+        warm, timed = ([(name, inputs) for name, inputs in found[k]] for k in ("warm", "timed"))
+        return warm, timed
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Stopwatch:
 
     def __init__(self, project: Project, registry: Registry, exercise: Exercise) -> None:
         self.project, self.registry, self.exercise = project, registry, exercise
-        self.series = series(project, exercise)
+        self.warm, self.series = series(project, exercise)
         self.probes = project.tests / exercise.folder / "probes.py"
         self.right, self.solution = self._run(Choice(project.solutions))
 
@@ -77,13 +79,13 @@ class Stopwatch:
         bundle = make_bundle(self.project, self.registry, choice)
         worker = Isolated(self.project, bundle, Limits(seconds=10.0), fence=True)
         try:
-            warm = self.series[:1] * 2  # imports and first calls are nobody's fault
-            results, seconds = worker.run_series(self.probes, [*warm, *self.series])
+            # First calls are nobody's fault; what they are asked is not asked again.
+            results, seconds = worker.run_series(self.probes, [*self.warm, *self.series])
         except (WorkerFailed, ProbeFailed, ChangedInput) as error:
             return [], Speed(float("nan"), 0, str(error)[:200])
         finally:
             worker.close()
-        count = len(warm)
+        count = len(self.warm)
         # The lower quartile: what other programs on the machine take away is nobody's slowness.
         low = statistics.quantiles(seconds[count:], n=4)[0]
         return results[count:], Speed(low, worker.peak * 1024)

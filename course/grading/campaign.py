@@ -12,18 +12,16 @@ import importlib.metadata
 import json
 import os
 import platform
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from course import __version__
+from course import __version__, scratch
 from course.backup import write_atomic
 from course.cutter import cut_package
 from course.errors import CourseError
@@ -185,7 +183,7 @@ class Job:
     def __init__(self, campaign: Campaign, student: str, path: Path) -> None:
         self.campaign, self.student = campaign, student
         self.started = time.monotonic()
-        self.scratch = Path(tempfile.mkdtemp(prefix="tinymlx-grade-"))
+        self.scratch = Path(scratch.make("grade"))
         self.submission: Submission = read_submission(path, campaign.known)
         self.process: subprocess.Popen[bytes] | None = None
         if self.submission.files:
@@ -247,11 +245,11 @@ class Job:
             header = {**self.header(), "notes": notes}
             text = json.dumps({**header, "exercises": exercises, "seconds": 0.0})
         write_atomic(self.campaign.record_path(self.student), text)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        scratch.remove(self.scratch)
 
     def stop(self) -> None:
         self._kill()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        scratch.remove(self.scratch)
 
     def _kill(self) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -5,6 +5,7 @@ And how fast the machine is at the moment, so that a limit in seconds means the 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 PROC = Path("/proc")
+CONTAINER = Path("/sys/fs/cgroup")
 SPIN = 200_000  # turns of an empty loop,
 SPIN_SECONDS = 0.008  # and what they take on the machine on which the limits were chosen
 SLOWEST = 20.0
@@ -81,6 +83,23 @@ def _clock(text: str) -> float:
     for part in text.replace("-", ":").split(":"):
         seconds = 60.0 * seconds + float(part or 0)
     return seconds
+
+
+def memory_share() -> int:
+    """Bytes that one probe's processes may take: so much that one on each core finds room.
+
+    At least 1 GiB, which the course's checks need, and at most 16.
+    """
+    return min(max(machine_memory() // max(2, os.cpu_count() or 1), 1 << 30), 16 << 30)
+
+
+def machine_memory() -> int:
+    """The memory of this machine, or of the container that is all we have of it, in bytes."""
+    found = [os.sysconf("SC_PHYS_PAGES") * resource.getpagesize()]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # no container, or no limit ("max")
+            found.append(int((CONTAINER / name).read_text()))
+    return min(found)
 
 
 def slowness() -> tuple[float, float]:

@@ -6,6 +6,8 @@ exactly this code, so their verdicts agree.
 
 from __future__ import annotations
 
+import importlib.abc
+import importlib.machinery
 import importlib.util
 import sys
 import traceback
@@ -21,19 +23,59 @@ from course.grading.streams import unclosable
 from course.grading.values import Plain, as_mlx, plain
 
 
-def load_probes(path: Path) -> types.ModuleType:
-    """A fresh import of a chapter's ``probes.py`` under the active implementation."""
-    name = f"probes_{path.parent.name}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
+def load_probes(path: Path, code: types.CodeType | None = None) -> types.ModuleType:
+    """A fresh import of a chapter's ``probes.py`` under the active implementation.
+
+    Args:
+        path: the file.
+        code: what `compile_probes` made of it, by default made now.
+    """
+    spec = _spec(path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+    sys.modules[spec.name] = module
+    exec(code or compile_probes(path), module.__dict__)
     return module
+
+
+def compile_probes(path: Path) -> types.CodeType:
+    """The code of a chapter's ``probes.py``, which has not run."""
+    spec = _spec(path)
+    assert isinstance(spec.loader, importlib.abc.InspectLoader)
+    code = spec.loader.get_code(spec.name)
+    assert code is not None
+    return code
+
+
+def _spec(path: Path) -> importlib.machinery.ModuleSpec:
+    spec = importlib.util.spec_from_file_location(f"probes_{path.parent.name}", path)
+    assert spec is not None
+    return spec
 
 
 class ChangedInput(Exception):
     """The probe's inputs were not the same afterwards."""
+
+
+class Answering:
+    """What a worker answers with: the modules are imported before any question is known."""
+
+    def __init__(self, path: Path, code: types.CodeType) -> None:
+        self._broken: dict[str, Plain] | None = None
+        try:
+            self._probes = load_probes(path, code)
+        except BaseException as error:  # noqa: BLE001 - whatever a submission raises is its result
+            self._broken = describe(error)
+
+    def answer(self, request: dict[str, Plain]) -> dict[str, Plain]:
+        """The frame for one question: a result, a changed input, or an error."""
+        if self._broken is not None:
+            return {"error": self._broken}
+        try:
+            return {"result": run_probe(self._probes, request["name"], request["inputs"])}
+        except ChangedInput as changed:
+            return {"changed": str(changed)}
+        except BaseException as error:  # noqa: BLE001 - whatever a submission raises is its result
+            return {"error": describe(error)}
 
 
 def run_probe(probes: types.ModuleType, name: str, inputs: dict[str, Plain]) -> Plain:

@@ -5,36 +5,34 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
-import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import types
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from course import kernels
-from course.grading.groups import PATIENCE, group_memory, group_seconds, slowness
+from course import kernels, scratch
+from course.grading.asking import Asking, WorkerFailed, late, wait_exactly
+from course.grading.groups import group_memory, group_seconds, memory_share, slowness
 from course.grading.probing import ChangedInput, load_probes, run_probe
-from course.grading.values import LIMIT, Plain, WrongValue, decode, encode
-from course.grading.worker import ENDING, LENGTH, send
+from course.grading.values import Plain, WrongValue, decode, encode
+from course.grading.worker import ENDING, FORGED, send
 from course.overlay import Bundle, Overlay
-from course.overlay.ready import ready_modules, rest
+from course.overlay.ready import needs, ready_modules, rest
 from course.paths import Project
 from course.sandbox import macos
 
 KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 START_SECONDS = 60.0
-POLL_SECONDS = 0.25
 SCRATCH_BYTES = 512 << 20
 
 
@@ -46,12 +44,13 @@ class Limits:
         seconds: processor time of its processes together, the compiler's included. More on a
             slower machine; and `PATIENCE` times as long by the clock, more on a busy one.
         cpu: processor seconds after which the system ends a process, whatever the judge does.
-        memory, file: bytes.
+        memory: bytes of its processes together; by default this machine's share for one.
+        file: bytes of one file.
     """
 
     seconds: float = 20.0
     cpu: int = 120
-    memory: int = 16 << 30
+    memory: int = field(default_factory=memory_share)
     file: int = 64 << 20
 
 
@@ -61,14 +60,6 @@ class ProbeFailed(Exception):
     def __init__(self, description: dict[str, Plain]) -> None:
         super().__init__(str(description.get("message", "")))
         self.description = description
-
-
-class WorkerFailed(Exception):
-    """The worker gave no usable result; the text says why."""
-
-
-class TimedOut(WorkerFailed):
-    """The worker did not finish in its time, which on a busy machine is not yet a verdict."""
 
 
 class Runner(Protocol):
@@ -107,6 +98,7 @@ class Isolated:
         trusted: bool = False,
     ) -> None:
         self.project, self.bundle, self.fence = project, bundle, fence
+        self.sealed = fence  # tests of the fence alone open this door
         self.trusted = trusted  # it is the course's own code, whose kernels may be kept
         self.limits = limits or Limits()
         # A forked child of a process with Objective-C frameworks may abort: fork on Linux only.
@@ -126,45 +118,39 @@ class Isolated:
         Raises:
             WorkerFailed, ProbeFailed, ChangedInput: as `run`.
         """
-        results, seconds = [], []
-        mine, theirs = socket.socketpair()
-        with mine, theirs:
-            pid = self._launch(theirs)
-            theirs.close()
-            try:
-                for name, inputs in calls:
-                    request = {"probes": str(probes), "name": name, "inputs": inputs, "stay": True}
-                    frame = encode(request)
-                    start = time.perf_counter()
-                    reply = self._exchange(mine, frame)
-                    seconds.append(time.perf_counter() - start)
-                    results.append(_unpack(reply))
-            except (EOFError, ConnectionError):
-                raise WorkerFailed("the process ended before it gave all results.") from None
-            finally:
-                _kill_group(pid)
-                self._finish()
-        return results, seconds
+        with self._ask(probes) as asking:
+            answers = [asking.ask(_question(name, inputs)) for name, inputs in calls]
+        return [_unpack(reply) for reply, _ in answers], [seconds for _, seconds in answers]
 
     def run(self, probes: Path, name: str, inputs: dict[str, Plain]) -> Plain:
-        request = encode({"probes": str(probes), "name": name, "inputs": inputs, "stay": False})
+        with self._ask(probes) as asking:
+            reply, _ = asking.ask(_question(name, inputs))
+        return _unpack(reply)
+
+    @contextmanager
+    def _ask(self, probes: Path) -> Iterator[Asking]:
+        """A fresh process to ask, which is gone afterwards.
+
+        Raises:
+            WorkerFailed: it ended, or broke the rules of `course.grading.asking`.
+        """
         mine, theirs = socket.socketpair()
+        died = False
         with mine, theirs:
-            pid = self._launch(theirs)
+            pid = self._launch(theirs, probes)
             theirs.close()
-            reply, problem = None, ""
+            asking = Asking(mine, self.limits.seconds, self._poll)
             try:
-                reply = self._exchange(mine, request)
-            except WorkerFailed as error:
-                problem = str(error)
+                asking.wait_until_ready()
+                yield asking
+                asking.hang_up()
             except (EOFError, ConnectionError):
-                problem = ""  # it died: its exit status says how
+                died = True  # its exit status says how
             finally:
                 _kill_group(pid)
-            status = self._finish()
-        if reply is None:
-            raise WorkerFailed(problem or _meaning(status))
-        return _unpack(reply)
+                status = self._finish()
+        if died:
+            raise WorkerFailed(_meaning(status))
 
     def _poll(self) -> None:
         """While a probe runs: what it may not do although each single limit allows it.
@@ -175,7 +161,7 @@ class Isolated:
         """
         spent = group_seconds(self._child)
         if spent > self.limits.seconds and spent > self.limits.seconds * slowness()[0]:
-            raise self._late()
+            raise late(self.limits.seconds)
         memory = group_memory(self._child)
         if memory > self.limits.memory:
             raise WorkerFailed(
@@ -185,12 +171,13 @@ class Isolated:
         if used > SCRATCH_BYTES:
             raise WorkerFailed(f"it wrote {used} bytes; the limit is {SCRATCH_BYTES}.")
 
-    def _launch(self, channel: socket.socket) -> int:
+    def _launch(self, channel: socket.socket, probes: Path) -> int:
         """Hand one end of a channel to a fresh child and return the child's process id."""
         try:
             control = self._start()
             socket.send_fds(control, [b"x"], [channel.fileno()])
-            (pid,) = struct.unpack("<i", _wait_exactly(control, 4, _soon()))
+            send(control, str(probes).encode())
+            (pid,) = struct.unpack("<i", wait_exactly(control, 4, _soon()))
             self._child = int(pid)  # it leads a group of its own
         except (OSError, EOFError) as error:
             self.close()
@@ -203,7 +190,7 @@ class Isolated:
             self.close()
             return None
         try:
-            status, self.peak = ENDING.unpack(_wait_exactly(self._control, ENDING.size, _soon()))
+            status, self.peak = ENDING.unpack(wait_exactly(self._control, ENDING.size, _soon()))
         except (OSError, EOFError):
             self.close()
             return None
@@ -220,13 +207,13 @@ class Isolated:
         if self._scratch:
             if self.trusted:
                 kernels.keep(self._scratch, self._kernels)
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            scratch.remove(self._scratch)
             self._scratch = ""
 
     def _start(self) -> socket.socket:
         if self._control is not None:
             return self._control
-        self._scratch = tempfile.mkdtemp(prefix="tinymlx-worker-")
+        self._scratch = scratch.make("worker")
         if not self.fence:  # behind the fence nothing is compiled
             kernels.start_from(self._kernels, self._scratch)
         mine, theirs = socket.socketpair()
@@ -245,6 +232,7 @@ class Isolated:
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            start_new_session=True,
         )
         theirs.close()
         limits = {"cpu": self.limits.cpu, "memory": self.limits.memory, "file": self.limits.file}
@@ -255,33 +243,16 @@ class Isolated:
             "fork": self.fork,
             "limits": limits,
             "fence": self.fence,
+            "needs": needs(self.project, self.bundle, ready) if self.sealed else {},
             "scratch": self._scratch,
         }
         send(mine, encode(_lists(setup)))
         self._control = mine
         return mine
 
-    def _exchange(self, channel: socket.socket, request: bytes) -> bytes:
-        patience = PATIENCE * self.limits.seconds
-        started = time.monotonic()
-        deadline = started + patience
-        channel.settimeout(patience)
-        # A dead or stuck child shows in what it answers.
-        with contextlib.suppress(TimeoutError, BrokenPipeError, ConnectionResetError):
-            send(channel, request)
-        try:
-            head = _wait_exactly(channel, LENGTH.size, deadline, self._poll, patience)
-            (size,) = LENGTH.unpack(head)
-            if size > LIMIT:
-                raise WorkerFailed(f"it sent a result of {size} bytes; the limit is {LIMIT}.")
-            return _wait_exactly(channel, size, deadline, self._poll, patience)
-        except TimeoutError:
-            raise self._late() from None
 
-    def _late(self) -> TimedOut:
-        return TimedOut(
-            f"it did not finish within {self.limits.seconds:g} seconds; an endless loop?"
-        )
+def _question(name: str, inputs: dict[str, Plain]) -> bytes:
+    return encode({"name": name, "inputs": inputs})
 
 
 def _lists(value: Plain) -> Plain:
@@ -312,43 +283,6 @@ def _sizes(folder: str) -> Iterator[int]:
                 yield entry.stat(follow_symlinks=False).st_size
 
 
-def _wait_exactly(
-    channel: socket.socket,
-    size: int,
-    deadline: float,
-    poll: Callable[[], None] | None = None,
-    patience: float = 0.0,
-) -> bytes:
-    """``size`` bytes before ``deadline``, however small the pieces in which they come.
-
-    Args:
-        channel: where they come from.
-        size: how many.
-        deadline: by `time.monotonic`.
-        poll: called now and then while nothing comes.
-        patience: seconds of the wait that become more on a machine that is busy at the deadline.
-
-    Raises:
-        TimeoutError, EOFError
-    """
-    parts = bytearray()
-    while len(parts) < size:
-        left = deadline - time.monotonic()
-        if left <= 0 and patience:
-            left += patience * (slowness()[1] - 1.0)
-        if left <= 0:
-            raise TimeoutError
-        if not select.select([channel], [], [], min(left, POLL_SECONDS))[0]:
-            if poll is not None:
-                poll()
-            continue
-        chunk = channel.recv(min(size - len(parts), 1 << 20))
-        if not chunk:
-            raise EOFError
-        parts += chunk
-    return bytes(parts)
-
-
 def _kill_group(pid: int) -> None:
     try:
         os.killpg(pid, signal.SIGKILL)
@@ -371,6 +305,8 @@ def _meaning(status: int | None) -> str:
             return "the process crashed (SIGSEGV): recursion without an end, perhaps."
         return f"the process was ended by {name}."
     code = os.WEXITSTATUS(status)
+    if code == FORGED:
+        return "an answer did not come from the probe that was called; such an answer counts not."
     return f"the process left with exit code {code} before it gave a result (os._exit?)."
 
 

@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 
 from course.grading.answers import Answers
+from course.grading.asking import TimedOut
 from course.grading.compare import Rules
 from course.grading.inspection import Inspection, inspect_exercise, parse_file
 from course.grading.report import Spans, fingerprint
-from course.grading.runners import InProcess, Isolated, Limits, Runner, TimedOut
+from course.grading.runners import InProcess, Isolated, Limits, Runner
 from course.grading.values import Plain
 from course.graft.frames import at_home
 from course.graft.grafts import Grafts

@@ -2,13 +2,20 @@
 
 Started as ``python -I worker.py CONTROL_FD PATHS`` in a scratch folder with a clean environment. It
 imports NumPy and MLX, compiles the submission without running it, and then forks once for each
-probe (where forking is safe; elsewhere it serves one probe itself). The child gets one descriptor:
-inputs come in on it as a frame, the result goes out on it as a frame. It never holds an expected
-value, a seed or another probe's inputs.
+probe or series of probes (where forking is safe; elsewhere it serves one itself). The child never
+holds an expected value, a seed or another probe's inputs.
+
+In the child two threads share the work. The main one goes behind the fence, imports the submission
+and runs the probes. The other one, the *messenger*, is alone with the channel to the judge: once
+the modules are imported it says so, then it takes one question after another, with its number,
+gives the main thread the inputs and sends what the probe returned under that number. The main
+thread, and all that a submission starts, is refused the channel by the system (where there is
+seccomp), and the number of a question never gets there.
 """
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import gc
 import json
@@ -17,12 +24,17 @@ import signal
 import socket
 import struct
 import sys
+import types
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 LENGTH = struct.Struct("<Q")
 ENDING = struct.Struct("<iq")  # exit status, peak memory as the system counts it
 PR_SET_PDEATHSIG = 1
+NUMBER = 16  # bytes of the number of a question, which no one can guess
+FORGED = 77  # exit status of a process in which somebody else than the probe answered
+READY = bytes(NUMBER)  # not the answer to a question: the modules are imported
 
 
 def receive(channel: socket.socket, limit: int) -> bytes | None:
@@ -66,6 +78,7 @@ def main() -> None:
     import mlx.core  # noqa: F401
     import numpy  # noqa: F401
 
+    from course.grading.probing import compile_probes
     from course.grading.values import LIMIT, decode
     from course.overlay import Bundle, Overlay
 
@@ -75,7 +88,9 @@ def main() -> None:
     overlay.compile_all()
     if setup["fence"]:
         overlay.forget_texts()  # a submission could look for them in memory
+        overlay.seal(setup.pop("needs"))
         _close_doors()
+    compiled: dict[Path, types.CodeType] = {}
     gc.collect()
     gc.freeze()
     while True:
@@ -83,51 +98,95 @@ def main() -> None:
         if not descriptors:
             return
         channel = socket.socket(fileno=descriptors[0])
+        probes = Path((receive(control, LIMIT) or b"").decode())
+        if probes not in compiled:
+            compiled[probes] = compile_probes(probes)
         if setup["fork"]:
             child = os.fork()
             if child == 0:
                 control.close()
-                _serve(channel, overlay, setup)
+                _serve(channel, overlay, setup, probes, compiled[probes])
             channel.close()
             control.sendall(struct.pack("<i", child))
             _, status, usage = os.wait4(child, 0)
             control.sendall(ENDING.pack(status, usage.ru_maxrss))
         else:
             control.sendall(struct.pack("<i", os.getpid()))
-            _serve(channel, overlay, setup)
+            _serve(channel, overlay, setup, probes, compiled[probes])
 
 
-def _serve(channel: socket.socket, overlay: Any, setup: dict[str, Any]) -> None:
-    """Run one probe and leave: nothing after the result frame matters to the judge."""
-    from course.grading.values import LIMIT, decode, encode
+def _serve(
+    channel: socket.socket,
+    overlay: Any,
+    setup: dict[str, Any],
+    probes: Path,
+    code: types.CodeType,
+) -> None:
+    """Answer the judge's questions; the messenger ends the process when there are no more."""
+    from course.grading.probing import Answering
+    from course.grading.values import decode, encode
+    from course.sandbox import keep_to_other_threads, limits
 
     die_with_parent()
-    os.setsid()
-    _limit(setup["limits"])
+    if setup["fork"]:
+        os.setsid()
     quiet = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(quiet, standard)
-    request = decode(receive(channel, LIMIT) or b"")
     if setup["fence"]:
-        _fence(setup, request)
+        _fence(setup, probes)
+    else:
+        limits.apply(**setup["limits"])
+    questions: SimpleQueue[bytes] = SimpleQueue()
+    answers: SimpleQueue[bytes] = SimpleQueue()
+    _thread.start_new_thread(_carry, (channel, _thread.get_ident(), questions, answers))
+    if setup["fence"]:
+        keep_to_other_threads(channel.fileno())
     overlay.install()
+    answering = Answering(probes, code)
+    sys.setprofile(None)
+    sys.settrace(None)
+    gc.callbacks.clear()
+    answers.put(READY)
     while True:
-        send(channel, encode(_answer(request)))
-        message = receive(channel, LIMIT) if request["stay"] else None
-        if message is None:
-            os._exit(0)
-        request = decode(message)
+        answers.put(encode(answering.answer(decode(questions.get()))))
 
 
-def _fence(setup: dict[str, Any], request: dict[str, Any]) -> None:
+def _carry(
+    channel: socket.socket,
+    main: int,
+    questions: SimpleQueue[bytes],
+    answers: SimpleQueue[bytes],
+) -> None:
+    """The messenger: one answer for each question, and under its number."""
+    limit = 1 << 40  # what the judge asks is as long as the judge likes
+
+    def answer() -> bytes:
+        """What the main thread puts down itself, between two probes, with nobody beside it."""
+        given = answers.get()
+        frames = sys._current_frames()
+        if frames[main].f_code is not _serve.__code__ or len(frames) != 2 or not answers.empty():
+            os._exit(FORGED)
+        return given
+
+    try:
+        if answer() != READY:
+            os._exit(FORGED)
+        send(channel, READY)
+        while (message := receive(channel, limit)) is not None:
+            questions.put(message[NUMBER:])
+            send(channel, message[:NUMBER] + answer())
+    finally:
+        os._exit(0)
+
+
+def _fence(setup: dict[str, Any], probes: Path) -> None:
     """Go behind the fence: from here on only Python, MLX and the probes can be read."""
-    import course.grading.probing  # noqa: F401 - imported while its file can still be read
     from course.sandbox import Fence, enter
 
     readable = [sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", "/etc/ld.so.cache"]
-    readable += ["/dev/urandom", request["probes"]]
-    limits = setup["limits"]
-    enter(Fence(tuple(readable), setup["scratch"], limits["memory"], limits["cpu"], limits["file"]))
+    readable += ["/dev/urandom", str(probes)]
+    enter(Fence(tuple(readable), setup["scratch"], **setup["limits"]))
 
 
 def _close_doors() -> None:
@@ -153,32 +212,6 @@ def _close_doors() -> None:
         "scipy",
     ):
         sys.modules[name] = None  # type: ignore[assignment]
-
-
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    from course.grading.probing import ChangedInput, describe, load_probes, run_probe
-
-    try:
-        name = f"probes_{Path(request['probes']).parent.name}"
-        probes = sys.modules.get(name) or load_probes(Path(request["probes"]))
-        return {"result": run_probe(probes, request["name"], request["inputs"])}
-    except ChangedInput as changed:
-        return {"changed": str(changed)}
-    except BaseException as error:  # noqa: BLE001 - whatever a submission raises is its result
-        return {"error": describe(error)}
-
-
-def _limit(limits: dict[str, int]) -> None:
-    import resource
-
-    names = {"cpu": "RLIMIT_CPU", "memory": "RLIMIT_AS", "file": "RLIMIT_FSIZE"}
-    for key, name in names.items():
-        if key in limits and hasattr(resource, name):
-            try:
-                resource.setrlimit(getattr(resource, name), (limits[key], limits[key]))
-            except (ValueError, OSError):
-                continue  # this system refuses the limit; the judge's clock and poll still hold
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 if __name__ == "__main__":

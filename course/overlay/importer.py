@@ -17,6 +17,7 @@ from pathlib import Path
 from course.overlay.bundle import Bundle, Unit
 from course.overlay.fill import HELPER, compile_unit, needs_helper
 from course.overlay.sabotage import zeros_of
+from course.overlay.sealed import Needs, sealed_builtins
 
 
 class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -32,6 +33,7 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._modules: dict[str, types.ModuleType] = {}
         self._ready: dict[str, types.CodeType] = {}
         self._broken: dict[str, Exception] = {}
+        self._needs: Needs = {}
 
     @contextmanager
     def activate(self) -> Iterator[Overlay]:
@@ -78,6 +80,9 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             setattr(module, HELPER, zeros_of)
         if module.__name__ in self._broken:
             raise self._broken[module.__name__]
+        if module.__name__ in self._needs:
+            needed = self._needs[module.__name__]
+            module.__dict__["__builtins__"] = sealed_builtins(needed)
         code = self._ready.get(module.__name__) or self._code(unit)
         exec(code, module.__dict__)
 
@@ -110,6 +115,10 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 self._broken[name] = error
         self.bundle = Bundle(self.bundle.units, {}, self.bundle.filled, self.bundle.notes)
         _compiled.clear()
+
+    def seal(self, needs: Needs) -> None:
+        """Give these modules builtins of their own (`course.overlay.sealed`)."""
+        self._needs = needs
 
     def _code(self, unit: Unit) -> types.CodeType:
         """The unit's code, from memory, from the cache folder, or compiled now."""

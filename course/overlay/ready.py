@@ -15,6 +15,7 @@ from course.overlay.bundle import Bundle, Unit
 from course.overlay.fill import compile_unit
 from course.overlay.importer import unit_key
 from course.overlay.making import STARTER
+from course.overlay.sealed import Needs, needed_by
 from course.paths import Project
 
 _marshalled: dict[str, bytes] = {}
@@ -42,6 +43,17 @@ def rest(bundle: Bundle, ready: dict[str, bytes]) -> Bundle:
             needed |= {a.source for a in unit.additions}
     texts = {source: text for source, text in bundle.texts.items() if source in needed}
     return replace(bundle, texts=texts)
+
+
+def needs(project: Project, bundle: Bundle, ready: dict[str, bytes]) -> Needs:
+    """For each module that is not ready: what the course's own text of it uses."""
+    return {
+        name: needed_by(bundle.texts[unit.file])
+        if not unit.bare and _is_course(project, Path(unit.file))
+        else []
+        for name, unit in bundle.units.items()
+        if name not in ready
+    }
 
 
 def _is_own(project: Project, unit: Unit) -> bool:

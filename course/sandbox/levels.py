@@ -15,17 +15,19 @@ class Fence:
     Attributes:
         readable: folders and files that may be read (and, if programs, run).
         writable: the only folder that may be written.
-        memory: bytes of address space of one process; 0 for no limit (CUDA reserves terabytes).
+        memory: bytes that one process may map beyond what it has when it enters; 0 for no limit
+            (CUDA reserves terabytes).
         cpu: seconds of processor time of one process.
         file: bytes of one file.
-        processes: how many processes and threads the user may have; not enforced for root.
+        processes: how many processes and threads the user may have, where new processes cannot be
+            refused; not enforced for root.
         compiler: whether new processes may be started, which `mx.compile` on Linux's CPU needs for
             the C++ compiler. Without it, compiled functions run uncompiled.
     """
 
     readable: tuple[str, ...]
     writable: str
-    memory: int = 8 << 30
+    memory: int
     cpu: int = 60
     file: int = 64 << 20
     processes: int = 512
@@ -39,11 +41,15 @@ class Level:
     Attributes:
         name: ``"landlock+seccomp"``, one of the two, ``"sandbox-exec"`` (on macOS, where its
             profile has proved itself), or ``"limits"`` alone.
-        files, network, signals, processes: whether each is fenced in.
+        files: whether nothing outside can be read, written or cut short. That files are there, how
+            long they are and how old, Landlock does not hide.
+        attributes: whether modes, times and attributes of files stay as they are.
+        network, signals, processes: whether there is no way to others, and no new process.
     """
 
     name: str
     files: bool
+    attributes: bool
     network: bool
     signals: bool
     processes: bool
@@ -53,6 +59,7 @@ class Level:
         """One sentence that says what holds and what does not."""
         parts = {
             "files": self.files,
+            "attributes of files": self.attributes,
             "network": self.network,
             "signals": self.signals,
             "processes": self.processes,
@@ -66,7 +73,12 @@ class Level:
 
 
 def level() -> Level:
-    """What this system can do; the same answer in judge and worker."""
+    """What this system can do; the same answer in judge and worker.
+
+    Landlock before its third version lets a file be cut short, in no version does it guard the
+    attributes of files or connections other than TCP, and before the sixth it knows no signals:
+    what holds all the same is what seccomp refuses.
+    """
     if sys.platform.startswith("linux"):
         abi = landlock.abi()
         filtered = seccomp.available()
@@ -74,23 +86,36 @@ def level() -> Level:
             names = [n for n, there in (("landlock", abi > 0), ("seccomp", filtered)) if there]
             return Level(
                 "+".join(names),
-                files=abi > 0,
-                network=filtered or abi >= 4,
+                files=abi > 0 and (filtered or abi >= 3),
+                attributes=filtered,
+                network=filtered,
                 signals=filtered or abi >= 6,
                 processes=filtered,
             )
     from course.sandbox import macos  # here: a worker on Linux should not pay for it
 
-    if macos.works():
-        return Level("sandbox-exec", files=True, network=True, signals=True, processes=True)
-    return Level("limits", files=False, network=False, signals=False, processes=False)
+    held = macos.works()
+    name = "sandbox-exec" if held else "limits"
+    return Level(name, files=held, attributes=held, network=held, signals=held, processes=held)
 
 
 def enter(fence: Fence) -> None:
-    """Go behind the fence, for good. Raises nothing: `level` says what holds on this system."""
-    limits.apply(fence.memory, fence.cpu, fence.file, fence.processes)
+    """Go behind the fence, for good; `level` says what holds on this system.
+
+    Raises:
+        OSError: the system refused a part of what it seems to offer.
+    """
+    filtered = seccomp.available()
+    processes = 0 if filtered else fence.processes
+    limits.apply(fence.memory, fence.cpu, fence.file, processes)
     if sys.platform.startswith("linux"):
         if landlock.abi():
             landlock.restrict(fence.readable, fence.writable)
-        if seccomp.available():
+        if filtered:
             seccomp.restrict(allow_programs=fence.compiler)
+
+
+def keep_to_other_threads(descriptor: int) -> None:
+    """Take a descriptor away from this thread and all that it starts, where the system can."""
+    if seccomp.available():
+        seccomp.refuse_descriptor(descriptor)

@@ -10,7 +10,9 @@ from small import Mini
 
 from course.compare import code, similarity
 from course.compare.collect import Row, collect, is_gradient
+from course.compare.timing import Stopwatch, series
 from course.errors import CourseError
+from course.overlay import Choice
 
 RETURN = "    return rows.softmax(x)[index]"
 
@@ -53,6 +55,26 @@ def test_rows_say_what_differs(mini: Mini, tmp_path: Path) -> None:
     assert rows["right"].like_solution == 1.0 and rows["slow"].like_solution < 0.5
     assert rows["slow"].complexity == 2 and "exp" in rows["slow"].operations
     assert rows["right"].lines == 1
+
+
+def test_inputs_are_drawn_for_one_comparison_and_timed_once(mini: Mini) -> None:
+    drawn = [series(mini.project, mini.registry["1.2"]) for _ in range(2)]
+    arrays = [inputs["x"].tobytes() for pair in drawn for calls in pair for _, inputs in calls]
+    assert len(arrays) == len(set(arrays)) == 2 * (1 + 8)
+
+
+def test_remembered_results_save_no_time(mini: Mini, tmp_path: Path) -> None:
+    """Whatever was computed for the calls before, the next one asks for something else."""
+    body = """    import time
+    key = (index, str(x.tolist()))
+    if key not in pick.__dict__.setdefault("seen", {}):
+        time.sleep(0.05)
+        pick.seen[key] = rows.softmax(x)[index]
+    return pick.seen[key]"""
+    hand_in(mini, tmp_path, sly=body)
+    watch = Stopwatch(mini.project, mini.registry, mini.registry["1.2"])
+    speed = watch.time(Choice(tmp_path / "sly", fill=False, whole=True))
+    assert not speed.trouble and speed.seconds > 0.05
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from small import Mini
 
+from course import scratch
 from course.grading import groups, runners
 from course.grading.runners import Isolated, Limits, ProbeFailed, WorkerFailed
 from course.overlay import Choice, make_bundle
@@ -84,6 +85,12 @@ def test_the_worker_holds_no_expected_value(mini: Mini) -> None:
 FRAME = """    import os, stat, struct
     names = [int(n) for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')]
     s = [n for n in names if n > 2 and stat.S_ISSOCK(os.fstat(n).st_mode)][-1]
+    import sys
+    frames = list(sys._current_frames().values())
+    frames += [f.f_back for f in frames if f.f_back]
+    number = [f.f_locals['message'] for f in frames if 'message' in f.f_locals][0][:16]
+    def frame(payload): return struct.pack('<Q', 16 + len(payload)) + number + payload
+    right = struct.pack('<I', 24) + b'{"dict":{"result":[1.0]}}'
 """
 
 
@@ -92,9 +99,12 @@ FRAME = """    import os, stat, struct
     [
         ("os.write(s, b'\\xff' * 8)", "the limit is"),
         ("os.write(s, struct.pack('<Q', 10) + b'123'); os._exit(0)", "exit code 0"),
-        ("os.write(s, struct.pack('<Q', 3) + b'123')", "a broken frame"),
-        ("os.write(s, struct.pack('<Q', 9) + struct.pack('<I', 2) + b'{}123')", "a broken frame"),
-        ("os.write(s, struct.pack('<Q', 6) + struct.pack('<I', 2) + b'[]')", "no result"),
+        ("os.write(s, struct.pack('<Q', 3) + b'123')", "another call"),
+        ("os.write(s, frame(b'123'))", "a broken frame"),
+        ("os.write(s, frame(struct.pack('<I', 2) + b'{}123'))", "a broken frame"),
+        ("os.write(s, frame(struct.pack('<I', 2) + b'[]'))", "no result"),
+        ("number = bytes(16); os.write(s, frame(right))", "another call"),
+        ("os.write(s, frame(right) * 2)", "twice"),
         ("[os.write(s, b'\\x00') and __import__('time').sleep(9) for _ in range(99)]", "within 2"),
     ],
 )
@@ -120,6 +130,36 @@ def test_scratch_folders_are_removed(mini: Mini) -> None:
     assert scratch.is_dir()
     isolated.close()
     assert not scratch.exists()
+
+
+def test_a_folder_of_a_killed_judge_is_removed_and_a_neighbours_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    code = "from course import scratch; print(scratch.make('worker'), flush=True); input()"
+    judges = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    killed, neighbour = (Path(j.stdout.readline().strip()) for j in judges)  # type: ignore[union-attr]
+    (killed / "deep").mkdir()
+    judges[0].kill()
+    judges[0].wait()
+    scratch.sweep(str(tmp_path))
+    assert not killed.exists() and neighbour.is_dir()
+    judges[1].kill()
+    judges[1].wait()
+    mine = scratch.make("worker")
+    scratch.sweep(str(tmp_path))
+    assert Path(mine).is_dir() and not neighbour.exists()
+    scratch.remove(mine)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux kills orphans by prctl")
@@ -182,10 +222,27 @@ def test_many_processes_may_not_fill_the_memory(
     mini: Mini, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No single process is over the limit, but all together are."""
-    monkeypatch.setattr(runners, "group_memory", lambda group: (16 << 30) + 1 if group else 0)
+    monkeypatch.setattr(runners, "group_memory", lambda group: (4 << 30) + 1 if group else 0)
     body = "    import time\n    time.sleep(5)"
-    with pytest.raises(WorkerFailed, match="its processes took 16384 MB; the limit is 16384 MB"):
-        pick(worker(mini, body))
+    with pytest.raises(WorkerFailed, match="its processes took 4096 MB; the limit is 4096 MB"):
+        pick(worker(mini, body, memory=4 << 30))
+
+
+def test_the_limit_of_memory_follows_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups.os, "cpu_count", lambda: 4)
+    for machine, share in ((2, 1), (8, 2), (32, 8), (256, 16)):
+        monkeypatch.setattr(groups, "machine_memory", lambda: machine << 30)  # noqa: B023
+        assert groups.memory_share() == share << 30
+        assert Limits().memory == share << 30
+
+
+def test_a_container_is_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "CONTAINER", tmp_path)
+    whole = groups.machine_memory()
+    (tmp_path / "memory.max").write_text("max\n")
+    assert groups.machine_memory() == whole
+    (tmp_path / "memory.max").write_text("1073741824\n")
+    assert groups.machine_memory() == 1 << 30
 
 
 def test_files_that_vanish_while_they_are_counted(

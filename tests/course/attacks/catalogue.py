@@ -19,6 +19,7 @@ class Attack:
     says: str = ""  # words of the reason that the record gives
 
 
+RETURN = "    return rows.softmax(x)[index]"  # what the solution does
 WRONG = "return x[index] * 0"
 
 ATTACKS: dict[str, Attack] = {

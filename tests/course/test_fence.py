@@ -1,0 +1,268 @@
+"""The fence around a worker, tried without the policy: each door by itself."""
+
+from __future__ import annotations
+
+import errno
+import json
+import platform
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from attacks import forged, recorder, system
+from attacks.catalogue import RETURN, WRONG, Attack
+from attacks.running import X, probes, right_answer, run, worker, write
+from small import ROOT, Mini
+
+from course.grading.runners import ProbeFailed, WorkerFailed
+from course.overlay import Choice, make_bundle
+from course.sandbox import landlock, level, levels, seccomp
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="seccomp is Linux's")
+
+
+# Frames
+
+
+@linux
+@pytest.mark.parametrize("name", forged.ATTACKS)
+def test_no_answer_but_the_probes_own(mini: Mini, tmp_path: Path, name: str) -> None:
+    write(mini, forged.ATTACKS[name], tmp_path / "hand-in")
+    assert not right_answer(run(mini, tmp_path / "hand-in", sealed=False))
+
+
+@linux
+def test_no_answer_to_another_call(mini: Mini, tmp_path: Path) -> None:
+    write(mini, forged.ANOTHER_CALL, tmp_path / "hand-in")
+    isolated = worker(mini, tmp_path / "hand-in", sealed=False)
+    calls = [("pick", {"x": X, "index": index}) for index in (0, 1)]
+    try:
+        results, _ = isolated.run_series(probes(mini), calls)
+    finally:
+        isolated.close()
+    assert all(not result["y"].any() for result in results)
+
+
+# System calls
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    folder = tmp_path_factory.mktemp("system")
+    command = [sys.executable, system.__file__, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64" or not sys.platform.startswith("linux"),
+                    reason="the numbers are those of x86-64")  # fmt: skip
+@pytest.mark.parametrize("name", system.CALLS)
+def test_a_call_is_refused(refused: dict[str, int], name: str) -> None:
+    wanted = errno.ENOSYS if name == "clone3" else errno.EPERM
+    assert refused[name] == wanted
+
+
+@linux
+def test_the_mode_of_a_file_stays(refused: dict[str, int]) -> None:
+    assert refused["mode"] == 0o644
+
+
+@linux
+def test_what_python_numpy_and_mlx_need_is_allowed() -> None:
+    assert recorder.record() == []
+
+
+@linux
+def test_the_recorder_names_what_is_missing() -> None:
+    assert recorder.record("rename", "fsync") == ["fsync", "rename"]
+
+
+@linux
+def test_a_compiler_runs_where_one_is_allowed(tmp_path: Path) -> None:
+    code = """
+import sys, mlx.core as mx
+from course.sandbox import Fence, enter
+enter(Fence((sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", "/bin", "/etc"), sys.argv[1],
+            memory=8 << 30, compiler=True))
+x = mx.array([1.0, 2.0])
+print(mx.compile(lambda a: mx.exp(a) * a + 1)(x).tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    values = json.loads(done.stdout or "[]")
+    np.testing.assert_allclose(values, [np.e + 1, 2 * np.e**2 + 1], rtol=1e-6, err_msg=done.stderr)
+    assert list(tmp_path.rglob("*.so")), "no kernel was compiled"
+
+
+# What is claimed
+
+
+@pytest.mark.parametrize(
+    ("abi", "filtered", "held", "loose"),
+    [
+        (7, True, ["files", "attributes of files", "network", "signals", "processes"], []),
+        (1, True, ["files", "attributes of files", "network", "signals", "processes"], []),
+        (1, False, [], ["files", "attributes of files", "network", "signals", "processes"]),
+        (5, False, ["files"], ["attributes of files", "network", "signals", "processes"]),
+        (6, False, ["files", "signals"], ["attributes of files", "network", "processes"]),
+        (0, True, ["attributes of files", "network", "signals", "processes"], ["files"]),
+    ],
+)
+def test_only_what_holds_is_claimed(
+    monkeypatch: pytest.MonkeyPatch, abi: int, filtered: bool, held: list[str], loose: list[str]
+) -> None:
+    monkeypatch.setattr(levels.sys, "platform", "linux")
+    monkeypatch.setattr(landlock, "abi", lambda: abi)
+    monkeypatch.setattr(seccomp, "available", lambda: filtered)
+    sentence = level().sentence
+    assert ("not fenced in: " + ", ".join(loose) in sentence) == bool(loose)
+    assert ("; fenced in: " + ", ".join(held) in sentence) == bool(held)
+
+
+# Meters
+
+
+PATCHED = """
+import gc, os, resource, sys, time
+import mlx.core as mx
+mx.get_peak_memory = lambda: 0
+resource.getrusage = lambda who: (0,) * 16
+time.perf_counter = time.monotonic = time.time = lambda: 0.0
+for o in gc.get_objects():
+    if type(o) is dict and o.get("ru_maxrss"): o["ru_maxrss"] = 0
+"""
+
+
+@linux
+def test_time_and_memory_are_read_outside(mini: Mini, tmp_path: Path) -> None:
+    slow = "y = bytearray(b'1') * (300 << 20)\n    t = os.times().elapsed\n"
+    slow += "    while os.times().elapsed < t + 0.3: pass\n    " + WRONG
+    peaks, seconds = [], []
+    for number, body in enumerate((WRONG, slow)):
+        write(mini, Attack(body, top=PATCHED), tmp_path / str(number))
+        isolated = worker(mini, tmp_path / str(number), sealed=False)
+        try:
+            _, spent = isolated.run_series(probes(mini), [("pick", {"x": X, "index": 0})] * 2)
+        finally:
+            isolated.close()
+        peaks.append(isolated.peak * 1024)
+        seconds.append(min(spent))
+    assert peaks[1] - peaks[0] > 250 << 20
+    assert seconds[1] > 0.25
+
+
+# Memory
+
+
+# The pattern is not what it looks for, so only another's text can be found; OWN shows that it is.
+SEARCH = """import ctypes, gc, os, re
+    libc, size, own = ctypes.CDLL(None), 1 << 16, b"MARKOF-THE-OWN"
+    marks = re.compile(b"MARKOF-THE-([S]OLUTION|[C]OMMENT|[O]WN)")
+    out = os.open("out", os.O_RDWR | os.O_CREAT)
+    starts = {id(o) >> 26 << 26 for o in gc.get_objects()}
+    starts |= {id(bytes(1 << n)) >> 26 << 26 for n in range(4, 26)}
+    found = set()
+    for start in sorted(starts):
+        for at in range(start, start + (1 << 26), size):
+            if libc.pwrite(out, ctypes.c_void_p(at), ctypes.c_size_t(size), ctypes.c_long(0)) > 0:
+                found |= {bytes(mark) for mark in marks.findall(os.pread(out, size, 0))}
+    raise ValueError(sorted(mark.decode() for mark in found))"""
+MARKED = f"    mark = 'MARKOF-THE-SOLUTION'  # MARKOF-THE-COMMENT\n{RETURN}"
+
+
+@linux
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_search_through_memory_finds_no_solution(mini: Mini, tmp_path: Path, whole: bool) -> None:
+    """The solution of the exercise itself, as text or as code, is nowhere in its worker."""
+    path = mini.root / "solutions" / "tinymlx" / "rows" / "softmax.py"
+    write(mini, Attack(SEARCH if whole else WRONG), tmp_path)
+    path.write_text(path.read_text().replace(RETURN, MARKED))
+    isolated = worker(mini, tmp_path, sealed=False)
+    if not whole:  # grafted; the policy would not let the search travel, so it is put in afterwards
+        choice = Choice(tmp_path, keep=frozenset({"1.2"}))
+        bundle = make_bundle(mini.project, mini.registry, choice)
+        texts = {key: text.replace(WRONG, SEARCH) for key, text in bundle.texts.items()}
+        assert texts != bundle.texts
+        isolated.bundle = replace(bundle, texts=texts)
+    try:
+        with pytest.raises(ProbeFailed) as failed:
+            isolated.run(probes(mini), "pick", {"x": X, "index": 2})
+    finally:
+        isolated.close()
+    assert str(failed.value) == "['OWN']"
+
+
+# Builtins
+
+
+@pytest.mark.parametrize(
+    ("top", "body", "words"),
+    [
+        ("import os", WRONG, "os is not served"),
+        ("import ctypes", WRONG, "ctypes is not served"),
+        ("import mlx.nn", WRONG, "mlx.nn is not served"),
+        ("import course.grading.probing", WRONG, "is not served"),
+        ("", "return __import__('gc').get_objects()", "gc is not served"),
+        ("", "return open('/etc/passwd').read()", "name 'open' is not defined"),
+        ("", "return eval('mx.softmax')(x)", "name 'eval' is not defined"),
+        ("import sys", "return sys.modules['os']", "no attribute 'modules'"),
+        ("import sys", "return sys._getframe()", "no attribute '_getframe'"),
+        ("import random", "return random._os.getpid()", "no attribute '_os'"),
+        ("import contextlib", "return contextlib.os", "no attribute 'os'"),
+        ("import dataclasses", "return dataclasses.sys.modules", "no attribute 'sys'"),
+        ("import functools", "return functools.namedtuple", "no attribute 'namedtuple'"),
+    ],
+)
+def test_builtins_are_the_librarys_own(
+    mini: Mini, tmp_path: Path, top: str, body: str, words: str
+) -> None:
+    write(mini, Attack(body, top=top), tmp_path / "hand-in")
+    error = run(mini, tmp_path / "hand-in", sealed=True)
+    assert isinstance(error, ProbeFailed) and words in error.description["message"]
+
+
+def test_honest_modules_do_not_notice(mini: Mini, tmp_path: Path) -> None:
+    top = """
+import collections.abc
+import math, re, sys, operator
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import NamedTuple, Any
+
+@dataclass(frozen=True)
+class Point:
+    x: float = 0.0
+    y: list = field(default_factory=list)
+
+class Pair(NamedTuple):
+    a: int = 1
+
+class Base:
+    def __init__(self): self.kept = deque([1])
+class Derived(Base):
+    def __init__(self): super().__init__()
+"""
+    body = """print("here", file=sys.stderr)
+    assert isinstance([], collections.abc.Sequence) and math.sqrt(4) == 2 and re.match("a", "ab")
+    assert Point(1.0).x == Pair().a == len(Derived().kept) and partial(max, 1)(2) == 2
+    from itertools import chain
+    return rows.softmax(x)[index]"""
+    write(mini, Attack(body, top=top), tmp_path / "hand-in")
+    assert right_answer(run(mini, tmp_path / "hand-in", sealed=True))
+
+
+def test_workers_failed_is_told(mini: Mini, tmp_path: Path) -> None:
+    write(mini, forged.ATTACKS["through the messenger, at import"], tmp_path / "hand-in")
+    error = run(mini, tmp_path / "hand-in", sealed=False)
+    assert isinstance(error, WorkerFailed) and "did not come from the probe" in str(error)
