@@ -71,6 +71,10 @@ class TimedOut(WorkerFailed):
     """The worker did not finish in its time, which on a busy machine is not yet a verdict."""
 
 
+class Endless(TimedOut):
+    """Its processes have had their processor time, which no busy machine explains."""
+
+
 class Runner(Protocol):
     def run(self, probes: Path, name: str, inputs: dict[str, Plain]) -> Plain:
         """The plain result of probe ``name``; raises what went wrong."""
@@ -152,30 +156,30 @@ class Isolated:
         with mine, theirs:
             pid = self._launch(theirs)
             theirs.close()
-            reply, problem = None, ""
+            reply, problem = None, None
             try:
                 reply = self._exchange(mine, request)
             except WorkerFailed as error:
-                problem = str(error)
+                problem = error
             except (EOFError, ConnectionError):
-                problem = ""  # it died: its exit status says how
+                problem = None  # it died: its exit status says how
             finally:
                 _kill_group(pid)
             status = self._finish()
         if reply is None:
-            raise WorkerFailed(problem or _meaning(status))
+            raise problem or WorkerFailed(_meaning(status))
         return _unpack(reply)
 
     def _poll(self) -> None:
         """While a probe runs: what it may not do although each single limit allows it.
 
         Raises:
-            TimedOut: its processes have had their processor time.
+            Endless: its processes have had their processor time.
             WorkerFailed: many files together fill the disk, or many processes the memory.
         """
         spent = group_seconds(self._child)
         if spent > self.limits.seconds and spent > self.limits.seconds * slowness()[0]:
-            raise self._late()
+            raise self._late(Endless)
         memory = group_memory(self._child)
         if memory > self.limits.memory:
             raise WorkerFailed(
@@ -278,10 +282,8 @@ class Isolated:
         except TimeoutError:
             raise self._late() from None
 
-    def _late(self) -> TimedOut:
-        return TimedOut(
-            f"it did not finish within {self.limits.seconds:g} seconds; an endless loop?"
-        )
+    def _late(self, kind: type[TimedOut] = TimedOut) -> TimedOut:
+        return kind(f"it did not finish within {self.limits.seconds:g} seconds; an endless loop?")
 
 
 def _lists(value: Plain) -> Plain:
