@@ -70,11 +70,13 @@ def _campaign(out: Path, options: dict[str, Any], jobs: int | None) -> Campaign:
     registry = load_registry(project)
     begun = kept.run_of(out).get("seeds")
     given = (options["seed"],) if options.get("seed") is not None else None
-    seeds = tuple(begun) if begun else given or fresh_seeds(options.get("seeds") or 1)
+    chosen = given or begun or fresh_seeds(options.get("seeds") or 1)
     limit = options.get("student_limit") or STUDENT_SECONDS
     exercises = registry.select(options.get("what"))
     some = {"jobs": jobs} if jobs else {}
-    return Campaign(project, registry, Plan(exercises, seeds, student_seconds=limit, **some), out)
+    return Campaign(
+        project, registry, Plan(exercises, tuple(chosen), student_seconds=limit, **some), out
+    )
 
 
 def _people_and_points(

@@ -22,7 +22,7 @@ from course.grading import kept
 from course.grading.door.names import stem_of
 from course.grading.door.reading import make_shelf
 from course.grading.door.sources import Source, named
-from course.grading.student import Job
+from course.grading.student import Job, sweep
 from course.paths import Project
 from course.registry import Exercise, Registry
 
@@ -98,6 +98,7 @@ class Campaign:
             progress: called with a student and ``"skipped"``, ``"started"`` or ``"finished"``.
         """
         kept.begin(self.out, self.project, self.plan)
+        sweep()
         self.records.mkdir(parents=True, exist_ok=True)
         alone = named([s for s in submissions if isinstance(s, Path)])
         pending = [s for s in submissions if isinstance(s, Source)] + alone

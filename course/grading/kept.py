@@ -63,19 +63,21 @@ def options_of(out: Path, given: dict[str, Any], change: bool) -> dict[str, Any]
     Raises:
         CourseError: an option says something else than then.
     """
-    before = run_of(out).get("options", {})
+    begun = run_of(out)
+    before = begun.get("options", {})
     said = {key: value for key, value in given.items() if value is not None}
     for key, value in said.items():
         then = before.get(key)
-        if key == "submissions" or then is None or then == value:
-            continue
         flag = "--" + key.replace("_", "-")
-        if key in FIXED:
+        if key == "submissions" or then == value:
+            continue
+        if key in FIXED and begun:
+            how = f"without {flag}" if then is None else f"with {flag} {then}"
             raise CourseError(
-                f"{out} was begun with {flag} {then}, and its records follow from that; leave "
-                f"{flag} out to go on, or choose a new --out."
+                f"{out} was begun {how}, and its records follow from that; leave {flag} out "
+                "to go on, or choose a new --out."
             )
-        if not change:
+        if then is not None and not change:
             raise CourseError(
                 f"{out} was begun with {flag} {then}, now it is {value}; leave {flag} out to go "
                 "on, or add --change to replace it for the whole class."

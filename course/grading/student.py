@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -25,6 +26,20 @@ if TYPE_CHECKING:
 EMPTY: dict[str, Any] = {"own": None, "filled": None}
 
 
+PREFIX = "tinymlx-grade-"
+
+
+def sweep() -> None:
+    """Remove scratch folders of campaigns that were killed; those in use are locked."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        try:
+            with open(folder / "lock", "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue  # in use, somebody else's, or gone
+
+
 class Job:
     """One submission being read and graded.
 
@@ -36,7 +51,9 @@ class Job:
         self, campaign: Campaign, source: Source, progress: Callable[[str, str], None]
     ) -> None:
         self.campaign, self.student, self.progress = campaign, source.student, progress
-        self.scratch = Path(tempfile.mkdtemp(prefix="tinymlx-grade-"))
+        self.scratch = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self.lock = open(self.scratch / "lock", "wb")  # noqa: SIM115 - held until the end
+        fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.graded = False
         self.late = False
         self.submission: Submission | None = None
@@ -116,7 +133,7 @@ class Job:
             wanted = [exercise.id for exercise in self.campaign.plan.exercises]
             record["exercises"] = {n: record["exercises"].get(n, EMPTY) for n in wanted}
             self.campaign.keep(self.student, record)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self._leave()
 
     def _made(self) -> dict[str, Any]:
         """What the grading process has written until its end."""
@@ -137,7 +154,11 @@ class Job:
     def stop(self) -> None:
         self.reading.stop()
         self._kill()
+        self._leave()
+
+    def _leave(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)
+        self.lock.close()
 
     def _kill(self) -> None:
         if self.process is not None and self.process.poll() is None:

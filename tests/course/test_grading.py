@@ -83,6 +83,8 @@ def test_a_report_of_another_plan_is_not_overwritten(mini: Mini, solved: Path) -
     assert mini.tinymlx("grade", str(solved), "--out", out, "--what", "1.3").returncode == 0
     result = mini.tinymlx("grade", str(solved), "--out", out, "--what", "1.2")
     assert result.returncode == 2 and "was begun with --what 1.3" in result.stderr
+    result = mini.tinymlx("grade", str(solved), "--out", out, "--seed", "5")
+    assert result.returncode == 2 and "was begun without --seed" in result.stderr
 
 
 def test_interruptions_lose_nothing_and_repeat_nobody(mini: Mini, tmp_path: Path) -> None:
@@ -93,10 +95,13 @@ def test_interruptions_lose_nothing_and_repeat_nobody(mini: Mini, tmp_path: Path
     command = [sys.executable, "-m", "course.cli.main", "grade", str(base), "--out", str(out)]
     command += ["--what", "1.3", "--jobs", "2"]
     chance = random.Random(0)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = mini.environment(TMPDIR=str(scratch))
     finished: dict[str, int] = {}
     for _ in range(10):
         process = subprocess.Popen(
-            command, env=mini.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         time.sleep(chance.uniform(0.6, 2.0))
         process.send_signal(signal.SIGKILL)
@@ -105,7 +110,8 @@ def test_interruptions_lose_nothing_and_repeat_nobody(mini: Mini, tmp_path: Path
             json.loads(path.read_text())  # whole, whenever the kill came
             stamp = path.stat().st_mtime_ns
             assert finished.setdefault(path.name, stamp) == stamp
-    assert subprocess.run(command, env=mini.environment(), capture_output=True).returncode == 0
+    assert subprocess.run(command, env=environment, capture_output=True).returncode == 0
+    assert not list(scratch.glob("tinymlx-grade-*"))  # nor what the killed ones left behind
     for name, stamp in finished.items():
         assert (out / "records" / name).stat().st_mtime_ns == stamp
     assert {float(row["total"]) for row in grades(out).values()} == {1.0}
