@@ -64,6 +64,10 @@ def decode(content: bytes, shown: str) -> Source:
         raise CourseError(
             f"{shown} is not {error.encoding.upper()} text (byte {error.start}); save it as UTF-8."
         ) from error
+    except (LookupError, UnicodeError) as error:  # rot13 and its kind
+        raise CourseError(
+            f"{shown} declares an encoding that is none of text; save it as UTF-8."
+        ) from error
     except SyntaxError as error:  # no UTF-8, or an encoding that nobody knows
         try:
             content.decode("utf-8")

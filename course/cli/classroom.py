@@ -13,6 +13,7 @@ from rich.text import Text
 
 from course.cli.terminal import console
 from course.errors import CourseError
+from course.grading.door.names import shown
 from course.grading.exports import outcome
 from course.grading.points import best
 from course.paths import find_project
@@ -119,5 +120,5 @@ def heat_map(records: list[dict[str, Any]]) -> Table:
         marks = Text()
         for number in record["exercises"]:
             marks.append(*SHADES[outcome(record, number)])
-        table.add_row(Text(record["student"]), marks)
+        table.add_row(Text(shown(record["student"])), marks)
     return table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +12,15 @@ from rich.text import Text
 from course.backup import write_atomic
 from course.cli.terminal import console
 from course.cutter import cut_package
-from course.grading.submissions import find_submissions, read_submission
+from course.grading.door.reading import make_shelf, read_submission, unpack
+from course.grading.door.sources import find_sources
 from course.graft.grafts import Grafts
 from course.likeness.page import page
 from course.likeness.pairs import Pair, outstanding
 from course.likeness.works import Work, work_of
 from course.paths import Project, find_project
 from course.registry import Registry, load_registry
+from course.scratch import temporary
 
 SHOWN = 6  # exercises named in the table
 
@@ -47,15 +48,13 @@ def run(submissions: Path, past: list[Path], out: Path | None, as_json: bool) ->
 
 def read(project: Project, registry: Registry, folder: Path, past: str) -> Iterator[Work]:
     """The works of a folder of submissions; nothing of them runs."""
-    known = set(cut_package(project, registry))
-    for path in find_submissions(folder):
-        submission = read_submission(path, known)
-        with tempfile.TemporaryDirectory(prefix="tinymlx-likeness-") as scratch:
-            for name, content in submission.files.items():
-                target = Path(scratch) / "tinymlx" / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-            yield work_of(Grafts(project, registry, Path(scratch)), submission.student, past)
+    starters = cut_package(project, registry)
+    shelf = make_shelf(registry, starters)
+    for source in find_sources(folder):
+        submission = read_submission(source, shelf)
+        with temporary("likeness") as scratch:
+            unpack(project, submission, starters, scratch)
+            yield work_of(Grafts(project, registry, scratch), submission.student, past)
 
 
 def plain(pair: Pair) -> dict[str, object]:

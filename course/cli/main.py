@@ -185,31 +185,66 @@ def grade(
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("report"),
     what: Annotated[str | None, typer.Option(help="A chapter (4) or exercise (4.3).")] = None,
     seed: Annotated[int | None, typer.Option(help="A seed of your own; else a fresh one.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many fresh seeds.")] = 1,
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many fresh seeds.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Submissions at a time.")] = None,
-    partial: Annotated[bool, typer.Option(help="Points by the share of passed tests.")] = False,
-    due: Annotated[str, typer.Option(help="When it was due (ISO time).")] = "",
+    student_limit: Annotated[
+        float | None, typer.Option(min=1, help="Seconds for a student; 3600 if left out.")
+    ] = None,
+    partial: Annotated[
+        bool | None, typer.Option("--partial/--no-partial", help="Points by the passed tests.")
+    ] = None,
+    due: Annotated[str | None, typer.Option(help="When it was due (ISO time).")] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Of times that name none: Europe/Berlin.")
+    ] = None,
     times: Annotated[Path | None, typer.Option(help="CSV: student, submitted.")] = None,
-    per_day: Annotated[float, typer.Option(help="Part of the points lost a day late.")] = 0.1,
+    per_day: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Part of the points lost a day late; 0.1.")
+    ] = None,
     adjustments: Annotated[Path | None, typer.Option(help="TOML of points set by hand.")] = None,
+    roster: Annotated[
+        Path | None, typer.Option(help="CSV: student, and any of name, id, group, email.")
+    ] = None,
+    change: Annotated[
+        bool, typer.Option("--change", help="Replace options that the report was begun with.")
+    ] = False,
     reproduce: Annotated[Path | None, typer.Option(help="A receipt to grade again.")] = None,
 ) -> None:
-    """Instructor: grade a class in parallel, isolated, resumable."""
+    """Instructor: grade a class in parallel, isolated, resumable; options stay with the report."""
     from course.cli import grade as page
-    from course.grading import points
 
     if reproduce is not None:
         raise typer.Exit(page.reproduce(reproduce, submissions))
-    if submissions is None:
-        raise CourseError("Name the folder of submissions: tinymlx grade submissions/.")
-    policy = points.Policy(
-        partial=partial,
-        due=points.read_time(due, "--due") if due else None,
-        per_day=per_day,
-        times=points.read_times(times) if times else {},
-        adjustments=points.read_adjustments(adjustments or out / "adjustments.toml"),
-    )
-    raise typer.Exit(page.run(submissions, out, what, seed, seeds, jobs, policy))
+    paths = {
+        "submissions": submissions,
+        "times": times,
+        "adjustments": adjustments,
+        "roster": roster,
+    }
+    options = {
+        **{key: str(path.absolute()) if path else None for key, path in paths.items()},
+        "what": what,
+        "seed": seed,
+        "seeds": seeds,
+        "student_limit": student_limit,
+        "partial": partial,
+        "due": due,
+        "time_zone": time_zone,
+        "per_day": per_day,
+    }
+    raise typer.Exit(page.run(out, options, change, jobs))
+
+
+@app.command()
+def regrade(
+    students: Annotated[list[str], typer.Argument(help="Students of the report.")],
+    out: Annotated[Path, typer.Option(help="The report of `tinymlx grade`.")] = Path("report"),
+    jobs: Annotated[int | None, typer.Option(min=1, help="Submissions at a time.")] = None,
+) -> None:
+    """Instructor: grade single students again; the old record is kept as history."""
+    from course.cli import grade as page
+
+    raise typer.Exit(page.regrade(out, students, jobs))
 
 
 @app.command(name="class")

@@ -18,8 +18,9 @@ from course.compare import similarity
 from course.compare.timing import Stopwatch
 from course.cutter import cut_package
 from course.errors import CourseError
-from course.grading.campaign import Campaign
-from course.grading.submissions import ARCHIVES, find_submissions, read_submission, unpack
+from course.grading.door.names import stem_of
+from course.grading.door.reading import make_shelf, read_submission, unpack
+from course.grading.door.sources import Source, find_sources, is_submission, source_of
 from course.overlay import Choice
 from course.paths import Project
 from course.registry import Exercise, Registry
@@ -68,14 +69,15 @@ def implementations(
     """
     found: dict[str, tuple[Path, list[str]]] = {}
     starters = cut_package(project, registry)
+    shelf = make_shelf(registry, starters)
 
-    def add(path: Path) -> None:
-        for name, source in Campaign.names([path]).items():
-            while name in found:
-                name += "'"
-            submission = read_submission(source, set(starters))
-            unpack(project, submission, starters, scratch / name)
-            found[name] = (scratch / name, submission.notes)
+    def add(source: Source) -> None:
+        name = source.student
+        while name in found:
+            name += "'"
+        submission = read_submission(source, shelf)
+        unpack(project, submission, starters, scratch / stem_of(name))
+        found[name] = (scratch / stem_of(name), submission.remarks)
 
     for given in paths:
         path = Path(given)
@@ -84,10 +86,10 @@ def implementations(
         elif given == "solutions":
             found["solutions"] = (project.solutions, [])
         elif path.is_dir() and not (path / "tinymlx").is_dir() and not (path / "HEAD").is_file():
-            for entry in find_submissions(path):
-                add(entry)
-        elif path.is_dir() or (path.is_file() and path.name.endswith(ARCHIVES)):
-            add(path)
+            for source in find_sources(path):
+                add(source)
+        elif path.exists() and is_submission(path):
+            add(source_of(path))
         else:
             raise CourseError(f"{given} is no submission; name a folder, an archive, or 'mine'.")
     return found

@@ -30,6 +30,10 @@ class TimedOut(WorkerFailed):
     """The worker did not finish in its time, which on a busy machine is not yet a verdict."""
 
 
+class Endless(TimedOut):
+    """Its processes have had their processor time, which no busy machine explains."""
+
+
 class Asking:
     """One conversation with one child of a worker."""
 
@@ -105,8 +109,8 @@ class Asking:
         return time.monotonic() + PATIENCE * self.seconds
 
 
-def late(seconds: float) -> TimedOut:
-    return TimedOut(f"it did not finish within {seconds:g} seconds; an endless loop?")
+def late(seconds: float, kind: type[TimedOut] = TimedOut) -> TimedOut:
+    return kind(f"it did not finish within {seconds:g} seconds; an endless loop?")
 
 
 def wait_exactly(

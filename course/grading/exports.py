@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from course.backup import write_atomic
+from course.grading.door.names import shown, stem_of
 from course.grading.points import Grade, best
 from course.registry import Exercise
 
@@ -30,7 +31,7 @@ def write_all(out: Path, rows: list[Row], exercises: Sequence[Exercise]) -> list
         "canvas.csv": canvas(rows),
     }
     for record, grade in rows:
-        name = record["student"]
+        name = stem_of(record["student"])
         texts[f"gradescope/{name}/results.json"] = gradescope(record, grade, exercises)
         texts[f"receipts/{name}.json"] = receipt(record, grade)
     for name, text in texts.items():
@@ -73,11 +74,14 @@ def seeds_text(record: dict[str, Any], number: str) -> str:
 
 
 def grades_csv(rows: list[Row], exercises: Sequence[Exercise]) -> str:
-    header = ["student", "total", "possible", "earned", "days late"]
+    named = any(record.get("person") for record, _ in rows)
+    who = ["name", "id", "group", "email"] if named else []
+    header = ["student", *who, "total", "possible", "earned", "days late"]
     header += [e.id for e in exercises] + ["remarks", "notes"]
     lines = [
         [
-            record["student"],
+            shown(record["student"]),
+            *(record.get("person", {}).get(key, "") for key in who),
             grade.total,
             grade.possible,
             grade.earned,
@@ -95,6 +99,7 @@ def grades_json(rows: list[Row], exercises: Sequence[Exercise]) -> str:
     students = [
         {
             "student": record["student"],
+            **record.get("person", {}),
             "total": grade.total,
             "earned": grade.earned,
             "possible": grade.possible,
@@ -118,11 +123,13 @@ def grades_json(rows: list[Row], exercises: Sequence[Exercise]) -> str:
 def junit(rows: list[Row], exercises: Sequence[Exercise]) -> str:
     root = ET.Element("testsuites")
     for record, _ in rows:
-        suite = ET.SubElement(root, "testsuite", name=record["student"], tests=str(len(exercises)))
+        suite = ET.SubElement(
+            root, "testsuite", name=shown(record["student"]), tests=str(len(exercises))
+        )
         failures = 0
         for exercise in exercises:
             name = f"{exercise.id} {exercise.title}"
-            case = ET.SubElement(suite, "testcase", classname=record["student"], name=name)
+            case = ET.SubElement(suite, "testcase", classname=suite.get("name", ""), name=name)
             said = outcome(record, exercise.id)
             if said in ("failed", "incomplete"):
                 failures += 1
@@ -183,7 +190,7 @@ def nbgrader(rows: list[Row], exercises: Sequence[Exercise]) -> str:
             raw = round(sum(grade.points[e.id] for e in mine), 2)
             lost = round(raw * grade.penalty, 2)
             possible = sum(e.points for e in mine)
-            line = [f"chapter {chapter}", record["student"], raw, lost, round(raw - lost, 2)]
+            line = [f"chapter {chapter}", _id(record), raw, lost, round(raw - lost, 2)]
             lines.append([*line, possible])
     return _table(header, lines)
 
@@ -193,13 +200,33 @@ def canvas(rows: list[Row]) -> str:
     possible = rows[0][1].possible if rows else 0
     header = ["Student", "ID", "SIS Login ID", "Section", "tinymlx"]
     lines: list[list[Any]] = [["Points Possible", "", "", "", possible]]
-    lines += [[r["student"], "", r["student"], "", grade.total] for r, grade in rows]
+    for record, grade in rows:
+        person = record.get("person", {})
+        name = person.get("name") or shown(record["student"])
+        lines.append(
+            [name, person.get("id", ""), _id(record), person.get("group", ""), grade.total]
+        )
     return _table(header, lines)
+
+
+def _id(record: dict[str, Any]) -> str:
+    """What a platform calls the student: the id of the roster, else the name that was handed in."""
+    return record.get("person", {}).get("id") or shown(record["student"])
 
 
 def receipt(record: dict[str, Any], grade: Grade) -> str:
     """What was graded with what: enough to get the same verdicts again."""
-    kept = ("student", "source", "files", "notes", "seeds", "versions", "sandbox", "seconds")
+    kept = (
+        "student",
+        "source",
+        "content",
+        "files",
+        "notes",
+        "seeds",
+        "versions",
+        "sandbox",
+        "seconds",
+    )
     verdicts = {n: outcome(record, n) for n in record["exercises"]}
     table = {key: record.get(key) for key in kept}
     return json.dumps({**table, "verdicts": verdicts, "points": grade.points}, indent=2)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from course.grading.door.names import shown, stem_of
 from course.grading.exports import Row, first_failure, outcome, printable, seeds_text
 from course.grading.points import Grade, best
 from course.registry import Exercise
@@ -37,7 +38,7 @@ def page(title: str, body: str) -> str:
 
 def student_page(record: dict[str, Any], grade: Grade, exercises: Sequence[Exercise]) -> str:
     """What one student gets to read."""
-    name = record["student"]
+    name = _name(record)
     parts = [f"<h1>{escape(name)}: {grade.total:g} of {grade.possible} points</h1>"]
     remarks = [*grade.remarks, *record["notes"]]
     parts += [f'<p class="note">{escape(printable(remark))}</p>' for remark in remarks]
@@ -74,18 +75,23 @@ def class_page(rows: list[Row], exercises: Sequence[Exercise], run: dict[str, An
     parts.append(f'<p class="note">sandbox: {escape(run["sandbox"])} seeds: {run["seeds"]}</p>')
     parts.append("<table><tr><th>student<th>points<th>exercises<th>notes</tr>")
     for record, grade in sorted(rows, key=lambda row: row[0]["student"]):
-        name = escape(record["student"])
+        name, file = escape(_name(record)), escape(stem_of(record["student"]))
         cells = "".join(
             f'<i class="{_css(outcome(record, e.id))}" title="{e.id}: {outcome(record, e.id)}"></i>'
             for e in exercises
         )
         notes = escape(printable("; ".join([*grade.remarks, *record["notes"]])))
         parts.append(
-            f'<tr><td><a href="feedback/{name}.html">{name}</a><td class="n">{grade.total:g}'
+            f'<tr><td><a href="feedback/{file}.html">{name}</a><td class="n">{grade.total:g}'
             f'<td><div class="cells">{cells}</div><td class="note">{notes}</tr>'
         )
     parts.append("</table>")
     return page("tinymlx: the class", "".join(parts))
+
+
+def _name(record: dict[str, Any]) -> str:
+    """The student's own name where a roster has it, else the name that was handed in."""
+    return record.get("person", {}).get("name") or shown(record["student"])
 
 
 def _css(said: str) -> str:

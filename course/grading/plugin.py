@@ -280,6 +280,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     sentences = grading.policy(exercise)
     if sentences:
         raise bench.failure(sentences[0], *sentences[1:4], kind="policy")
+    endless = grading.endless_for(exercise) if case is None and bench.isolated else None
+    if endless is exercise:
+        raise bench.failure("not run: another test of it did not finish", kind="worker")
+    if endless is not None:
+        raise bench.failure(f"not run: it builds on {endless.id}, which is endless", kind="needs")
 
 
 def _judged(grading: Grading, numbers: list[str], case: Case | None) -> Exercise:

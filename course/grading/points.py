@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from course.errors import CourseError
+from course.grading.nearest import known
+from course.grading.tables import read_table
 from course.registry import Exercise
 from course.toml import load_toml
 
@@ -106,11 +109,30 @@ def days_late(student: str, policy: Policy) -> int:
     return int(-(-seconds // 86400))
 
 
-def read_time(text: str, where: str) -> datetime:
-    """An ISO time; without a zone it is UTC.
+def read_zone(name: str) -> tzinfo:
+    """A time zone by its name, ``Europe/Berlin`` or ``UTC``.
 
     Raises:
-        CourseError: it is none.
+        CourseError: there is none of this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise CourseError(
+            f"--time-zone: {name!r} is no time zone; write it like Europe/Berlin or UTC."
+        ) from error
+
+
+def read_time(text: str, where: str, zone: tzinfo | None = None) -> datetime:
+    """An ISO time with its zone.
+
+    Args:
+        text: ``2026-11-23T18:00:00+01:00``, or without the zone where ``zone`` is given.
+        where: what it is, for complaints.
+        zone: that of times that name none.
+
+    Raises:
+        CourseError: it is no time, or nobody says in which zone.
     """
     try:
         time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
@@ -118,36 +140,48 @@ def read_time(text: str, where: str) -> datetime:
         raise CourseError(
             f"{where}: {text!r} is no time; write it like 2026-11-23T18:00:00+01:00."
         ) from error
-    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    if time.tzinfo is None and zone is None:
+        raise CourseError(
+            f"{where}: {text!r} says no time zone; write it like {text.strip()}+01:00, or give "
+            "--time-zone for all times without one."
+        )
+    return time if time.tzinfo else time.replace(tzinfo=zone)
 
 
-def read_times(path: Path) -> dict[str, datetime]:
+Resolve = Callable[[str, str], str]  # what a file calls a student, and where, to the student
+
+
+def as_written(key: str, where: str) -> str:
+    return key
+
+
+def read_times(
+    path: Path, resolve: Resolve = as_written, zone: tzinfo | None = None
+) -> dict[str, datetime]:
     """Times of submission from a CSV with the columns ``student`` and ``submitted``.
 
     Raises:
-        CourseError: the file or a line of it is not of that form, with its line.
+        CourseError: the file or a line of it is not of that form, or names nobody; with its line.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            rows = csv.DictReader(stream)
-            if not {"student", "submitted"} <= set(rows.fieldnames or ()):
-                raise CourseError(f"{path}:1: the columns must be student and submitted.")
-            return {
-                row["student"]: read_time(row["submitted"] or "", f"{path}:{rows.line_num}")
-                for row in rows
-            }
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CourseError(f"{path} cannot be read: {error}.") from error
+    times: dict[str, datetime] = {}
+    for line in read_table(path, ("student", "submitted")):
+        student = resolve(line["student"], line.where)
+        if student in times:
+            raise CourseError(f"{line.where}: {line['student']!r} has a time already.")
+        times[student] = read_time(line["submitted"], line.where, zone)
+    return times
 
 
-def read_adjustments(path: Path) -> dict[str, dict[str, tuple[float, str]]]:
+def read_adjustments(
+    path: Path, resolve: Resolve = as_written, exercises: Sequence[str] = ()
+) -> dict[str, dict[str, tuple[float, str]]]:
     """Adjustments by hand; the file is never written by the course, so regrading keeps it.
 
     ``[ada]`` then ``"4.3" = { points = 2, reason = "a typo in the test" }``; ``total`` in the place
     of the exercise sets the student's total.
 
     Raises:
-        CourseError: a table is not of that form.
+        CourseError: a table is not of that form, or names a student or exercise that is not there.
     """
     if not path.is_file():
         return {}
@@ -156,10 +190,14 @@ def read_adjustments(path: Path) -> dict[str, dict[str, tuple[float, str]]]:
         if not isinstance(table, dict):
             raise CourseError(f"{path}: [{student}] must be a table of exercises.")
         for key, entry in table.items():
+            where = f"{path}: [{student}] {key}"
+            for name in entry if isinstance(entry, dict) else ():
+                known(name, ("points", "reason"), where, "key")
             good = isinstance(entry, dict) and isinstance(entry.get("points"), (int, float))
             if not good or not isinstance(entry.get("reason"), str):
-                raise CourseError(
-                    f"{path}: [{student}] {key} must read {{ points = 2, reason = '...' }}."
-                )
-            found.setdefault(student, {})[key] = (float(entry["points"]), entry["reason"])
+                raise CourseError(f"{where} must read {{ points = 2, reason = '...' }}.")
+            if exercises:
+                known(key, (*exercises, "total"), f"{path}: [{student}]", "exercise")
+            changes = found.setdefault(resolve(student, f"{path}"), {})
+            changes[key] = (float(entry["points"]), entry["reason"])
     return found

@@ -21,7 +21,7 @@ from typing import Protocol
 import numpy as np
 
 from course import kernels, scratch
-from course.grading.asking import Asking, WorkerFailed, late, wait_exactly
+from course.grading.asking import Asking, Endless, WorkerFailed, late, wait_exactly
 from course.grading.groups import group_memory, group_seconds, memory_share, slowness
 from course.grading.probing import ChangedInput, load_probes, run_probe
 from course.grading.values import Plain, WrongValue, decode, encode
@@ -156,12 +156,12 @@ class Isolated:
         """While a probe runs: what it may not do although each single limit allows it.
 
         Raises:
-            TimedOut: its processes have had their processor time.
+            Endless: its processes have had their processor time.
             WorkerFailed: many files together fill the disk, or many processes the memory.
         """
         spent = group_seconds(self._child)
         if spent > self.limits.seconds and spent > self.limits.seconds * slowness()[0]:
-            raise late(self.limits.seconds)
+            raise late(self.limits.seconds, Endless)
         memory = group_memory(self._child)
         if memory > self.limits.memory:
             raise WorkerFailed(

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from course.grading.answers import Answers
-from course.grading.asking import TimedOut
+from course.grading.asking import Endless, TimedOut
 from course.grading.compare import Rules
 from course.grading.inspection import Inspection, inspect_exercise, parse_file
 from course.grading.report import Spans, fingerprint
@@ -61,6 +61,7 @@ class Grading:
         self._filled: dict[Choice, tuple[str, ...]] = {}
         self._inspections: dict[str, Inspection] = {}
         self._late: set[str] = set()
+        self.endless: set[str] = set()  # exercises that did not finish, whose tests need no more
 
     @cached_property
     def misconceptions(self) -> dict[str, list[Misconception]]:
@@ -158,15 +159,30 @@ class Grading:
     def run_patiently(
         self, exercise: Exercise, call: Call, choice: Choice, isolated: bool
     ) -> Plain:
-        """As `run`; the first time-out of an exercise counts only if it comes again, alone."""
+        """As `run`; the first time-out of an exercise by the clock counts only if it comes again,
+        alone. What did not finish is remembered."""
         try:
             return self.run(exercise, call, choice, isolated)
+        except Endless:
+            self.endless.add(exercise.id)
+            raise
         except TimedOut:
             if exercise.id in self._late:
                 raise
             self._late.add(exercise.id)
         with self._alone():
-            return self.run(exercise, call, choice, isolated)
+            try:
+                return self.run(exercise, call, choice, isolated)
+            except TimedOut:
+                self.endless.add(exercise.id)
+                raise
+
+    def endless_for(self, exercise: Exercise) -> Exercise | None:
+        """What was found not to finish: this exercise, or one that it builds on."""
+        if self.settings.alone:
+            return exercise if exercise.id in self.endless else None
+        needed = [exercise, *self.registry.closure(exercise)] if self.endless else []
+        return next((one for one in needed if one.id in self.endless), None)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

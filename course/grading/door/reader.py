@@ -1,0 +1,140 @@
+"""The reader: a process that opens what one student handed in, within limits, and ends.
+
+``python -m course.grading.door.reader`` with a request in JSON on its input; the record is JSON on
+its output. Whatever happens to this process costs this student alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from course.grading.door.entries import (
+    file_entry,
+    folder_entries,
+    is_repository,
+    kind_of,
+    tar_entries,
+    zip_entries,
+)
+from course.grading.door.haul import Entry, Haul, Refused
+from course.grading.door.names import LOOSE, ending_of
+from course.grading.door.placing import Placed, Shelf, place
+from course.grading.door.repository import bundle_entries, repository_entries
+from course.grading.worker import die_with_parent
+
+SECONDS = 30  # of processor time,
+PATIENCE = 3  # and by the clock, in units of that
+LIMITS = {"RLIMIT_CPU": SECONDS, "RLIMIT_AS": 2 << 30, "RLIMIT_FSIZE": 256 << 20, "RLIMIT_CORE": 0}
+HEAD = 512
+DEPTH = 2  # an archive in an archive in a folder
+
+
+def limit() -> None:
+    """Bound this process and what it starts."""
+    for name, value in LIMITS.items():
+        with contextlib.suppress(ValueError, OSError):  # the parent's clock still holds
+            resource.setrlimit(getattr(resource, name), (value, value))
+    signal.alarm(PATIENCE * SECONDS)
+
+
+def read(paths: list[Path], shelf: Shelf, scratch: Path) -> dict[str, Any]:
+    """The record of what was handed in.
+
+    Returns:
+        ``files``, path inside ``tinymlx/`` to text; ``notes``; and ``problem``, the sentence for
+        the student where there are no files.
+    """
+    haul = Haul()
+    for path in paths:
+        _take(haul, path, scratch, f"{path.name}/" if len(paths) > 1 else "")
+    placed = _place(haul, shelf, scratch)
+    notes = [*haul.problems, *haul.notes, *placed.notes]
+    problem = ""
+    if not placed.files:
+        problem = haul.problems[0] if haul.problems else _nothing(haul)
+        notes = [note for note in notes if note != problem]
+    return {"files": placed.files, "notes": notes[:60], "problem": problem}
+
+
+def _nothing(haul: Haul) -> str:
+    if haul.files:
+        return "No file of it belongs to the course."
+    return "It holds no Python file and no notebook."
+
+
+def _place(haul: Haul, shelf: Shelf, scratch: Path) -> Placed:
+    """Place the files; archives among them are opened only where nothing lies beside them."""
+    for _ in range(DEPTH):
+        placed = place(haul.files, shelf)
+        archives, haul.archives = haul.archives, {}
+        if placed.files or not archives:
+            for name in archives:
+                haul.note(f"left behind: {name}: an archive beside the files")
+            return placed
+        for number, (name, data) in enumerate(archives.items()):
+            where = scratch / f"inner-{number}"
+            where.write_bytes(data)
+            haul.take(_archive_entries(where, name, scratch), name, f"{name}/")
+    return place(haul.files, shelf)
+
+
+def _take(haul: Haul, path: Path, scratch: Path, inside: str) -> None:
+    """Take one entry of the class's folder."""
+    if path.is_symlink():
+        haul.problems.append("It is a symbolic link, which is not followed; hand in the files.")
+    elif not path.is_dir():
+        loose = ending_of(path.name) in LOOSE
+        entries = iter([file_entry(path)]) if loose else _archive_entries(path, path.name, scratch)
+        haul.take(entries, path.name, inside)
+    elif is_repository(path):
+        haul.take(repository_entries(path, scratch), path.name, inside)
+    else:
+        repositories: list[Path] = []
+        haul.take(folder_entries(path, repositories), path.name, inside)
+        if not haul.files and is_repository(path / ".git"):
+            repositories.append(path / ".git")  # nothing is checked out
+        elif not haul.files and os.path.lexists(path / ".git"):
+            haul.problems.append("Its repository lies elsewhere (.git is no folder of it).")
+        if not haul.files:
+            for found in repositories:
+                haul.take(repository_entries(found, scratch), found.name, f"{found.name}/")
+
+
+def _archive_entries(path: Path, name: str, scratch: Path) -> Iterator[Entry]:
+    with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NOFOLLOW)) as stream:
+        head = stream.read(HEAD)
+        if not head:
+            raise Refused("It is empty.")
+        kind = kind_of(head, name)
+        stream.seek(0)
+        if kind == "zip":
+            yield from zip_entries(stream)
+        elif kind == "tar":
+            yield from tar_entries(stream)
+        else:
+            yield from bundle_entries(path, scratch)
+
+
+def main() -> None:
+    die_with_parent()
+    request = json.loads(sys.stdin.read())
+    limit()
+    shelf = Shelf(frozenset(request["known"]), tuple(tuple(s) for s in request["symbols"]))
+    paths = [Path(os.fsdecode(bytes.fromhex(path))) for path in request["paths"]]
+    record = read(paths, shelf, Path(request["scratch"]))
+    out = io.TextIOWrapper(sys.stdout.buffer, encoding="ascii")
+    json.dump(record, out)
+    out.flush()
+
+
+if __name__ == "__main__":
+    main()
