@@ -248,6 +248,10 @@ FORMS: dict[str, Form] = {
         lambda p: folder(p, {**tree(), "tinymlx/rows/counter.py": b"def broken(\n"}), ("1.1", "1.2")
     ),
     "a huge neighbour": Form(lambda p: folder(p, {**tree(), "data.py": b"#" * (2 << 20)})),
+    "a name with a colon": Form(_as(".zip", zipped(tree("Homework 4: final/tinymlx/")))),
+    "a large environment in a tar": Form(
+        _as(".tar.gz", tarred({f".venv/f{i}.py": b"" for i in range(3000)} | tree(), "w:gz"))
+    ),
     "a trailing cut": Form(
         _as(
             ".tar.gz", gzip.compress(tarred({**tree(), "big.bin": bytes(range(256)) * 4000}))[:-900]
