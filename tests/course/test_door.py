@@ -105,7 +105,7 @@ def test_two_that_would_have_one_name_keep_their_endings(tmp_path: Path) -> None
 
 
 def test_of_two_copies_the_more_written_counts_then_the_nearer(tmp_path: Path) -> None:
-    starters = handed_in._starters
+    starters = handed_in.starters
     half = {**starters("a/tinymlx/"), "a/tinymlx/rows/counter.py": handed_in.COUNTER.encode()}
     folder(tmp_path / "ada", {**half, **tree("z/deep/tinymlx/"), **starters("tinymlx/")})
     submission = only(tmp_path)
