@@ -15,6 +15,7 @@ from course.cli.terminal import console
 from course.errors import CourseError
 from course.grading.door.names import shown
 from course.grading.exports import outcome
+from course.grading.kept import run_of
 from course.grading.points import best
 from course.paths import find_project
 from course.registry import load_registry
@@ -40,17 +41,20 @@ class Summary:
 
 
 def read_records(report: Path) -> list[dict[str, Any]]:
-    """The records of a report, sorted by student.
+    """The records of a report, sorted by student; of those who left the class, none.
 
     Raises:
         CourseError: the folder is no report.
     """
     found = []
+    students = run_of(report).get("students")
     for path in sorted((report / "records").glob("*.json")):
         try:
-            found.append(json.loads(path.read_text(encoding="utf-8")))
+            record = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue  # damaged: the next `tinymlx grade` makes it again
+        if students is None or record["student"] in students:
+            found.append(record)
     if not found:
         raise CourseError(f"{report} is no report with records; `tinymlx grade` makes one.")
     return found

@@ -112,7 +112,7 @@ def _grade(
     policy: points.Policy,
 ) -> None:
     kept.begin(campaign.out, campaign.project, campaign.plan)
-    kept.keep_options(campaign.out, options)
+    kept.keep_options(campaign.out, options, [source.student for source in sources])
     blas.load()  # builds the fast BLAS once, before several workers would
     screen = console(stderr=True)
     seeds = list(campaign.plan.seeds)

@@ -108,8 +108,9 @@ def begin(out: Path, project: Project, plan: Plan) -> None:
         write_atomic(out / "run.json", json.dumps(run, indent=2))
 
 
-def keep_options(out: Path, options: dict[str, Any]) -> None:
-    """Keep the options of a run that has begun."""
+def keep_options(out: Path, options: dict[str, Any], students: list[str]) -> None:
+    """Keep the options of a run that has begun, and who belongs to the class now."""
     run = run_of(out)
-    if run.get("options") != options:
-        write_atomic(out / "run.json", json.dumps({**run, "options": options}, indent=2))
+    now = {**run, "options": options, "students": students}
+    if now != run:
+        write_atomic(out / "run.json", json.dumps(now, indent=2))

@@ -159,7 +159,7 @@ def _softmax(content: bytes) -> Make:
     return lambda path: folder(path, {**tree(), "tinymlx/rows/softmax.py": content})
 
 
-def _starters(prefix: str) -> dict[str, bytes]:
+def starters(prefix: str) -> dict[str, bytes]:
     names = ("__init__.py", "rows/__init__.py", "rows/softmax.py", "rows/counter.py")
     return {prefix + name: (STARTERS / name).read_bytes() for name in names}
 
@@ -233,7 +233,7 @@ FORMS: dict[str, Form] = {
     "UTF-16 of PowerShell": Form(_softmax((ACCENT + SOFTMAX).encode("utf-16"))),
     "line ends of Windows": Form(_softmax(SOFTMAX.replace("\n", "\r\n").encode())),
     "starters above, work below": Form(
-        lambda p: folder(p, {**_starters("tinymlx/"), **tree("my work/tinymlx/")})
+        lambda p: folder(p, {**starters("tinymlx/"), **tree("my work/tinymlx/")})
     ),
     "two halves": Form(
         lambda p: folder(
@@ -248,6 +248,10 @@ FORMS: dict[str, Form] = {
         lambda p: folder(p, {**tree(), "tinymlx/rows/counter.py": b"def broken(\n"}), ("1.1", "1.2")
     ),
     "a huge neighbour": Form(lambda p: folder(p, {**tree(), "data.py": b"#" * (2 << 20)})),
+    "a name with a colon": Form(_as(".zip", zipped(tree("Homework 4: final/tinymlx/")))),
+    "a large environment in a tar": Form(
+        _as(".tar.gz", tarred({f".venv/f{i}.py": b"" for i in range(3000)} | tree(), "w:gz"))
+    ),
     "a trailing cut": Form(
         _as(
             ".tar.gz", gzip.compress(tarred({**tree(), "big.bin": bytes(range(256)) * 4000}))[:-900]

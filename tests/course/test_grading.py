@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 import pytest
 from small import Mini
 
+from course.cli.classroom import read_records
 from course.errors import CourseError
 from course.grading import points
 from course.grading.campaign import Campaign, Plan
@@ -254,6 +255,7 @@ def test_resuming_gives_nobody_the_record_of_another(mini: Mini, alike: Path) ->
     assert mini.tinymlx(*command).returncode == 0
     expected = {"müller": 1.0, "mëller": 0.0}
     assert {s: float(row["total"]) for s, row in grades(out).items()} == expected
+    assert {r["student"] for r in read_records(out)} == set(expected)
 
 
 def test_a_resubmission_is_graded_and_the_old_record_kept(mini: Mini, solved: Path) -> None:

@@ -113,6 +113,7 @@ def test_what_is_no_text_is_one_sentence(mini: Mini) -> None:
     ("content", "words"),
     [
         (b"# coding: klingon\nx = 1\n", "declares an unknown encoding: klingon"),
+        (b"# coding: rot13\nk = 1\n", "declares an encoding that is none of text"),
         (b"\xff\xfex\x00", "is not UTF-8 text (byte 0)"),
         (b"\xef\xbb\xbf# coding: latin-1\n", "declares an encoding problem: utf-8"),
         (b"x = '\x80'\n", "is not UTF-8 text (byte 5)"),

@@ -25,15 +25,16 @@ from course.grading.door.entries import (
     tar_entries,
     zip_entries,
 )
-from course.grading.door.haul import Entry, Haul, Refused
+from course.grading.door.haul import Entry, Haul, OutOfTime, Refused
 from course.grading.door.names import LOOSE, ending_of
 from course.grading.door.placing import Placed, Shelf, place
 from course.grading.door.repository import bundle_entries, repository_entries
 from course.grading.worker import die_with_parent
 
-SECONDS = 30  # of processor time,
+SECONDS = 120  # of processor time, which a large environment in a .tar.bz2 takes to pass by,
 PATIENCE = 3  # and by the clock, in units of that
-LIMITS = {"RLIMIT_CPU": SECONDS, "RLIMIT_AS": 2 << 30, "RLIMIT_FSIZE": 256 << 20, "RLIMIT_CORE": 0}
+GRACE = 20  # seconds to end in once the time is over
+LIMITS = {"RLIMIT_AS": 2 << 30, "RLIMIT_FSIZE": 256 << 20, "RLIMIT_CORE": 0}
 HEAD = 512
 DEPTH = 2  # an archive in an archive in a folder
 
@@ -43,7 +44,16 @@ def limit() -> None:
     for name, value in LIMITS.items():
         with contextlib.suppress(ValueError, OSError):  # the parent's clock still holds
             resource.setrlimit(getattr(resource, name), (value, value))
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + GRACE))
+    for number in (signal.SIGXCPU, signal.SIGALRM):
+        signal.signal(number, _over)
     signal.alarm(PATIENCE * SECONDS)
+
+
+def _over(number: int, frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    raise OutOfTime
 
 
 def read(paths: list[Path], shelf: Shelf, scratch: Path) -> dict[str, Any]:
@@ -60,15 +70,16 @@ def read(paths: list[Path], shelf: Shelf, scratch: Path) -> dict[str, Any]:
     notes = [*haul.problems, *haul.notes, *placed.notes]
     problem = ""
     if not placed.files:
-        problem = haul.problems[0] if haul.problems else _nothing(haul)
-        notes = [note for note in notes if note != problem]
+        problem = haul.problems[0] if haul.problems else _nothing(haul, notes)
+        notes = [note for note in notes if note not in problem]
     return {"files": placed.files, "notes": notes[:60], "problem": problem}
 
 
-def _nothing(haul: Haul) -> str:
-    if haul.files:
-        return "No file of it belongs to the course."
-    return "It holds no Python file and no notebook."
+def _nothing(haul: Haul, notes: list[str]) -> str:
+    said = "No file of it belongs to the course"
+    if not haul.files:
+        said = "It holds no Python file and no notebook"
+    return f"{said}; {notes[0]}." if notes else f"{said}."
 
 
 def _place(haul: Haul, shelf: Shelf, scratch: Path) -> Placed:

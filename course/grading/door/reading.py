@@ -17,7 +17,7 @@ from typing import Any
 from course.cutter import is_given
 from course.grading.door.names import shown
 from course.grading.door.placing import Shelf
-from course.grading.door.reader import PATIENCE, SECONDS
+from course.grading.door.reader import GRACE, PATIENCE, SECONDS
 from course.grading.door.sources import Source
 from course.paths import Project
 from course.registry import Registry
@@ -88,7 +88,7 @@ class Reading:
         command: tuple[str, ...] = COMMAND,
     ) -> None:
         self.source, self.scratch = source, scratch
-        self.deadline = time.monotonic() + PATIENCE * SECONDS
+        self.deadline = time.monotonic() + PATIENCE * SECONDS + GRACE
         scratch.mkdir(parents=True, exist_ok=True)
         request = {
             "paths": [os.fsencode(path.absolute()).hex() for path in source.paths],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course.errors import CourseError
-from course.grading.door.names import ARCHIVES, CLOSED, ENDINGS, LOOSE, ending_of, exact
+from course.grading.door.names import ARCHIVES, ENDINGS, LOOSE, ending_of, exact
 
 # Canvas: lovelaceada_LATE_1234_567890_homework.zip, one for each file that was uploaded.
 CANVAS = re.compile(r"^(?P<who>.+?)_(?:late_)?(?P<id>\d+)_(?P<file>\d+)_(?P<name>.+)$", re.I)
@@ -91,9 +91,3 @@ def _by_canvas(paths: list[Path]) -> list[Source]:
             return []
         students.setdefault(f"{match['who']}_{match['id']}", []).append(path)
     return [Source(student, tuple(mine)) for student, mine in sorted(students.items())]
-
-
-def closed_kind(name: str) -> str:
-    """The ending of an archive that nothing here opens, or nothing."""
-    ending = ending_of(name)
-    return ending if ending in CLOSED else ""
