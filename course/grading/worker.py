@@ -78,10 +78,12 @@ def main() -> None:
     import mlx.core  # noqa: F401
     import numpy  # noqa: F401
 
+    from course.grading import meter
     from course.grading.probing import compile_probes
     from course.grading.values import LIMIT, decode
     from course.overlay import Bundle, Overlay
 
+    meter.install()
     setup = decode(receive(control, LIMIT) or b"")
     overlay = Overlay(Bundle.from_plain(setup.pop("bundle")))
     overlay.adopt({name: code.tobytes() for name, code in setup.pop("ready").items()})

@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import mlx.core as mx
 import numpy as np
 import pytest
 from attacks import forged, recorder, system
@@ -17,6 +18,7 @@ from attacks.catalogue import RETURN, WRONG, Attack
 from attacks.running import X, probes, right_answer, run, worker, write
 from small import ROOT, Mini
 
+from course.grading import meter
 from course.grading.runners import ProbeFailed, WorkerFailed
 from course.overlay import Choice, make_bundle
 from course.sandbox import landlock, level, levels, seccomp
@@ -158,6 +160,20 @@ def test_time_and_memory_are_read_outside(mini: Mini, tmp_path: Path) -> None:
         seconds.append(min(spent))
     assert peaks[1] - peaks[0] > 250 << 20
     assert seconds[1] > 0.25
+
+
+def test_a_reset_in_between_hides_no_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mx, "reset_peak_memory", mx.reset_peak_memory)  # puts it back afterwards
+    forget = mx.reset_peak_memory
+    meter.install()
+    meter.reset()
+    mx.eval(mx.zeros((1 << 22,)))
+    mx.reset_peak_memory()
+    mx.clear_cache()
+    assert mx.get_peak_memory() < 1 << 24 <= meter.peak()
+    forget()
+    meter.reset()
+    assert meter.peak() < 1 << 24
 
 
 # Memory
