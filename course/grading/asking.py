@@ -34,6 +34,10 @@ class Endless(TimedOut):
     """Its processes have had their processor time, which no busy machine explains."""
 
 
+class Forged(WorkerFailed):
+    """An answer that nobody asked for: the exercise ends, whatever its other tests say."""
+
+
 class Asking:
     """One conversation with one child of a worker."""
 
@@ -49,7 +53,7 @@ class Asking:
             WorkerFailed, EOFError
         """
         if self._frame(self._deadline()) != READY:
-            raise WorkerFailed("it sent an answer before it was asked; such an answer counts not.")
+            raise Forged("it sent an answer before it was asked; such an answer counts not.")
 
     def ask(self, question: bytes) -> tuple[bytes, float]:
         """The answer to one question, and the seconds it took by the judge's clock.
@@ -67,7 +71,7 @@ class Asking:
         answer = self._frame(deadline)
         seconds = time.perf_counter() - started
         if answer[:NUMBER] != number:
-            raise WorkerFailed("it sent an answer to another call; such an answer counts not.")
+            raise Forged("it sent an answer to another call; such an answer counts not.")
         return answer[NUMBER:], seconds
 
     def no_more(self, when: str) -> None:
@@ -79,7 +83,7 @@ class Asking:
         if select.select([self.channel], [], [], 0.0)[0]:
             with contextlib.suppress(ConnectionResetError):
                 if self.channel.recv(1):
-                    raise WorkerFailed(f"it sent an answer {when}; such an answer counts not.")
+                    raise Forged(f"it sent an answer {when}; such an answer counts not.")
             raise EOFError
 
     def hang_up(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from course.grading.asking import Forged
 from course.grading.compare import Rules, first_mismatch, worst_errors
 from course.grading.probing import ChangedInput, describe
 from course.grading.report import Failure, ToDo, raised
@@ -56,6 +57,8 @@ class Bench:
             raise self.failure(f"your code changed its input {changed}", kind="wrong") from None
         except WrongValue as error:
             raise self.failure(f"{error}", kind="wrong") from None
+        except Forged as error:
+            raise self.failure(f"no result from the worker: {error}", kind="forged") from None
         except WorkerFailed as error:
             raise self.failure(f"no result from the worker: {error}", kind="worker") from None
         except ProbeFailed as error:

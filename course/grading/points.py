@@ -53,6 +53,8 @@ def share(verdict: dict[str, Any] | None, partial: bool) -> float:
         return 1.0
     if not partial or verdict["outcome"] == "to do":
         return 0.0
+    if any(failure.get("kind") == "forged" for failure in verdict["failures"]):
+        return 0.0
     weights = [(t.get("weight", 1), t["outcome"] == "passed") for t in verdict["tests"]]
     total = sum(weight for weight, _ in weights)
     return sum(weight for weight, passed in weights if passed) / total if total else 0.0

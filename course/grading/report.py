@@ -22,7 +22,8 @@ class Failure(AssertionError):
     Attributes:
         headline: what went wrong, after the exercise's id and title.
         details: indented lines: the worst element, the inputs, the place in the student's code.
-        kind: ``"wrong"``, ``"raised"``, ``"policy"``, ``"static"``, ``"needs"`` or ``"worker"``.
+        kind: ``"wrong"``, ``"raised"``, ``"policy"``, ``"static"``, ``"needs"``, ``"worker"`` or
+            ``"forged"`` (an answer that nobody asked for, which ends the exercise).
         graded: which file, which hash, how many exercises were filled.
     """
 

@@ -335,3 +335,11 @@ def test_what_was_graded_before_the_limit_stays(mini: Mini, tmp_path: Path) -> N
     outcomes = {n: outcome(record, n) for n in record["exercises"]}
     assert outcomes == {"1.1": "passed", "1.2": "passed", "1.3": "none"}
     assert any("--student-limit" in note for note in record["notes"])
+
+
+def test_an_answer_that_nobody_asked_for_costs_the_whole_exercise() -> None:
+    tests = [{"outcome": "passed", "weight": 3}, {"outcome": "failed", "weight": 1}]
+    verdict = {"outcome": "failed", "tests": tests, "failures": [{"kind": "wrong"}]}
+    assert points.share(verdict, partial=True) == 0.75
+    verdict["failures"] = [{"kind": "wrong"}, {"kind": "forged"}]
+    assert points.share(verdict, partial=True) == 0.0
