@@ -54,6 +54,7 @@ def sliding_windows(x, size, stride=1):
 @misconception(
     "3.2",
     "The two new strides are exchanged: from window to window it is `stride` elements, inside one.",
+    agrees="windows_far_apart",  # elsewhere it reads past the end, whatever stands there
 )
 def sliding_windows(x, size, stride=1):
     n = x.shape[-1]
@@ -67,6 +68,7 @@ def sliding_windows(x, size, stride=1):
 @misconception(
     "3.2",
     "The strides of the outer axes follow from the shape of x, not from the shape of the windows.",
+    agrees="windows_far_apart",  # elsewhere it reads past the end, whatever stands there
 )
 def sliding_windows(x, size, stride=1):
     n = x.shape[-1]

@@ -63,6 +63,13 @@ def test_windows(check, draw, shape, size, stride):
 
 
 @exercise("3.2")
+def test_windows_far_apart(check, draw):
+    """Rows longer than their windows together: wrong strides read others, and none past the end."""
+    check("sliding_windows", x=draw.normal(2, 9), size=2, stride=4)
+    check("sliding_windows", x=draw.normal(3, 2, 8), size=2, stride=5)
+
+
+@exercise("3.2")
 def test_windows_of_other_numbers(check, draw):
     """Integers, and half precision."""
     check("sliding_windows", x=draw.integers(2, 6, low=1, high=90), size=3, stride=1)
