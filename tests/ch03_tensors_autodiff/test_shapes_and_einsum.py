@@ -165,11 +165,12 @@ def test_axes_without_a_name(probe):
         [("ij,jk->ik", [2]), ("ij->ij", [2, 2])],
         [("ij", [3]), ("ij", [1]), ("...ij", [1])],
         [("ij->ik", [2]), ("ij->ii", [2]), ("i1->i", [2])],
+        [("...i...", [1]), ("i,...j...", [1, 1]), ("...i->...i...", [1])],
     ],
-    ids=["operands", "axes", "names"],
+    ids=["operands", "axes", "names", "ellipses"],
 )
 def test_subscripts_that_make_no_sense(check, cases):
-    """Operands or axes that do not fit; a result from nowhere, or twice; a name of no letter."""
+    """Operands or axes that do not fit; a result from nowhere, or twice; two ellipses in one."""
     for subscripts, ndims in cases:
         check.raises("parse_einsum", "ValueError", subscripts=subscripts, ndims=ndims)
 
