@@ -27,6 +27,15 @@ def broadcast_shapes(*shapes):
 
 
 @misconception(
+    "3.1",
+    "`zip` stops at the shortest shape, and begins at the first axes. A shape with fewer axes gets "
+    "ones in front, until all have as many.",
+)
+def broadcast_shapes(*shapes):
+    return tuple(max(sizes) for sizes in zip(*shapes))
+
+
+@misconception(
     "3.1", "You let any size that is not 1 replace the one before, without looking whether it fits."
 )
 def broadcast_shapes(*shapes):

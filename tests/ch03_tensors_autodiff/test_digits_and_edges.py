@@ -220,3 +220,10 @@ def test_orders_that_only_double_precision_sees(probe, draw):
     given = draw.normal(3, dtype=WIDE)
     x = np.array([1 + 1e-12, 1 + 2e-12, 1])
     exact(probe, "mx.sort(x)", given, given[[1, 2, 0]], x=x)
+
+
+@exercise("3.23")
+def test_the_variance_of_complex_numbers(check, draw):
+    """Deviations count by their absolute values, so the gradient has their conjugates."""
+    z = (draw.normal(3, 5) + 1j * draw.normal(3, 5)).astype(np.complex64)
+    check("gradient", call="mx.var(z, 1)", inputs={"z": z}, given=draw.normal(3), terms=5)
