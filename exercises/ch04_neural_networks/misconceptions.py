@@ -148,6 +148,16 @@ def softmax(x, axis=-1):
 
 @misconception(
     "4.3",
+    "The maximum is that of the row, but the sum runs over the first axis. Both belong to the same "
+    "numbers: use `axis` in both.",
+)
+def softmax(x, axis=-1):
+    e = core.exp(x - core.max(x, axis=axis, keepdims=True))
+    return e / core.sum(e, axis=0, keepdims=True)
+
+
+@misconception(
+    "4.3",
     "exp(x) overflows, and infinity by infinity is nan. Subtract the maximum along the axis first.",
     read="what-can-overflow",
 )
