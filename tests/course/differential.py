@@ -519,6 +519,7 @@ def run(stack: Stack, call: Call, mode: str) -> Any:
         longer = [core.concatenate([x, x]) if x.ndim else x for x in arrays]
         with contextlib.suppress(Exception):
             core.eval(compiled(*longer))
+        core.random.seed(3)
         return compiled(*arrays)
     if mode in ("vmap", "loop"):
         pairs = [(x, x[..., ::-1] if x.ndim else x) for x in arrays]

@@ -16,6 +16,7 @@ from typing import Any
 import mlx.core as mx
 
 from .arithmetic import abs, square
+from .arranging import flip
 from .arrays import Stream, array, as_array, wrap
 from .broadcasting import checked_axes, unbroadcast
 from .diagonals import tril, triu
@@ -133,6 +134,22 @@ def _inverse(a: array) -> array:
     return inv(a) if wide else inv(a.astype(mx.float32)).astype(a.dtype)
 
 
+def _cofactors(a: array, value: array) -> array:
+    """The cofactors of the elements, where ``value`` is ``det(a)``.
+
+    Up to three rows they are written out, so that singular matrices have them, too; beyond that
+    they are ``det(A) A^-T``, which needs an inverse.
+    """
+    if a.shape[-1] == 1:
+        return wrap(mx.ones(a.shape, a.dtype))
+    if a.shape[-1] == 2:
+        return flip(a, (-1, -2)) * array([[1, -1], [-1, 1]], a.dtype)
+    if a.shape[-1] == 3:
+        first, second, third = (a[..., i, :] for i in range(3))
+        return stack([cross(second, third), cross(third, first), cross(first, second)], axis=-2)
+    return value[..., None, None] * _t(_inverse(a))
+
+
 @primitive
 def det(a: mx.array, /) -> mx.array:
     """The determinant of square matrices."""
@@ -141,8 +158,8 @@ def det(a: mx.array, /) -> mx.array:
 
 @det.defvjp
 def det_vjp(g: array, y: array, a: array) -> tuple[array]:
-    """Jacobi's formula for invertible matrices: ``det(A) A^-T``."""
-    return ((g * y)[..., None, None] * _t(_inverse(a)),)
+    """Jacobi's formula: the derivative by an element is its cofactor."""
+    return (g[..., None, None] * _cofactors(a, y),)
 
 
 @behind("slogdet")
@@ -154,7 +171,8 @@ def slogdet_pair(a: mx.array, /) -> Any:
 @slogdet_pair.defvjp
 def slogdet_pair_vjp(g: list[array], y: list[array], a: array) -> tuple[array]:
     """The logarithm has the derivative ``A^-T``, the sign none."""
-    return (g[1][..., None, None] * _t(_inverse(a)),)
+    value = det(a)
+    return ((g[1] / value)[..., None, None] * _cofactors(a, value),)
 
 
 def slogdet(a: Any, *, stream: Stream = None) -> tuple[array, array]:

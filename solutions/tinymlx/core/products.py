@@ -137,13 +137,17 @@ def tensordot(
 
 
 def vecdot(a: Any, b: Any, /, *, axis: int = -1, stream: Stream = None) -> array:
-    """The sum of ``conj(a) * b`` along an axis of the same size in both; the others broadcast."""
+    """The sum of ``conj(a) * b`` along an axis of the same size in both; the others broadcast.
+
+    A negative axis counts from the end of the array with more axes, as in MLX.
+    """
     a, b = as_array(a), as_array(b)
     if not a.ndim or not b.ndim:
         raise ValueError("[vecdot] a and b must have at least one axis.")
     checked_axes("vecdot", axis, a.ndim)
-    if not -b.ndim <= axis < b.ndim:
-        raise ValueError(f"[vecdot] axis {axis} is out of bounds for the second array.")
+    axis = axis + max(a.ndim, b.ndim) if axis < 0 else axis
+    if axis >= min(a.ndim, b.ndim):
+        raise ValueError("[vecdot] axis is out of bounds: one of the arrays does not have it.")
     if a.shape[axis] != b.shape[axis]:
         raise ValueError("[vecdot] a and b must have the same size along axis.")
     return multiply(conj(a, stream=stream), b, stream=stream).sum(axis, stream=stream)
