@@ -278,7 +278,7 @@ class NotDrawn(Exception):
 
 
 STRINGS = {
-    "mode": ["constant", "edge", "reflect", "symmetric", "affine", "full", "nonsense"],
+    "mode": ["constant", "edge", "reflect", "affine", "full", "same", "valid", "nonsense"],
     "norm": ["backward", "ortho", "forward", "nonsense"],
     "UPLO": ["L", "U", "X"],
     "side": ["left", "right", "nonsense"],
@@ -293,6 +293,17 @@ STRINGS = {
         "...,...->... ij,kl-> a...b->b...a ijk,ik->j i...j...->"
     ).split(),
 }
+CONVOLUTIONS: dict[str, tuple[int, ...]] = {
+    "input": (),
+    "weight": (),
+    "stride": (1, 1, 2, 3, 0),
+    "padding": (0, 0, 1, 2),
+    "dilation": (1, 1, 2, 0),
+    "kernel_dilation": (1, 1, 2, 0),
+    "input_dilation": (1, 1, 2, 0),
+    "output_padding": (0, 0, 1, 2),
+    "groups": (1, 1, 1, 2),
+}
 SCALARS = [0, 1, -1, 2, 3, 0.5, -1.5, 0.0, 2.0, True, False]
 
 
@@ -304,6 +315,7 @@ class Drawer:
     function: str
     shape: tuple[int, ...] = ()
     dtype: str = "float32"
+    dims: int = 2  # of a convolution
     earlier: list[Array] = field(default_factory=list)
 
     def one_of(self, *choices: Any) -> Any:
@@ -351,6 +363,8 @@ class Drawer:
         if "array" in kinds and "scalar" in kinds:
             kinds = ["array"] if self.chance(75) else ["scalar"]
         kind = self.one_of(*kinds)
+        if p.name in CONVOLUTIONS and self.is_convolution():
+            return self.convolved_by(p.name, kind)
         if kind in ("array", "mx.array", "ArrayLike"):
             return self.array(p.name)
         if kind == "scalar":
@@ -392,6 +406,28 @@ class Drawer:
         if kind == "Sequence":
             return self.one_of([1, 2], [[1.5, 2], [3, 4]], [], [True], [[1], [2, 3]])
         raise NotDrawn(f"{p.name}: {kind}")
+
+    def is_convolution(self) -> bool:
+        return self.function.startswith("core.conv") and not self.function.endswith("convolve")
+
+    def convolved_by(self, name: str, kind: str) -> Any:
+        """Arguments of a convolution that fit together, mostly. MLX does not survive empty arrays,
+        and takes negative padding and dilated kernels larger than the input for something else."""
+        if not self.earlier:
+            last = self.function[-2]
+            self.dims = int(last) if last.isdigit() else self.one_of(1, 2, 2, 3)
+        dims = self.dims if self.chance(95) else self.one_of(0, 1, 2, 3)
+        if name in ("input", "weight"):
+            sizes = (5, 5, 6, 7) if name == "input" else (1, 2, 3, 3)
+            shape = [self.one_of(*sizes) for _ in range(dims)]
+            shape = [self.one_of(1, 2, 3, 4), *shape, self.one_of(4, 4, 4, 2)]
+            seed, layout = self.draw(st.integers(0, 50)), self.one_of(*LAYOUTS)
+            return self.keep(Array(self.dtype, tuple(shape), seed, layout))
+        if kind == "int":
+            return self.one_of(*CONVOLUTIONS[name])
+        numbers = [self.one_of(*CONVOLUTIONS[name]) for _ in range(2 * dims)]
+        two_sided = kind.startswith(("tuple[Seq", "tuple[collections"))
+        return (numbers[:dims], numbers[dims:]) if two_sided else tuple(numbers[:dims])
 
     def is_axis(self, name: str) -> bool:
         return "ax" in name or name in ("source", "destination", "dim")

@@ -122,7 +122,31 @@ def is_vector(call: Call) -> bool:
     return any(len(a.shape) < 2 for a in call.arrays())
 
 
+def cuts_off(call: Call) -> bool:
+    """Whether a transposed convolution has more padding than its kernel spans."""
+    weight = call.arrays()[1].shape[1:-1]
+    numbers = [x for x in [*call.args, *call.kwargs.values()] if isinstance(x, (int, tuple))]
+    largest = max((max(x, default=0) if isinstance(x, tuple) else x for x in numbers), default=0)
+    return min(weight, default=0) <= largest
+
+
+def rank_differs(call: Call) -> bool:
+    return len({len(a.shape) for a in call.arrays()} | {int(call.function[-2]) + 2}) > 1
+
+
 ON_PURPOSE = [
+    Purpose(
+        "conv_transpose1d conv_transpose2d conv_transpose3d",
+        ALL,
+        "where more is cut off than the kernel spans, MLX cuts before it spreads the elements",
+        cuts_off,
+    ),
+    Purpose(
+        "conv_transpose1d conv_transpose2d conv_transpose3d",
+        ALL,
+        "a wrong number of axes is a ValueError that says which array has it",
+        rank_differs,
+    ),
     Purpose("sum prod", ("vmap",), "MLX returns a single truth value as it is", is_single),
     Purpose(
         "broadcast_shapes",
