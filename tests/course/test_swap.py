@@ -85,7 +85,7 @@ def script(folder: Path, text: str) -> Path:
 def test_everything_is_served_and_put_back(tinymlx, tmp_path, capsys) -> None:
     import mlx.core
     import mlx.nn
-    import mlx.nn.layers.pooling
+    import mlx.nn.layers.quantized
 
     before = dict(sys.modules)
     (tmp_path / "neighbour.py").write_text("from mlx.nn.losses import mse_loss\n")
@@ -112,7 +112,7 @@ assert array.__module__.startswith("tinymlx") and mse_loss.__module__ == "tinyml
 assert mlx.extension.__name__ == "mlx.extension"
 assert __name__ == "__main__" and sys.modules["__main__"].array is array
 try:
-    import mlx.nn.layers.pooling
+    import mlx.nn.layers.quantized
 except ModuleNotFoundError as error:
     print(error)
 print(sys.argv[1:], grad(lambda x: x * x)(mx.array(3.0)).item())
@@ -123,10 +123,10 @@ sys.exit(7)
     assert run_script(path, ["--epochs", "3"]) == 7
     out = capsys.readouterr().out
     assert out.splitlines() == [
-        "tinymlx does not have mlx.nn.layers.pooling: there is no tinymlx.nn.layers.pooling (yet).",
+        "tinymlx does not have mlx.nn.layers.quantized: there is no tinymlx.nn.layers.quantized (yet).",
         "['--epochs', '3'] 6.0",
     ]
-    for name in ("mlx.core", "mlx.nn", "mlx.nn.layers.pooling", "mlx.core.random", "__main__"):
+    for name in ("mlx.core", "mlx.nn", "mlx.nn.layers.quantized", "mlx.core.random", "__main__"):
         assert sys.modules[name] is before[name], name
     assert mlx.nn is before["mlx.nn"] and mlx.core.__name__ == "mlx.core"
     assert (sys.argv, sys.path) == (argv, folders)
@@ -167,7 +167,7 @@ def test_a_traceback_begins_in_the_program(tinymlx, tmp_path, capsys) -> None:
         ("def", 1, "SyntaxError"),
         ("import sys; sys.exit('a sentence')", 1, "a sentence"),
         ("raise SystemExit", 0, ""),
-        ("import mlx.nn as nn\nnn.Conv2d(1, 2, 3)", 1, "tinymlx.nn.Conv2d arrives with chapter 7"),
+        ("import mlx.nn as nn\nnn.GRU(1, 2)", 1, "tinymlx.nn.GRU arrives with chapter 8"),
         ("b'\\xff'.decode()", 1, "UnicodeDecodeError"),
     ],
 )

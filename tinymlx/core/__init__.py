@@ -23,7 +23,7 @@ Where to find what:
                    arrangement
 ``indexing``, ``scatter``
                    picking and writing
-``products``, ``contraction``, ``quantized``, ``linalg``, ``fft``
+``products``, ``contraction``, ``convolution``, ``quantized``, ``linalg``, ``fft``
                    linear algebra
 ``creation``, ``random``, ``passthrough``, ``distributed``, ``fast``
                    arrays from nothing, and what ``mlx.core`` does by itself
@@ -75,6 +75,16 @@ from .broadcasting import broadcast_shapes
 from .compilation import compile, disable_compile, enable_compile
 from .contraction import einsum, einsum_path
 from .conversion import astype, view
+from .convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_general,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    convolve,
+)
 from .creation import (
     asarray,
     depends,
@@ -231,7 +241,5 @@ empty, empty_like = zeros, zeros_like
 matrix_norm = linalg.norm
 
 
-def __getattr__(name: str) -> Any:
-    if name in _passthrough.LATER:
-        raise AttributeError(f"tinymlx.core.{name} arrives with chapter {_passthrough.LATER[name]}")
+def __getattr__(name: str) -> Any:  # names that pass through are found here by type checkers
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

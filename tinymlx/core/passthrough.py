@@ -13,18 +13,6 @@ from .places import values_of_known
 from .primitive import released
 from .tree import BOXES, leaves, rebuild
 
-#: Names that arrive with later chapters.
-LATER = {
-    "convolve": 7,
-    "conv1d": 7,
-    "conv2d": 7,
-    "conv3d": 7,
-    "conv_general": 7,
-    "conv_transpose1d": 7,
-    "conv_transpose2d": 7,
-    "conv_transpose3d": 7,
-}
-
 
 def wrapped(x: Any) -> Any:
     """``x`` with every bare array in it (lists, tuples and dicts, nested) wrapped."""
@@ -82,7 +70,7 @@ def names() -> dict[str, Any]:
     objects; functions of arrays are wrapped."""
     table: dict[str, Any] = {}
     for name in dir(mx):
-        if name in LATER or name in _OWN_MODULES or name in _MODULE_NAMES:
+        if name in _OWN_MODULES or name in _MODULE_NAMES:
             continue
         if name in _PASSED:
             table[name] = passed(getattr(mx, name))

@@ -20,10 +20,6 @@ from tinymlx.nn.layers import *
 from tinymlx.nn.utils import average_gradients, value_and_grad
 
 _CHAPTERS = {
-    7: (
-        "AvgPool1d AvgPool2d AvgPool3d Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d "
-        "ConvTranspose3d MaxPool1d MaxPool2d MaxPool3d Upsample"
-    ),
     8: "GRU LSTM RNN",
     11: (
         "MultiHeadAttention Transformer TransformerDecoder TransformerDecoderLayer "

@@ -163,11 +163,11 @@ def check_channels(x: Any, w: Any, groups: int) -> None:
             f"[conv] Invalid input array with type {str(dtype).rpartition('.')[2]}. Convolution "
             f"currently only supports floating point types"
         )
-    shapes = f"input: {tuple(x.shape)} and weight: {tuple(w.shape)}"
+    shapes = f"input: {text(x.shape)} and weight: {text(w.shape)}"
     if groups < 1 or x.shape[-1] % groups:
         raise ValueError(
-            f"[conv] The input channels must be divisible by the number of groups. Got {shapes} "
-            f"and {groups} groups."
+            f"[conv] The input channels must be divisible by the number of groups. Got input with "
+            f"shape {text(x.shape)} and {groups} groups."
         )
     if w.shape[0] % groups:
         raise ValueError(
@@ -177,7 +177,7 @@ def check_channels(x: Any, w: Any, groups: int) -> None:
     if x.shape[-1] // groups != w.shape[-1]:
         raise ValueError(
             f"[conv] Expect the input channels in the input and weight array to match but got "
-            f"shapes - {shapes}, in {groups} group(s)."
+            f"shapes - {shapes}" + (f", in {groups} groups" if groups > 1 else "")
         )
     if groups > 1 and x.ndim == 5:
         raise ValueError("[conv] Can only handle groups != 1 in 1D or 2D convolutions.")
@@ -191,7 +191,16 @@ def each_axis(name: str, numbers: Any, dims: int, least: int | None = None) -> P
     """
     found = (numbers,) * dims if isinstance(numbers, int) else tuple(numbers)
     if len(found) != dims:
-        raise ValueError(f"[conv] Invalid {name} {found} for {dims}D convolution.")
+        got = "strides" if name == "stride" else name
+        raise ValueError(f"[conv] Invalid {got} {text(found)} for {dims}D convolution.")
     if least is not None and any(n < least for n in found):
-        raise ValueError(f"[conv] {name.capitalize()} sizes must be positive. Got {name} {found}.")
+        got = "strides" if name == "stride" else name
+        raise ValueError(
+            f"[conv] {name.capitalize()} sizes must be positive. Got {got} {text(found)}."
+        )
     return found
+
+
+def text(numbers: Sequence[int]) -> str:
+    """A shape as MLX writes it."""
+    return f"({','.join(map(str, numbers))})"

@@ -4,6 +4,12 @@
 from tinymlx.nn.layers.activations import *
 from tinymlx.nn.layers.base import Module
 from tinymlx.nn.layers.containers import Sequential
+from tinymlx.nn.layers.convolution import Conv1d, Conv2d, Conv3d
+from tinymlx.nn.layers.convolution_transpose import (
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from tinymlx.nn.layers.dropout import Dropout, Dropout2d, Dropout3d
 from tinymlx.nn.layers.embedding import Embedding
 from tinymlx.nn.layers.linear import Bilinear, Identity, Linear
@@ -14,4 +20,13 @@ from tinymlx.nn.layers.normalization import (
     LayerNorm,
     RMSNorm,
 )
+from tinymlx.nn.layers.pooling import (
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
 from tinymlx.nn.layers.positional_encoding import ALiBi, RoPE, SinusoidalPositionalEncoding
+from tinymlx.nn.layers.upsample import Upsample

@@ -1,0 +1,175 @@
+r"""Convolution: one primitive, whose two derivatives are the same operation with other axes.
+
+With input :math:`x`, kernel :math:`w`, stride :math:`s`, distances :math:`d_w` between taps and
+:math:`d_x` between elements, and :math:`l` zeros in front, along each spatial axis
+
+.. math:: y_o = \sum_k x_{[s o + d_w k - l]} \, w_k,
+
+where :math:`[p]` is element :math:`p / d_x` if it exists and a zero if not. Over the channels of
+the input is summed, too; every channel of the output has a kernel of its own. (Signal processing
+calls this correlation, and convolution what comes with ``flip``.)
+
+Source of the arithmetic: V. Dumoulin and F. Visin, A guide to convolution arithmetic for deep
+learning (2016), https://arxiv.org/abs/1603.07285
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import mlx.core as mx
+
+from ..arranging import flip as flipped
+from ..arrays import Stream, array, as_array
+from ..primitive import primitive
+from ..shapes import reshape, swapaxes, transpose
+from .routes import convolution
+from .sizes import Geometry, Places, geometry
+
+
+@primitive
+def convolved(x: mx.array, w: mx.array, /, at: Geometry) -> mx.array:
+    """The convolution of ``(N, *sizes, C)`` with ``(O, *taps, C / groups)``."""
+    return convolution(x, w, at)
+
+
+@convolved.defvjp
+def convolved_vjp(
+    g: array, y: array, x: array, w: array, at: Geometry
+) -> tuple[array | None, array | None]:
+    """Both are convolutions again, so derivatives of any order follow."""
+    return by_input(g, w, x.shape[1:-1], at), by_kernel(g, x, w.shape[1:-1], at)
+
+
+def convolved_jvp(
+    tangents: Sequence[array | None], y: array, x: array, w: array, at: Geometry
+) -> list[array]:
+    """A convolution is linear in the input and in the kernel."""
+    dx, dw = tangents
+    if dx is None or dw is None:
+        return [convolved(x if dx is None else dx, w if dw is None else dw, at=at)]
+    return [convolved(dx, w, at=at) + convolved(x, dw, at=at)]
+
+
+convolved.jvp = convolved_jvp
+
+
+def by_input(g: array, w: array, sizes: Places, at: Geometry) -> array:
+    r"""The cotangent of the input: a convolution of ``g`` with the kernel turned round.
+
+    Element :math:`i` meets output :math:`o` through tap :math:`k` where
+    :math:`s o = d_x i + l - d_w k`. Count the taps from the other end,
+    :math:`k = K - 1 - k'`, and this is the place that a convolution of ``g`` reads: its elements
+    stand :math:`s` apart, its stride is :math:`d_x`, and in front there are
+    :math:`d_w (K - 1) - l` zeros. Input and output channels change places, within each group.
+
+    Args:
+        g: the cotangent of the output, ``(N, *outputs, O)``.
+        w: the kernel, ``(O, *taps, C / groups)``.
+        sizes: the spatial sizes of the input. Behind, there are as many zeros as give the result
+            these sizes (:meth:`~.sizes.Geometry.fitting`).
+        at: the geometry of the forward convolution.
+
+    Returns:
+        ``(N, *sizes, C)``.
+    """
+    taps = w.shape[1:-1]
+    low = tuple(d * (k - 1) - a for d, k, a in zip(at.kernel_dilation, taps, at.low))
+    back = Geometry(
+        stride=at.input_dilation,
+        low=low,
+        high=low,
+        kernel_dilation=at.kernel_dilation,
+        input_dilation=at.stride,
+        groups=at.groups,
+        flip=not at.flip,
+    ).fitting(sizes, g.shape[1:-1], taps)
+    return convolved(g, exchanged_channels(w, at.groups), at=back)
+
+
+def by_kernel(g: array, x: array, taps: Places, at: Geometry) -> array:
+    r"""The cotangent of the kernel: a convolution of the input with ``g`` as a large kernel.
+
+    Tap :math:`k` receives :math:`\sum_o x_{[s o + d_w k - l]} \, g_o`: the output of a convolution
+    at place :math:`k`, with stride :math:`d_w`, whose taps are ``g`` and stand :math:`s` apart.
+    The sum goes over the examples, so the batch takes the place of the channels
+    (:func:`batch_as_channels`), and the channels of the input that of the batch. If the forward
+    convolution flips, what comes out is the cotangent in reverse order.
+
+    Args:
+        g: the cotangent of the output, ``(N, *outputs, O)``.
+        x: the input, ``(N, *sizes, C)``.
+        taps: the spatial sizes of the kernel.
+        at: the geometry of the forward convolution.
+
+    Returns:
+        ``(O, *taps, C / groups)``.
+    """
+    across = Geometry(
+        stride=at.kernel_dilation,
+        low=at.low,
+        high=at.low,
+        kernel_dilation=at.stride,
+        input_dilation=at.input_dilation,
+        groups=at.groups,
+    ).fitting(taps, x.shape[1:-1], g.shape[1:-1])
+    gw = convolved(batch_as_channels(x, at.groups), swapaxes(g, 0, -1), at=across)
+    gw = swapaxes(gw, 0, -1)
+    return flipped(gw, tuple(range(1, gw.ndim - 1))) if at.flip else gw
+
+
+def exchanged_channels(w: array, groups: int) -> array:
+    """``(C, *taps, O / groups)``, from ``(O, *taps, C / groups)``."""
+    if groups == 1:
+        return swapaxes(w, 0, -1)
+    w = reshape(w, (groups, -1, *w.shape[1:]))
+    w = swapaxes(w, 1, -1)
+    return reshape(w, (-1, *w.shape[2:]))
+
+
+def batch_as_channels(x: array, groups: int) -> array:
+    """``(C / groups, *sizes, groups * N)``, from ``(N, *sizes, C)``: each group keeps its own."""
+    if groups == 1:
+        return swapaxes(x, 0, -1)
+    n, *sizes, channels = x.shape
+    x = reshape(x, (n, *sizes, groups, channels // groups))
+    dims = len(sizes)
+    x = transpose(x, (dims + 2, *range(1, dims + 1), dims + 1, 0))
+    return reshape(x, (channels // groups, *sizes, groups * n))
+
+
+def conv_general(
+    input: Any,
+    weight: Any,
+    /,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] | tuple[Sequence[int], Sequence[int]] = 0,
+    kernel_dilation: int | Sequence[int] = 1,
+    input_dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    flip: bool = False,
+    *,
+    stream: Stream = None,
+) -> array:
+    """Convolution over one to three spatial axes.
+
+    Args:
+        input: ``(N, *sizes, C)``.
+        weight: ``(O, *taps, C / groups)``.
+        stride: the step from one output to the next; a number for all axes, or one for each.
+        padding: zeros at both ends; or a pair, those in front and those behind.
+        kernel_dilation, input_dilation: the distance between neighbouring taps, and elements.
+        groups: how many groups the channels are divided into; each sees only its own.
+        flip: whether the taps are taken in reverse order.
+
+    Returns:
+        ``(N, *outputs, O)``; for their sizes see :func:`~.sizes.output_size`.
+
+    Raises:
+        ValueError: shapes or numbers do not fit together; the dtype is no floating point.
+    """
+    x, w = as_array(input), as_array(weight)
+    at = geometry(x, w, stride, padding, kernel_dilation, input_dilation, groups, flip)
+    at.outputs(x.shape[1:-1], w.shape[1:-1])  # also where it is not computed at once
+    return convolved(x, w, at=at, stream=stream)
