@@ -1,9 +1,9 @@
-"""``tinymlx data``: where the real data sets are, and MNIST from its mirrors."""
+"""``tinymlx data``: where the real data sets are, and those that can be downloaded."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from course.cli.project import implementation
 from course.cli.terminal import console
@@ -20,29 +20,43 @@ def show(name: str | None, mirrors: list[str], folder: Path | None) -> None:
     """
     project = find_project()
     with implementation(project, load_registry(project)):
-        from tinymlx.data import data_folder, mnist
+        from tinymlx.data import cifar10, data_folder, mnist
 
+        downloads = {"mnist": _Download("MNIST", mnist), "cifar10": _Download("CIFAR-10", cifar10)}
         if name is None:
             try:
                 given = data_folder()
             except FileNotFoundError as error:
                 raise CourseError(str(error)) from error
             console().print(f"TINYMLX_DATA: {given or 'not set'}")
-            console().print(f"MNIST: {_places(mnist)}")
-        elif name == "mnist":
-            _download(mnist, mirrors, folder)
+            console().print(f"MNIST: {_mnist_places(mnist)}")
+            console().print(f"CIFAR-10: {_cifar10_place(cifar10)}")
+        elif name in downloads:
+            _download(downloads[name], mirrors, folder)
         else:
-            raise CourseError(f"There is no data set {name} to download; there is mnist.")
+            raise CourseError(
+                f"There is no data set {name} to download; there are {' and '.join(downloads)}."
+            )
 
 
-def _places(mnist: Any) -> str:
+class _Download(NamedTuple):
+    title: str
+    module: Any
+
+
+def _mnist_places(mnist: Any) -> str:
     found = [mnist.found(mnist.candidates(), remote) for remote in mnist.FILES.values()]
     if all(found):
         return ", ".join(sorted({str(path.parent) for path in found}))
     return "not here; `tinymlx data mnist` downloads it (11.6 MB)"
 
 
-def _download(mnist: Any, mirrors: list[str], folder: Path | None) -> None:
+def _cifar10_place(cifar10: Any) -> str:
+    found = [place for place in cifar10.candidates() if place.exists()]
+    return str(found[0]) if found else "not here; `tinymlx data cifar10` downloads it (170 MB)"
+
+
+def _download(of: _Download, mirrors: list[str], folder: Path | None) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
@@ -55,8 +69,8 @@ def _download(mnist: Any, mirrors: list[str], folder: Path | None) -> None:
             bar.update(tasks[name], completed=done)
 
         try:
-            place = mnist.download(folder, mirrors or mnist.MIRRORS, report)
-            mnist.load(place)
+            place = of.module.download(folder, mirrors or of.module.MIRRORS, report)
+            of.module.load(place)
         except (RuntimeError, OSError, ValueError) as error:
             raise CourseError(str(error)) from error
-    console().print(f"MNIST is in {place}.")
+    console().print(f"{of.title} is in {place}.")

@@ -123,7 +123,8 @@ sys.exit(7)
     assert run_script(path, ["--epochs", "3"]) == 7
     out = capsys.readouterr().out
     assert out.splitlines() == [
-        "tinymlx does not have mlx.nn.layers.quantized: there is no tinymlx.nn.layers.quantized (yet).",
+        "tinymlx does not have mlx.nn.layers.quantized: "
+        "there is no tinymlx.nn.layers.quantized (yet).",
         "['--epochs', '3'] 6.0",
     ]
     for name in ("mlx.core", "mlx.nn", "mlx.nn.layers.quantized", "mlx.core.random", "__main__"):

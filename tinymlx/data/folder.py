@@ -26,3 +26,9 @@ def find(*parts: str) -> Path | None:
         return None
     path = folder.joinpath(*parts)
     return path if path.is_file() else None
+
+
+def cache_folder(name: str) -> Path:
+    """Where downloads of a data set are kept: in ``XDG_CACHE_HOME``, or ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "tinymlx" / name

@@ -5,7 +5,6 @@ Source: Y. LeCun, C. Cortes and C. Burges, The MNIST database of handwritten dig
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 from . import digits, idx
 from .dataset import Dataset, Part
 from .download import Remote, Report, fetch
-from .folder import data_folder
+from .folder import cache_folder, data_folder
 
 FILES = {
     "train images": Remote(
@@ -90,22 +89,16 @@ def download(
     Raises:
         DownloadError, OSError: as :func:`.download.fetch`.
     """
-    goal = cache() if folder is None else Path(folder)
+    goal = cache_folder("mnist") if folder is None else Path(folder)
     for remote in FILES.values():
         fetch(remote, mirrors, goal, report)
     return goal
 
 
-def cache() -> Path:
-    """Where downloads are kept: in ``XDG_CACHE_HOME``, or ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "tinymlx" / "mnist"
-
-
 def candidates() -> list[Path]:
     """The folders to look in."""
     data = data_folder()
-    return ([] if data is None else [data / "mnist"]) + [cache()]
+    return ([] if data is None else [data / "mnist"]) + [cache_folder("mnist")]
 
 
 def found(folders: Sequence[Path], remote: Remote) -> Path | None:
