@@ -168,7 +168,11 @@ def test_a_traceback_begins_in_the_program(tinymlx, tmp_path, capsys) -> None:
         ("def", 1, "SyntaxError"),
         ("import sys; sys.exit('a sentence')", 1, "a sentence"),
         ("raise SystemExit", 0, ""),
-        ("import mlx.nn as nn\nnn.GRU(1, 2)", 1, "tinymlx.nn.GRU arrives with chapter 8"),
+        (
+            "import mlx.nn as nn\nnn.Transformer()",
+            1,
+            "tinymlx.nn.Transformer arrives with chapter 11",
+        ),
         ("b'\\xff'.decode()", 1, "UnicodeDecodeError"),
     ],
 )
