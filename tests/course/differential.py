@@ -352,7 +352,18 @@ class Drawer:
         maker = self.function.rpartition(".")[2][:1].isupper() or "nn.init" in self.function
         if maker or self.function.endswith(("_decay", "_schedule")):
             call.then = self.array("x")
+            channels = call.args[0] if call.args else call.kwargs.get("in_channels", 2)
+            if self.spatial() and self.chance(85):
+                sizes = [self.one_of(5, 6, 7) for _ in range(self.spatial())]
+                last = channels if isinstance(channels, int) and channels > 0 else 2
+                call.then = Array(self.dtype, (self.one_of(1, 2, 3), *sizes, last), 7)
         return call
+
+    def spatial(self) -> int:
+        """The number of spatial axes of a layer for pictures; 0 for others."""
+        name = self.function.rpartition(".")[2]
+        layer = name.startswith(("Conv", "MaxPool", "AvgPool")) and name.endswith("d")
+        return int(name[-2]) if layer else 0
 
     def value(self, p: Parameter) -> Any:
         kinds = [k for k in p.kinds if k not in ("None", "callable")]
@@ -389,6 +400,8 @@ class Drawer:
             return [self.array(p.name) for _ in range(self.one_of(1, 2, 2, 3))]
         if kind in ("Sequence[int]", "list[int]", "tuple[int]", "tuple[int, ...]", "List[int]"):
             return self.integers(p.name)
+        if kind in ("tuple", "Tuple") or (kind.lower().startswith("tuple") and self.spatial()):
+            return tuple(self.one_of(1, 2, 2, 3) for _ in range(self.spatial() or 2))
         if kind in ("tuple[int, int]", "Tuple[int, int]"):
             return (self.one_of(0, 1, 2), self.one_of(0, 1, 2))
         if kind == "list[tuple[int, int]]":

@@ -71,10 +71,21 @@ LEFT_OUT = {
     ),
 }
 
+
+def _numbers(call: Call) -> list[object]:
+    names = ("in_channels", "out_channels", "kernel_size", "groups")
+    return [call.kwargs[name] for name in names if name in call.kwargs]
+
+
 #: What mlx.core 0.32.4 does not survive, and so nobody may draw here.
 CRASHES = {
     "matrices without elements": lambda call: (
         call.function.startswith("core.linalg") and any(0 in a.shape for a in call.arrays())
+    ),
+    "diagonals of nothing": lambda call: call.function.endswith("diagonal") and is_empty(call),
+    "layers without channels or taps": lambda call: (
+        call.function.startswith("nn.Conv")
+        and any(x in (0, -1) or x == (0,) for x in [*call.args[:3], *_numbers(call)])
     ),
     "a size of -1 beside one of 0": lambda call: (
         any(isinstance(x, list) and {-1, 0} <= set(x) for x in [*call.args, *call.kwargs.values()])
@@ -142,11 +153,25 @@ ON_PURPOSE = [
         cuts_off,
     ),
     Purpose(
+        "ConvTranspose1d ConvTranspose2d ConvTranspose3d",
+        ALL,
+        "a wrong number of axes is a ValueError that says which array has it",
+        lambda c: c.then is not None and len(c.then.shape) != int(c.function[-2]) + 2,
+    ),
+    Purpose(
         "conv_transpose1d conv_transpose2d conv_transpose3d",
         ALL,
         "a wrong number of axes is a ValueError that says which array has it",
         rank_differs,
     ),
+    Purpose("MaxPool1d MaxPool2d MaxPool3d", ("jvp",), "as for max: one of several winners"),
+    Purpose(
+        "MaxPool1d MaxPool2d MaxPool3d AvgPool1d AvgPool2d AvgPool3d",
+        ALL,
+        "a window that does not fit a single time is an error, and no empty array",
+        lambda c: c.then is not None and min(c.then.shape[1:-1], default=0) < 5,
+    ),
+    Purpose("RNN GRU LSTM", ALL, "what is no sequence is a ValueError that says so", is_vector),
     Purpose("sum prod", ("vmap",), "MLX returns a single truth value as it is", is_single),
     Purpose(
         "broadcast_shapes",

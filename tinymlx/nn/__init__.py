@@ -20,7 +20,6 @@ from tinymlx.nn.layers import *
 from tinymlx.nn.utils import average_gradients, value_and_grad
 
 _CHAPTERS = {
-    8: "GRU LSTM RNN",
     11: (
         "MultiHeadAttention Transformer TransformerDecoder TransformerDecoderLayer "
         "TransformerEncoder TransformerEncoderLayer"

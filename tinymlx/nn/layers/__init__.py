@@ -29,4 +29,5 @@ from tinymlx.nn.layers.pooling import (
     MaxPool3d,
 )
 from tinymlx.nn.layers.positional_encoding import ALiBi, RoPE, SinusoidalPositionalEncoding
+from tinymlx.nn.layers.recurrent import GRU, LSTM, RNN
 from tinymlx.nn.layers.upsample import Upsample

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ..arrays import array
 from ..creation import zeros_like
 from ..exponential import sigmoid
-from ..joining import concatenate, split
+from ..joining import concatenate
 from ..selection import maximum, where
 from ..trigonometry import tanh
 
@@ -35,6 +35,7 @@ class Cell:
         step: ``step(x, p, state)`` is the next state.
         pull: ``pull(g, x, p, state)`` are the cotangents of ``x``, of ``p`` and of the state
             before, a list, from those of the next state.
+        differ: whether those of ``x`` and ``p`` differ; they do not where only the sum counts.
     """
 
     name: str
@@ -42,6 +43,16 @@ class Cell:
     states: int
     step: Callable[[array, array, State], list[array]]
     pull: Callable[[State, array, array, State], tuple[array, array, list[array]]]
+    differ: bool = False
+
+
+def parts(x: array, n: int) -> list[array]:
+    """``x`` cut into ``n`` blocks of one size along the last axis.
+
+    By slices: ``mx.compile`` loses its way where the outputs of one ``split`` are split again.
+    """
+    size = x.shape[-1] // n
+    return [x[..., i * size : (i + 1) * size] for i in range(n)]
 
 
 def rnn_step(x: array, p: array, state: State) -> list[array]:
@@ -85,7 +96,7 @@ def lstm_step(x: array, p: array, state: State) -> list[array]:
     F. Gers et al. (2000).
     """
     _, c = state
-    i, f, g, o = split(x + p, 4, axis=-1)
+    i, f, g, o = parts(x + p, 4)
     c = sigmoid(f) * c + sigmoid(i) * tanh(g)
     return [sigmoid(o) * tanh(c), c]
 
@@ -107,7 +118,7 @@ def lstm_pull(g: State, x: array, p: array, state: State) -> tuple[array, array,
     """
     gh, gc = g
     h, c = state
-    i, f, z, o = split(x + p, 4, axis=-1)
+    i, f, z, o = parts(x + p, 4)
     i, f, z, o = sigmoid(i), sigmoid(f), tanh(z), sigmoid(o)
     y = tanh(f * c + i * z)
     gc = gc + gh * o * (1 - y * y)
@@ -145,8 +156,8 @@ def gru_step(x: array, p: array, state: State) -> list[array]:
     Source: K. Cho et al., Learning phrase representations using RNN encoder-decoder (2014).
     """
     (h,) = state
-    xr, xz, xn = split(x, 3, axis=-1)
-    pr, pz, pn = split(p, 3, axis=-1)
+    xr, xz, xn = parts(x, 3)
+    pr, pz, pn = parts(p, 3)
     r, z = sigmoid(xr + pr), sigmoid(xz + pz)
     n = tanh(xn + r * pn)
     return [(1 - z) * n + z * h]
@@ -155,8 +166,8 @@ def gru_step(x: array, p: array, state: State) -> list[array]:
 def gru_pull(g: State, x: array, p: array, state: State) -> tuple[array, array, list[array]]:
     """The derivative of :func:`gru_step`; ``x`` and ``p`` differ in the last part."""
     (gh,), (h,) = g, state
-    xr, xz, xn = split(x, 3, axis=-1)
-    pr, pz, pn = split(p, 3, axis=-1)
+    xr, xz, xn = parts(x, 3)
+    pr, pz, pn = parts(p, 3)
     r, z = sigmoid(xr + pr), sigmoid(xz + pz)
     n = tanh(xn + r * pn)
     gn = gh * (1 - z) * (1 - n * n)
@@ -170,4 +181,4 @@ def gru_pull(g: State, x: array, p: array, state: State) -> tuple[array, array, 
 RNN = Cell("RNN", 1, 1, rnn_step, rnn_pull)
 RELU = Cell("RNN", 1, 1, relu_step, relu_pull)
 LSTM = Cell("LSTM", 4, 2, lstm_step, lstm_pull)
-GRU = Cell("GRU", 3, 1, gru_step, gru_pull)
+GRU = Cell("GRU", 3, 1, gru_step, gru_pull, differ=True)

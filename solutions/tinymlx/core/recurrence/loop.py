@@ -104,17 +104,32 @@ def pulled(
 
 @behind("recurrence")
 def recurrent(*arrays: Any, cell: Cell) -> list[mx.array]:
-    """The loop on bare arrays ``x, w, b, keep, *state``; see :func:`recurrence`."""
+    """The loop on bare arrays ``x, w, b, keep, *state``; see :func:`recurrence`.
+
+    An operation of MLX takes some microseconds, whatever it does. So the steps are cut apart and
+    put together again in one operation each.
+    """
     x, w, b, keep, *state = arrays
     step = fast_step(cell, keep is not None)
     wt = w.T
     all_states: list[list[mx.array]] = [[] for _ in state]
-    for t in range(x.shape[0]):
+    for now in zip(steps(x), *(() if keep is None else (steps(keep),))):
         p = state[0] @ wt if b is None else mx.addmm(b, state[0], wt)
-        state = step(x[t], p, *(() if keep is None else (keep[t],)), *state)
-        for found, now in zip(all_states, state):
-            found.append(now)
-    return [mx.stack(found) for found in all_states]
+        state = step(now[0], p, *now[1:], *state)
+        for found, new in zip(all_states, state):
+            found.append(new)
+    return [over_steps(found) for found in all_states]
+
+
+def steps(x: mx.array) -> list[mx.array]:
+    """``(L, B, n)`` as ``L`` arrays ``(B, n)``."""
+    length, batch, n = x.shape
+    return list(mx.split(x.reshape(length * batch, n), length))
+
+
+def over_steps(found: list[mx.array]) -> mx.array:
+    """``L`` arrays ``(B, n)`` as ``(L, B, n)``."""
+    return mx.concatenate(found).reshape(len(found), *found[0].shape)
 
 
 @recurrent.defvjp
@@ -134,17 +149,20 @@ def recurrent_pull(*arrays: Any, cell: Cell) -> list[mx.array]:
     before = [mx.concatenate([a[None], later[:-1]]) for a, later in zip(first, y)]
     p = before[0] @ w.T if b is None else mx.addmm(b, before[0], w.T)
     pull = fast_pull(cell, keep is not None)
+    masks = () if keep is None else (keep,)
+    each = zip(*(steps(a)[::-1] for a in (x, p, *masks, *before, *g)))
     carried = [mx.zeros_like(a) for a in first]
+    through = carried[0]  # what comes through p of the next step
     gxs, gps = [], []
-    for t in reversed(range(x.shape[0])):
-        mask = () if keep is None else (keep[t],)
-        gx, gp, *carried = pull(
-            x[t], p[t], *mask, *(a[t] for a in before), *(a[t] for a in g), *carried
-        )
-        carried[0] = mx.addmm(carried[0], gp, w)
-        gxs.append(gx)
-        gps.append(gp)
-    gx, gp = mx.stack(gxs[::-1]), mx.stack(gps[::-1])
+    for now in each:
+        found = pull(*now, *carried, through)
+        inner, carried = found[: -cell.states], found[-cell.states :]
+        gxs.append(inner[0])
+        gps.append(inner[-1])
+        through = inner[-1] @ w
+    carried[0] = carried[0] + through
+    gp = over_steps(gps[::-1])
+    gx = over_steps(gxs[::-1]) if cell.differ else gp
     rows = gp.reshape(-1, gp.shape[-1])
     gw = rows.T @ before[0].reshape(-1, before[0].shape[-1])
     return [gx, gw, rows.sum(0), *carried]
@@ -197,18 +215,20 @@ def fast_step(cell: Cell, masked: bool) -> Callable[..., list[mx.array]]:
 
 @functools.cache
 def fast_pull(cell: Cell, masked: bool) -> Callable[..., list[mx.array]]:
-    """:func:`pulled` on bare arrays ``x, p, [keep], *state, *g, *carried``; the last two are added.
+    """:func:`pulled` on bare arrays ``x, p, [keep], *state, *g, *carried, through``.
 
-    Returns the cotangents of ``x``, ``p`` and the state in a row.
+    The cotangent of the state is the sum of the last three. Returns the cotangents of ``x`` (only
+    if it is another one), of ``p`` and of the state in a row.
     """
     n = cell.states
 
     def pull(x: mx.array, p: mx.array, *rest: mx.array) -> list[mx.array]:
         keep, others = _parted(masked, rest)
-        state, g, carried = others[:n], others[n : 2 * n], others[2 * n :]
+        state, g, carried, through = others[:n], others[n : 2 * n], others[2 * n : -1], others[-1]
         total = [a + b for a, b in zip(g, carried)]
+        total[0] = total[0] + through
         gx, gp, before = pulled(cell, total, wrap(x), wrap(p), keep, state)
-        return [bare(a) for a in (gx, gp, *before)]
+        return [bare(a) for a in ((gx, gp) if cell.differ else (gp,))] + [bare(a) for a in before]
 
     return _fused(pull)
 

@@ -32,36 +32,36 @@ def over_time(
 
     Args:
         cell: which one.
-        projected: ``(N, L, gates * H)`` or ``(L, gates * H)``: the inputs times their matrix.
+        projected: ``(..., L, gates * H)``: the inputs times their matrix.
         w, b: matrix and bias for the state.
-        state: the arrays of the state before the first step, ``(N, H)`` or ``(H,)``; ``None`` are
-            zeros.
-        keep: ``(N, L)`` or ``(L,)``, truth values; false where a step shall not change the state.
+        state: the arrays of the state before the first step, ``(..., H)``; ``None`` are zeros.
+        keep: ``(..., L)``, truth values; false where a step shall not change the state.
 
     Returns:
-        For each array of the state ``(N, L, H)`` or ``(L, H)``.
+        For each array of the state ``(..., L, H)``.
 
     Raises:
-        ValueError: there are not two or three axes, or no steps.
+        ValueError: there are less than two axes, or no steps.
     """
-    if projected.ndim not in (2, 3):
+    if projected.ndim < 2:
         raise ValueError(
             f"[{cell.name}] The input should be (N, L, D) or (L, D), but it has {projected.ndim} "
             f"axes."
         )
-    if projected.shape[-2] == 0:
+    *outer, length, width = projected.shape
+    if length == 0:
         raise ValueError(f"[{cell.name}] The sequences have no steps.")
-    alone = projected.ndim == 2
-    x = projected[:, None] if alone else core.swapaxes(projected, 0, 1)
-    shape = (x.shape[1], w.shape[1])
+    batch, hidden = math.prod(outer), w.shape[1]
+    x = core.swapaxes(projected.reshape(batch, length, width), 0, 1)
+    zeros = core.zeros((batch, hidden), projected.dtype)
     first = [
-        core.zeros(shape, projected.dtype) if s is None else core.broadcast_to(s, shape)
+        zeros if s is None else core.broadcast_to(s, (*outer, hidden)).reshape(batch, hidden)
         for s in state
     ]
     if keep is not None:
-        keep = (keep[:, None] if alone else core.swapaxes(keep, 0, 1))[..., None]
+        keep = core.swapaxes(keep.reshape(batch, length), 0, 1)[..., None]
     found = recurrence(cell, x, w, b, first, keep)
-    return [y[:, 0] if alone else core.swapaxes(y, 0, 1) for y in found]
+    return [core.swapaxes(y, 0, 1).reshape(*outer, length, hidden) for y in found]
 
 
 def projection(x: array, w: array, b: array | None) -> array:
