@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +21,13 @@ def show(name: str | None, mirrors: list[str], folder: Path | None) -> None:
     """
     project = find_project()
     with implementation(project, load_registry(project)):
-        from tinymlx.data import cifar10, data_folder, mnist
+        from tinymlx.data import cifar10, data_folder, mnist, texts
 
-        downloads = {"mnist": _Download("MNIST", mnist), "cifar10": _Download("CIFAR-10", cifar10)}
+        downloads = {
+            "mnist": _Download("MNIST", mnist, mnist.load),
+            "cifar10": _Download("CIFAR-10", cifar10, cifar10.load),
+            "shakespeare": _Download("Shakespeare", texts, texts.shakespeare),
+        }
         if name is None:
             try:
                 given = data_folder()
@@ -30,18 +35,20 @@ def show(name: str | None, mirrors: list[str], folder: Path | None) -> None:
                 raise CourseError(str(error)) from error
             console().print(f"TINYMLX_DATA: {given or 'not set'}")
             console().print(f"MNIST: {_mnist_places(mnist)}")
-            console().print(f"CIFAR-10: {_cifar10_place(cifar10)}")
+            console().print(f"CIFAR-10: {_place(cifar10, 'cifar10', '170 MB')}")
+            console().print(f"Shakespeare: {_place(texts, 'shakespeare', '1.1 MB')}")
         elif name in downloads:
             _download(downloads[name], mirrors, folder)
         else:
             raise CourseError(
-                f"There is no data set {name} to download; there are {' and '.join(downloads)}."
+                f"There is no data set {name} to download; there are {', '.join(downloads)}."
             )
 
 
 class _Download(NamedTuple):
     title: str
     module: Any
+    load: Callable[[Any], Any]
 
 
 def _mnist_places(mnist: Any) -> str:
@@ -51,9 +58,9 @@ def _mnist_places(mnist: Any) -> str:
     return "not here; `tinymlx data mnist` downloads it (11.6 MB)"
 
 
-def _cifar10_place(cifar10: Any) -> str:
-    found = [place for place in cifar10.candidates() if place.exists()]
-    return str(found[0]) if found else "not here; `tinymlx data cifar10` downloads it (170 MB)"
+def _place(module: Any, name: str, size: str) -> str:
+    found = [place for place in module.candidates() if place.exists()]
+    return str(found[0]) if found else f"not here; `tinymlx data {name}` downloads it ({size})"
 
 
 def _download(of: _Download, mirrors: list[str], folder: Path | None) -> None:
@@ -70,7 +77,7 @@ def _download(of: _Download, mirrors: list[str], folder: Path | None) -> None:
 
         try:
             place = of.module.download(folder, mirrors or of.module.MIRRORS, report)
-            of.module.load(place)
+            of.load(place)
         except (RuntimeError, OSError, ValueError) as error:
             raise CourseError(str(error)) from error
     console().print(f"{of.title} is in {place}.")

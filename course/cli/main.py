@@ -133,7 +133,9 @@ def swap(
 
 @app.command()
 def data(
-    name: Annotated[str | None, typer.Argument(help="What to download: mnist or cifar10.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="What to download: mnist, cifar10 or shakespeare.")
+    ] = None,
     mirror: Annotated[list[str] | None, typer.Option(help="Where from; may be repeated.")] = None,
     folder: Annotated[Path | None, typer.Option(help="Where to put it.")] = None,
 ) -> None:
