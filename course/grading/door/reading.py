@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from course.grading.door.reader import GRACE, PATIENCE, SECONDS
 from course.grading.door.sources import Source
 from course.paths import Project
 from course.registry import Registry
+from course.scratch import temporary
 
 MOST_ANSWER = 256 << 20
 ROOT = Path(__file__).resolve().parents[3]
@@ -161,8 +161,8 @@ def _meaning(code: int, complaint: str) -> str:
 
 def read_submission(source: Source, shelf: Shelf) -> Submission:
     """Read one submission and wait for it."""
-    with tempfile.TemporaryDirectory(prefix="tinymlx-door-") as scratch:
-        reading = Reading(source, shelf, Path(scratch))
+    with temporary("door") as scratch:
+        reading = Reading(source, shelf, scratch)
         try:
             while not reading.is_over():
                 time.sleep(0.005)
