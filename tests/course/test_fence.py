@@ -42,7 +42,8 @@ def test_no_answer_to_another_call(mini: Mini, tmp_path: Path) -> None:
     isolated = worker(mini, tmp_path / "hand-in", sealed=False)
     calls = [("pick", {"x": X, "index": index}) for index in (0, 1)]
     try:
-        results, _ = isolated.run_series(probes(mini), calls)
+        with isolated.conversation(probes(mini)) as ask:
+            results = [ask(*call)[0] for call in calls]
     finally:
         isolated.close()
     assert all(not result["y"].any() for result in results)
@@ -153,7 +154,8 @@ def test_time_and_memory_are_read_outside(mini: Mini, tmp_path: Path) -> None:
         write(mini, Attack(body, top=PATCHED), tmp_path / str(number))
         isolated = worker(mini, tmp_path / str(number), sealed=False)
         try:
-            _, spent = isolated.run_series(probes(mini), [("pick", {"x": X, "index": 0})] * 2)
+            with isolated.conversation(probes(mini)) as ask:
+                spent = [ask("pick", {"x": X, "index": 0})[1] for _ in range(2)]
         finally:
             isolated.close()
         peaks.append(isolated.peak * 1024)
