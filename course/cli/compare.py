@@ -44,12 +44,9 @@ def run(number: str, paths: list[str], html: Path | None, as_json: bool) -> int:
 def show(screen: Console, rows: list[Row]) -> None:
     """The figures as a table, and below it what is to be said of each."""
     screen.print(table(rows, screen.width - FIGURES))
-    said = {row.name: remarks(row) for row in rows}
-    if any(said.values()):
-        screen.print()
-    for name, notes in said.items():
-        if notes:
-            screen.print(Text(f"{shown(name)}: {'; '.join(notes)}"))
+    said = [Text(f"{shown(row.name)}: {'; '.join(remarks(row))}") for row in rows if remarks(row)]
+    for line in [Text(), *said] if said else []:
+        screen.print(line)
 
 
 def table(rows: list[Row], most: int) -> Table:

@@ -51,13 +51,15 @@ def start(profile: Path) -> webdriver.Chrome | webdriver.Edge:
 
 
 WIDTHS = {"wide": (1280, 900), "phone": (390, 844)}
-# Elements that stick out of the window, but for what scrolls inside of a box of its own.
+# Elements that stick out of the window, but for what a box of its own cuts or scrolls.
 OVERFLOWING = """
 const width = document.documentElement.clientWidth, found = [];
 for (const node of document.body.querySelectorAll("*")) {
-  const box = node.getBoundingClientRect();
-  if (box.width === 0 || node.closest("code.block > *")) continue;
-  if (box.right > width + 1 || box.left < -1) found.push(`${node.tagName} ${node.className}`);
+  let { left, right } = node.getBoundingClientRect();
+  for (let outer = node.parentElement; outer !== document.body; outer = outer.parentElement)
+    if (getComputedStyle(outer).overflowX !== "visible")  // it cuts or scrolls what is inside
+      right = Math.min(right, outer.getBoundingClientRect().right);
+  if (right > width + 1 || left < -1) found.push(`${node.tagName} ${node.className}`);
 }
 return found;
 """

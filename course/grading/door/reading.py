@@ -18,6 +18,7 @@ from course.grading.door.names import shown
 from course.grading.door.placing import Shelf
 from course.grading.door.reader import GRACE, PATIENCE, SECONDS
 from course.grading.door.sources import Source
+from course.grading.places import without_places
 from course.paths import Project
 from course.registry import Registry
 from course.scratch import temporary
@@ -128,11 +129,16 @@ class Reading:
         submission = Submission(self.source.student, [str(path) for path in self.source.paths])
         answer = self._answer() if code == 0 else None
         if answer is None:
-            submission.problem = _meaning(code, self._complaint())
+            submission.problem = self._said(_meaning(code, self._complaint()))
             return submission
-        submission.files, submission.notes = answer["files"], answer["notes"]
-        submission.problem = answer["problem"]
+        submission.files = answer["files"]
+        submission.notes, submission.problem = self._said([answer["notes"], answer["problem"]])
         return submission
+
+    def _said(self, value: Any) -> Any:
+        """What students read, without the folder in which their work lies here."""
+        paths = [path.absolute() for path in self.source.paths]
+        return without_places(value, [ROOT, *(path.parent for path in paths)])
 
     def _answer(self) -> dict[str, Any] | None:
         path = self.scratch / "answer"
