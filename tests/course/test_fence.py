@@ -7,6 +7,7 @@ import json
 import platform
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from attacks.running import X, probes, right_answer, run, worker, write
 from small import ROOT, Mini
 
 from course.grading import meter
+from course.grading.door.placing import Shelf
+from course.grading.door.reading import Reading
+from course.grading.door.sources import source_of
 from course.grading.runners import ProbeFailed, WorkerFailed
 from course.overlay import Choice, make_bundle
 from course.sandbox import landlock, level, levels, seccomp
@@ -104,6 +108,91 @@ print(mx.compile(lambda a: mx.exp(a) * a + 1)(x).tolist())
     values = json.loads(done.stdout or "[]")
     np.testing.assert_allclose(values, [np.e + 1, 2 * np.e**2 + 1], rtol=1e-6, err_msg=done.stderr)
     assert list(tmp_path.rglob("*.so")), "no kernel was compiled"
+
+
+# The reader
+
+
+EXPLOIT = """
+import json, os, socket, subprocess, sys
+from pathlib import Path
+from course.grading.door import reader
+
+def attempt(action):
+    try:
+        return repr(action())
+    except OSError as error:
+        return type(error).__name__
+
+def exploit(paths, shelf, scratch):
+    secret, record = Path(sys.argv[1]), Path(sys.argv[2])
+    shell = lambda line: subprocess.run(["/bin/sh", "-c", line], capture_output=True).stdout
+    tried = {
+        "reads": attempt(secret.read_text),
+        "reads in a program": attempt(lambda: shell(f"cat '{secret}'")),
+        "lists": attempt(lambda: os.listdir(secret.parent)),
+        "the solutions": attempt(lambda: os.listdir(reader.COURSE.parent / "solutions")),
+        "the user's home": attempt(lambda: os.listdir(Path.home())),
+        "writes": attempt(lambda: record.write_text("{}")),
+        "writes in a program": attempt(lambda: shell(f"echo '{{}}' >'{record}'; echo no")),
+        "writes what it reads": attempt(lambda: (paths[0] / "new.py").write_text("")),
+        "writes the course": attempt(lambda: (reader.COURSE / "new.py").write_text("")),
+        "network": attempt(socket.socket),
+        "a local socket": attempt(socket.socketpair),
+        "signals": attempt(lambda: os.kill(os.getppid(), 0)),
+        "a session of its own": attempt(os.setsid),
+        "a program": attempt(lambda: shell("echo works")),
+        "its own": attempt(lambda: (paths[0] / "a.py").read_text()),
+    }
+    return {"files": {}, "notes": [json.dumps(tried)], "problem": ""}
+
+reader.read = exploit
+reader.main()
+"""
+
+
+@linux
+def test_an_exploit_of_a_decoder_reaches_nothing(tmp_path: Path) -> None:
+    secret, record = tmp_path / "elsewhere" / "secret", tmp_path / "scratch" / "record.json"
+    for folder in ("ada", "elsewhere", "scratch/door"):
+        (tmp_path / folder).mkdir(parents=True)
+    secret.write_text("nobody's business")
+    (tmp_path / "ada" / "a.py").write_text("x = 1")
+    command = (sys.executable, "-c", EXPLOIT, str(secret), str(record))
+    source, shelf = source_of(tmp_path / "ada"), Shelf(frozenset(), ())
+    reading = Reading(source, shelf, tmp_path / "scratch" / "door", command)
+    found = reading.result()
+    assert found.notes, found.problem
+    tried = json.loads(found.notes[0])
+    assert tried.pop("its own") == "'x = 1'"
+    # git has to be started; whatever is started is behind the same fence.
+    assert tried.pop("a program") == repr(b"works\n")
+    assert tried.pop("reads in a program") == repr(b"")
+    assert tried.pop("writes in a program") == repr(b"no\n")
+    assert {name: said for name, said in tried.items() if said != "PermissionError"} == {}
+    assert not record.exists()
+
+
+@linux
+def test_what_a_reader_leaves_behind_is_ended(tmp_path: Path) -> None:
+    body = "import os, subprocess, sys\nprint(subprocess.Popen(['sleep', '600']).pid)"
+    command = (sys.executable, "-c", body)
+    (tmp_path / "ada").mkdir()
+    reading = Reading(source_of(tmp_path / "ada"), Shelf(frozenset(), ()), tmp_path / "s", command)
+    while not reading.is_over():
+        time.sleep(0.01)
+    pid = int((tmp_path / "s" / "answer").read_text())
+    deadline = time.monotonic() + 10
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 # What is claimed

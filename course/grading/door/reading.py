@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -116,12 +117,20 @@ class Reading:
         """Whether it has ended; one that takes too long is ended."""
         if self.process.poll() is None and time.monotonic() > self.deadline:
             self.stop()
-        return self.process.poll() is not None
+        if self.process.poll() is None:
+            return False
+        self._end_group()
+        return True
 
     def stop(self) -> None:
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self._end_group()
             self.process.wait()
+
+    def _end_group(self) -> None:
+        """End it, and what it has started and left behind."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def result(self) -> Submission:
         """The submission, after the end; a reader that died leaves one sentence."""
