@@ -125,15 +125,15 @@ class Isolated:
         with self._ask(probes) as asking:
 
             def ask(name: str, inputs: dict[str, Plain]) -> tuple[Plain, float]:
-                reply, seconds = asking.ask(encode({"name": name, "inputs": inputs}))
+                reply, seconds = asking.ask(_question(name, inputs))
                 return _unpack(reply), seconds
 
             yield ask
 
     def run(self, probes: Path, name: str, inputs: dict[str, Plain]) -> Plain:
-        with self.conversation(probes) as ask:
-            result, _ = ask(name, inputs)
-        return result
+        with self._ask(probes) as asking:
+            reply, _ = asking.ask(_question(name, inputs))
+        return _unpack(reply)  # first it must be the only answer
 
     @contextmanager
     def _ask(self, probes: Path) -> Iterator[Asking]:
@@ -257,6 +257,10 @@ class Isolated:
         send(mine, encode(_lists(setup)))
         self._control = mine
         return mine
+
+
+def _question(name: str, inputs: dict[str, Plain]) -> bytes:
+    return encode({"name": name, "inputs": inputs})
 
 
 def _lists(value: Plain) -> Plain:
