@@ -6,22 +6,27 @@ Parsing is remembered by content, so that the map stays instant; the memory is o
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from course.backup import write_atomic
+from course.cutter import is_given
 from course.errors import CourseError
+from course.graft.grafts import files, module_name
+from course.graft.package import Module
 from course.paths import Project
 from course.reach import reach
-from course.registry import Exercise, Registry
-from course.source import decode
+from course.registry import Exercise, Registry, Symbol
+from course.source import decode, read_text
 from course.syntax import find, is_starter
 
-FORMAT = "2"  # of a file's scan: another number forgets those that were remembered
+FORMAT = "3"  # of a file's scan: another number forgets those that were remembered
 MOST_VERDICTS = 64  # kept for each exercise, by the hash of the code
 
 
@@ -81,10 +86,7 @@ class Scan:
         for member in self.registry.closure(exercise):
             for symbol in member.symbols:
                 scan = self._file(symbol.file)
-                _, sha, modules = scan["symbols"].get(symbol.qualname, ("absent", "", ()))
-                digest.update(sha.encode())
-                for module in modules:
-                    digest.update(self._own_module(symbol.file, module))
+                digest.update(scan["symbols"].get(symbol.qualname, ("absent", ""))[1].encode())
         return digest.hexdigest()[:32]
 
     def record(self, outcomes: dict[str, str]) -> None:
@@ -123,13 +125,28 @@ class Scan:
         return {n: v for n, v in known.items() if isinstance(v, dict) and "key" not in v}
 
     @cached_property
-    def _names(self) -> dict[str, list[str]]:
-        """File to the qualified names of its exercises."""
-        names: dict[str, list[str]] = {}
+    def _symbols(self) -> dict[str, list[Symbol]]:
+        """File to the symbols of its exercises."""
+        found: dict[str, list[Symbol]] = {}
         for exercise in self.registry.exercises:
             for symbol in exercise.symbols:
-                names.setdefault(symbol.file, []).append(symbol.qualname)
-        return names
+                found.setdefault(symbol.file, []).append(symbol)
+        return found
+
+    @cached_property
+    def _added(self) -> dict[str, Module]:
+        """The modules that the student has added, by name."""
+        course, found = self.project.solutions / "tinymlx", {}
+        for name, path in files(self.project.tinymlx):
+            if not is_given(self.project, name) and not (course / name).exists():
+                with contextlib.suppress(CourseError):  # what is no text cannot be reached
+                    found[module_name(name)] = _module(name, read_text(path))
+        return found
+
+    @cached_property
+    def _added_hash(self) -> str:
+        texts = [[module.file, module.text] for module in self._added.values()]
+        return hashlib.sha256(json.dumps(texts).encode()).hexdigest() if texts else ""
 
     def _file(self, name: str) -> dict[str, Any]:
         if name not in self._scans:
@@ -140,26 +157,15 @@ class Scan:
             except OSError as error:
                 self._scans[name] = _unusable("", f"{shown}: {error.strerror}")
                 return self._scans[name]
-            asked = "\0".join([FORMAT, shown, *self._names[name]]).encode()
+            symbols = self._symbols[name]
+            names = [symbol.qualname for symbol in symbols]
+            asked = "\0".join([FORMAT, shown, self._added_hash, *names]).encode()
             sha = hashlib.sha256(asked + b"\0" + content).hexdigest()
             if sha not in self._memory:
-                self._memory[sha] = _scan(content, sha, shown, self._names[name])
+                self._memory[sha] = _scan(content, sha, shown, name, symbols, self._added)
                 self._fresh = True
             self._scans[name] = self._memory[sha]
         return self._scans[name]
-
-    def _own_module(self, file: str, module: str) -> bytes:
-        """The content of a module that the student has added, if ``module`` of ``file`` is one."""
-        level = len(module) - len(module.lstrip("."))
-        inside = module.lstrip(".").removeprefix("tinymlx.").replace(".", "/") + ".py"
-        base = Path(file).parents[level - 1] if 0 < level <= len(Path(file).parents) else Path()
-        name = (base / inside).as_posix()
-        if name == ".py" or (self.project.solutions / "tinymlx" / name).exists():
-            return b""
-        try:
-            return (self.project.tinymlx / name).read_bytes()
-        except OSError:
-            return b""
 
     def _tests_hash(self, exercise: Exercise) -> str:
         """What judges the exercise, by content: its tests, the chapter's probes and reference."""
@@ -180,24 +186,40 @@ class Scan:
         return self._contents[path]
 
 
-def _scan(content: bytes, sha: str, shown: str, names: list[str]) -> dict[str, Any]:
+def _module(file: str, text: str) -> Module:
+    return Module(module_name(file), file, file.endswith("__init__.py"), text)
+
+
+def _scan(
+    content: bytes,
+    sha: str,
+    shown: str,
+    file: str,
+    symbols: list[Symbol],
+    added: dict[str, Module],
+) -> dict[str, Any]:
     try:
         text = decode(content, shown).text
         tree = ast.parse(text)
+        scanned = dict(_symbols(tree, _module(file, text), symbols, added))
     except CourseError as error:
         return _unusable(sha, str(error))
     except SyntaxError as error:
         return _unusable(sha, f"{shown}:{error.lineno}: {error.msg}")
     except (ValueError, RecursionError, MemoryError) as error:
         return _unusable(sha, f"{shown}: {error}")
-    symbols: dict[str, tuple[str, str, tuple[str, ...]]] = {}
-    for name in names:
-        found = find(tree, name)
+    return {"sha": sha, "error": "", "symbols": scanned}
+
+
+def _symbols(
+    tree: ast.Module, module: Module, symbols: list[Symbol], added: dict[str, Module]
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The symbols that are there: qualified name to state and hash."""
+    for symbol in symbols:
+        found = find(tree, symbol.qualname)
         if found:
             state = "starter" if any(is_starter(item) for item in found) else "written"
-            reached = reach(text, tree, name)
-            symbols[name] = (state, reached.sha, reached.modules)
-    return {"sha": sha, "error": "", "symbols": symbols}
+            yield symbol.qualname, (state, reach(module, symbol, added))
 
 
 def _unusable(sha: str, error: str) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import ast
 import json
 import subprocess
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from course.definitions import definitions, replace_definition
 from course.errors import CourseError
 from course.paths import Project, find_project
 from course.registry import Registry, load_registry
+from course.scratch import temporary
 from course.source import Source, read_source
 from course.syntax import find, is_starter
 
@@ -96,13 +96,13 @@ def newer_course(project: Project, source: str) -> Iterator[Path]:
     remote, _, branch = source.partition("/")
     _git(project, "fetch", "--quiet", remote, branch or "HEAD")
     archive = _git(project, "archive", "FETCH_HEAD")
-    with tempfile.TemporaryDirectory(prefix="tinymlx-update-") as scratch:
+    with temporary("update") as scratch:
         with tarfile.open(fileobj=BytesIO(archive)) as tar:
             if hasattr(tarfile, "data_filter"):
                 tar.extractall(scratch, filter="data")
             else:
                 tar.extractall(scratch)
-        yield Path(scratch)
+        yield scratch
 
 
 def _git(project: Project, *arguments: str) -> bytes:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from course.cli.terminal import console
 from course.errors import CourseError
 from course.paths import Project, find_project
 from course.registry import Registry, load_registry
+from course.scratch import temporary
 
 ORDER = ("yours", "solution", "mlx", "pytorch")
 
@@ -56,8 +56,8 @@ def measure(
         raise CourseError(
             f"There is no benchmark for {what}; `tinymlx bench` runs those there are."
         )
-    with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch) / "bench.json"
+    with temporary("bench") as scratch:
+        out = scratch / "bench.json"
         command = [sys.executable, "-m", "pytest", "-q", "--no-header", *files]
         command += ["-o", "addopts=-p course.grading.plugin -p course.bench.plugin"]
         command += ["-o", "python_files=bench_*.py", "-o", "python_functions=bench_*"]

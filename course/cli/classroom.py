@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from course.cli.terminal import console
+from course.cli.terminal import console, is_read_by_a_program, print_tabbed
 from course.errors import CourseError
 from course.grading.door.names import shown
 from course.grading.exports import outcome
@@ -20,14 +21,18 @@ from course.grading.points import best
 from course.paths import find_project
 from course.registry import load_registry
 
-SHADES = {
-    "passed": ("█", "green"),
-    "passed alone": ("█", "cyan"),
-    "failed": ("█", "red"),
-    "incomplete": ("█", "red"),
-    "to do": ("·", "bright_black"),
-    "none": ("·", "bright_black"),
+# A letter says it without colours, too.
+MARKS = {
+    "passed": ("P", "green"),
+    "passed alone": ("a", "cyan"),
+    "failed": ("F", "red"),
+    "incomplete": ("F", "red"),
+    "to do": (".", "bright_black"),
+    "none": (".", "bright_black"),
 }
+LEGEND = "P passed, a passed alone, F failed, . to do"
+FIGURES = ("passed", "alone", "failed", "to do", "time-outs")
+NARROWEST = 20  # columns of a title or a name, however narrow the terminal
 
 
 @dataclass
@@ -90,39 +95,71 @@ def run(report: Path, as_json: bool) -> int:
         print(json.dumps(plain, indent=2))
         return 0
     out = console()
-    out.print(exercise_table(summaries))
+    titles = {e.id: f"{e.id} {e.title}" for e in load_registry(find_project()).exercises}
+    if is_read_by_a_program():
+        print_tabbed(tables(summaries, records, titles))
+        return 0
+    out.print(exercise_table(summaries, titles, out.width))
     out.print()
-    out.print(heat_map(records))
+    out.print(heat_map(records, out.width))
+    out.print(LEGEND, style="bright_black")
     return 0
 
 
-def exercise_table(summaries: list[Summary]) -> Table:
-    registry = load_registry(find_project())
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("exercise", "passed", "alone", "failed", "to do", "time-outs"):
-        table.add_column(title, justify="left" if title == "exercise" else "right")
-    table.add_column("most common misconception", overflow="fold")
+def figures(summary: Summary) -> tuple[int, ...]:
+    """The numbers of an exercise, in the order of `FIGURES`."""
+    said = summary.outcomes
+    failed, open_still = said["failed"] + said["incomplete"], said["to do"] + said["none"]
+    return said["passed"], said["passed alone"], failed, open_still, summary.timeouts
+
+
+def tables(
+    summaries: list[Summary], records: list[dict[str, Any]], titles: dict[str, str]
+) -> list[list[str]]:
+    """For a program: two tables, an empty line between them; nothing is left out."""
+    lines = [["exercise", *FIGURES, "most common misconception", "times"]]
     for s in summaries:
-        known = registry.by_id.get(s.exercise)
         common = s.misconceptions.most_common(1)
-        table.add_row(
-            f"{s.exercise} {known.title if known else ''}",
-            str(s.outcomes["passed"]),
-            str(s.outcomes["passed alone"] or ""),
-            str(s.outcomes["failed"] + s.outcomes["incomplete"] or ""),
-            str(s.outcomes["to do"] + s.outcomes["none"] or ""),
-            str(s.timeouts or ""),
-            f"{common[0][1]} x {common[0][0]}" if common else "",
-        )
-    return table
-
-
-def heat_map(records: list[dict[str, Any]]) -> Table:
-    """Students by exercises, a mark for each."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+        words, times = common[0] if common else ("", "")
+        lines.append([titles.get(s.exercise, s.exercise), *map(str, figures(s)), words, str(times)])
+    numbers = [s.exercise for s in summaries]
+    lines += [[], ["student", *numbers]]
     for record in records:
+        graded = record["exercises"]
+        said = [outcome(record, n) if n in graded else "none" for n in numbers]
+        lines.append([shown(record["student"]), *said])
+    return lines
+
+
+def exercise_table(summaries: list[Summary], titles: dict[str, str], width: int) -> Group:
+    """A line of figures for each exercise, and below them the misconceptions."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("exercise", no_wrap=True)
+    for title in FIGURES:
+        table.add_column(title, justify="right", no_wrap=True)
+    most = max(width - sum(len(title) + 2 for title in FIGURES) - 2, NARROWEST)
+    for s in summaries:
+        name = Text(titles.get(s.exercise, s.exercise))
+        name.truncate(most, overflow="ellipsis")
+        passed, *rest = figures(s)
+        table.add_row(name, str(passed), *(str(n or "") for n in rest))
+    common = [(s.exercise, *s.misconceptions.most_common(1)[0]) for s in summaries
+              if s.misconceptions]  # fmt: skip
+    lines = [Text(f"{number}, {times} x: {words}") for number, words, times in common]
+    head = [Text(), Text("The most common misconception of each exercise:")] if lines else []
+    return Group(table, *head, *lines)
+
+
+def heat_map(records: list[dict[str, Any]], width: int) -> Table:
+    """Students by exercises, a mark for each; marks that do not fit go on below."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for record in records:
+        name = Text(shown(record["student"]))
+        name.truncate(max(width // 3, NARROWEST), overflow="ellipsis")
         marks = Text()
         for number in record["exercises"]:
-            marks.append(*SHADES[outcome(record, number)])
-        table.add_row(Text(shown(record["student"])), marks)
+            marks.append(*MARKS[outcome(record, number)])
+        table.add_row(name, marks)
     return table

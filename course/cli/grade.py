@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from course.grading.roster import Roster, read_roster
 from course.paths import find_project
 from course.registry import Exercise, load_registry
 from course.sandbox import level
+from course.scratch import temporary
 
 STUDENT_SECONDS = 3600.0
 
@@ -180,8 +180,8 @@ def reproduce(receipt_path: Path, submission: Path | None) -> int:
     registry = load_registry(project)
     exercises = tuple(registry[number] for number in verdicts)
     out = console()
-    with tempfile.TemporaryDirectory(prefix="tinymlx-again-") as scratch:
-        campaign = Campaign(project, registry, Plan(exercises, seeds, jobs=1), Path(scratch))
+    with temporary("again") as scratch:
+        campaign = Campaign(project, registry, Plan(exercises, seeds, jobs=1), scratch)
         campaign.run([source])
         record = campaign.record(source.student)
     assert record is not None

@@ -6,6 +6,7 @@ import codecs
 import io
 import os
 import sys
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
@@ -29,6 +30,17 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="tinymlx")
+
+
+def is_read_by_a_program() -> bool:
+    """Whether the output goes into a file or a pipe, and nobody asked for a width."""
+    return not sys.stdout.isatty() and not os.environ.get("COLUMNS")
+
+
+def print_tabbed(lines: Iterable[Sequence[str]]) -> None:
+    """A table for programs: cells between tabs, whole, without colours; an empty line is one."""
+    for line in lines:
+        sys.stdout.write("\t".join(" ".join(cell.split()) for cell in line) + "\n")
 
 
 def console(stderr: bool = False) -> Console:

@@ -9,13 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from course.compare import code as reading
 from course.compare import similarity
-from course.compare.timing import Stopwatch
+from course.compare.timing import Speed, Stopwatch
 from course.cutter import cut_package
 from course.errors import CourseError
 from course.grading.door.names import stem_of
@@ -32,16 +33,22 @@ class Row:
     """Everything that is compared, in plain data for the terminal and the page.
 
     Errors are the largest of all tests, in units of the tolerance; ``speed`` and ``memory`` are
-    relative to the solution (0.5 takes half as long).
+    relative to the solution (0.5 takes half as long). ``speed`` is the median of the ``timed``
+    calls, half of which lie between ``speed_low`` and ``speed_high``.
     """
 
     name: str
     verdict: str
     passed: int = 0
     expected: int = 0
+    points: int = 0
+    possible: int = 0
     forward_error: float = math.nan
     gradient_error: float = math.nan
     speed: float = math.nan
+    speed_low: float = math.nan
+    speed_high: float = math.nan
+    timed: int = 0
     seconds: float = math.nan
     memory: float = math.nan
     lines: int = 0
@@ -107,17 +114,18 @@ def collect(
         folders = implementations(project, registry, paths, base)
         folders.setdefault("solutions", (project.solutions, []))
         verdicts = _verdicts(project, exercise, folders, base, progress)
-        watch = Stopwatch(project, registry, exercise)
         rows, tokens = [], {}
-        for name, (folder, notes) in folders.items():
-            text = reading.read(folder, exercise)
-            row = _row(name, verdicts.get(name), text, notes)
-            if text is not None:
-                tokens[name] = text.tokens
-            if row.verdict == "passed":
-                _add_speed(row, watch, exercise, folder)
-            progress(name)
-            rows.append(row)
+        with closing(Stopwatch(project, registry, exercise)) as watch:
+            for name, (folder, notes) in folders.items():
+                text = reading.read(folder, exercise)
+                row = _row(name, verdicts.get(name), text, notes)
+                row.possible = exercise.points
+                if text is not None:
+                    tokens[name] = text.tokens
+                if row.verdict == "passed":
+                    _add_speed(row, watch.time(Choice(folder, keep=frozenset({exercise.id}))))
+                progress(name)
+                rows.append(row)
     _add_similarity(rows, tokens)
     return rows
 
@@ -167,6 +175,7 @@ def _row(
     if verdict is not None:
         row.verdict = verdict["outcome"]
         row.passed, row.expected = verdict["passed"], verdict["expected"]
+        row.points = verdict["points"]
         row.forward_error, row.gradient_error = _errors(verdict["tests"])
         likely = [f["likely"] for f in verdict["failures"] if f["likely"]]
         row.misconceptions = list(dict.fromkeys(likely))
@@ -195,14 +204,12 @@ def is_gradient(entry: str) -> bool:
     return entry.startswith(("grad", "second")) or (entry.startswith("d") and len(entry) <= 4)
 
 
-def _add_speed(row: Row, watch: Stopwatch, exercise: Exercise, folder: Path) -> None:
-    speed = watch.time(Choice(folder, keep=frozenset({exercise.id})))
-    row.seconds = speed.seconds
-    row.speed = speed.seconds / watch.solution.seconds
-    row.memory = speed.memory / watch.solution.memory if watch.solution.memory else math.nan
+def _add_speed(row: Row, speed: Speed) -> None:
+    row.seconds, row.timed, row.memory = speed.seconds, speed.calls, speed.memory
+    row.speed, row.speed_low, row.speed_high = speed.ratio, speed.low, speed.high
     if speed.trouble:
         row.notes.append(speed.trouble)
-        row.verdict = "wrong when timed"
+        row.verdict, row.points = "wrong when timed", 0
 
 
 def _add_similarity(rows: list[Row], tokens: dict[str, tuple[str, ...]]) -> None:

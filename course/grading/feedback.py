@@ -9,31 +9,33 @@ from typing import Any
 from course.grading.door.names import shown, stem_of
 from course.grading.exports import Row, first_failure, outcome, printable, seeds_text
 from course.grading.points import Grade, best
+from course.look import document
 from course.registry import Exercise
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem;
-  color: #1b1b1b; background: #fff }
-table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ddd;
-  vertical-align: top }
-td.n { text-align: right; font-variant-numeric: tabular-nums }
-pre { background: #f5f5f5; padding: .6rem; overflow-x: auto; font-size: 13px }
-.passed { color: #00664a } .failed, .incomplete { color: #a33b00 } .none, .to { color: #666 }
-.note { color: #666; font-size: 14px }
-.cells { display: flex; gap: 2px; flex-wrap: wrap } .cells i { width: 12px; height: 12px }
-i.passed { background: #009e73 } i.alone { background: #56b4e9 }
-i.failed, i.incomplete { background: #d55e00 } i.to, i.none { background: #ddd }
+body { max-width: 66rem }
+col.exercise { width: 72% } col.outcome { width: 15% } col.points { width: 13% }
+col.student { width: 25% } col.total { width: 10% } col.count { width: 8% }
+col.strip { width: 30% }
+tr.why > td { border-bottom: 0; padding-top: 0 } tr.because > td { border-bottom: 0 }
+tr.why + tr > td { border-top: 1px solid var(--line) }
+tr.one > td { height: 2.1rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
+tr.one summary { overflow: hidden; text-overflow: ellipsis }
+tr.one > td.said:has(details[open]) { white-space: normal }
+.cells { display: flex; gap: 1px; height: 1rem; align-items: stretch; margin-top: .2rem }
+.cells i { flex: 1 1 0; max-width: 12px; min-width: 1px }
+i.passed { background: var(--passed) } i.alone { background: var(--alone) }
+i.failed, i.incomplete { background: var(--failed) } i.to, i.none { background: var(--none) }
+.legend i { display: inline-block; width: .8rem; height: .8rem; margin: 0 .2rem 0 .8rem }
+@media (max-width: 40rem) {
+  col.exercise { width: 56% } col.outcome { width: 22% } col.points { width: 22% }
+  col.student { width: 44% } col.total { width: 24% } col.count { width: 16% }
+}
 """
-
-
-def page(title: str, body: str) -> str:
-    """A self-contained HTML page."""
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style><body>{body}</body></html>"
-    )
+LEGEND = (
+    '<p class="note legend"><i class="passed"></i>passed <i class="alone"></i>passed alone '
+    '<i class="failed"></i>failed <i class="none"></i>to do</p>'
+)
 
 
 def student_page(record: dict[str, Any], grade: Grade, exercises: Sequence[Exercise]) -> str:
@@ -42,51 +44,76 @@ def student_page(record: dict[str, Any], grade: Grade, exercises: Sequence[Exerc
     parts = [f"<h1>{escape(name)}: {grade.total:g} of {grade.possible} points</h1>"]
     remarks = [*grade.remarks, *record["notes"]]
     parts += [f'<p class="note">{escape(printable(remark))}</p>' for remark in remarks]
-    parts.append("<table><tr><th>exercise<th>outcome<th>points</tr>")
-    for exercise in exercises:
-        said = outcome(record, exercise.id)
-        counted = best(record["exercises"].get(exercise.id) or {})
-        seeds = seeds_text(record, exercise.id)
-        extra = (
-            f' <span class="note">{seeds}</span>' if counted and counted.get("seeds", 1) > 1 else ""
-        )
-        cell = f"{exercise.id} {escape(exercise.title)}"
-        lines = first_failure(record, exercise.id) if not said.startswith("passed") else []
-        if lines:
-            cell += f"<pre>{escape(printable(chr(10).join(lines)))}</pre>"
-        if said == "passed alone":
-            cell += '<div class="note">It passes when the exercises it builds on are right.</div>'
-        points = f"{grade.points[exercise.id]:g} / {exercise.points}"
-        css = said.split()[0]
-        parts.append(f'<tr><td>{cell}<td class="{css}">{said}{extra}<td class="n">{points}</tr>')
+    parts.append(
+        '<table><colgroup><col class="exercise"><col class="outcome"><col class="points">'
+        '</colgroup><tr><th>exercise<th>outcome<th class="number">points</tr>'
+    )
+    parts += [_exercise(record, grade, exercise) for exercise in exercises]
     parts.append("</table>")
     hashes = "".join(f"{h[:12]}  {escape(f)}\n" for f, h in record.get("files", {}).items())
     versions = ", ".join(f"{k} {v}" for k, v in record.get("versions", {}).items())
+    seeds = ", ".join(map(str, record.get("seeds") or []))
     parts.append(
-        f"<h2>Receipt</h2><pre>{hashes}</pre><p class='note'>seeds {record.get('seeds')}; "
-        f"{escape(versions)}; sandbox {escape(str(record.get('sandbox')))}</p>"
+        f"<details><summary>Receipt: what was graded</summary><pre>{hashes}</pre>"
+        f"<p class='note'>seeds {seeds}; {escape(versions)}; "
+        f"sandbox {escape(str(record.get('sandbox')))}</p></details>"
     )
-    return page(f"{name}: tinymlx", "".join(parts))
+    return document(f"{name}: tinymlx", "".join(parts), STYLE)
+
+
+def _exercise(record: dict[str, Any], grade: Grade, exercise: Exercise) -> str:
+    """One row: the outcome, and the lines of the first failure."""
+    said = outcome(record, exercise.id)
+    counted = best(record["exercises"].get(exercise.id) or {})
+    cell = f"{exercise.id} {escape(exercise.title)}"
+    lines = first_failure(record, exercise.id) if not said.startswith("passed") else []
+    if said == "passed alone":
+        cell += '<div class="note">It passes when the exercises it builds on are right.</div>'
+    several = counted is not None and counted.get("seeds", 1) > 1
+    seeds = f'<div class="note">{seeds_text(record, exercise.id)}</div>' if several else ""
+    row = f'<tr class="{"because" if lines else ""}"><td>{cell}'
+    row += f'<td class="{said.split()[0]}">{said}{seeds}'
+    row += f'<td class="number">{grade.points[exercise.id]:g} / {exercise.points}</tr>'
+    if lines:
+        why = escape(printable("\n".join(lines)))
+        row += f'<tr class="why"><td colspan="3"><pre>{why}</pre></tr>'
+    return row
 
 
 def class_page(rows: list[Row], exercises: Sequence[Exercise], run: dict[str, Any]) -> str:
-    """Everybody in one table, with a cell for each exercise."""
-    parts = [f"<h1>{len(rows)} submissions, {len(exercises)} exercises</h1>"]
-    parts.append(f'<p class="note">sandbox: {escape(run["sandbox"])} seeds: {run["seeds"]}</p>')
-    parts.append("<table><tr><th>student<th>points<th>exercises<th>notes</tr>")
-    for record, grade in sorted(rows, key=lambda row: row[0]["student"]):
-        name, file = escape(_name(record)), escape(stem_of(record["student"]))
-        cells = "".join(
-            f'<i class="{_css(outcome(record, e.id))}" title="{e.id}: {outcome(record, e.id)}"></i>'
-            for e in exercises
-        )
-        notes = escape(printable("; ".join([*grade.remarks, *record["notes"]])))
-        parts.append(
-            f'<tr><td><a href="feedback/{file}.html">{name}</a><td class="n">{grade.total:g}'
-            f'<td><div class="cells">{cells}</div><td class="note">{notes}</tr>'
-        )
+    """Everybody in one table of rows of one height, with a cell for each exercise."""
+    seeds = ", ".join(map(str, run["seeds"]))
+    parts = [
+        f"<h1>{len(rows)} submissions, {len(exercises)} exercises</h1>",
+        f'<p class="note">Sandbox: {escape(run["sandbox"])} Seeds: {seeds}.</p>{LEGEND}',
+        '<table><colgroup><col class="student"><col class="total"><col class="count">'
+        '<col class="strip wide"><col class="said wide"></colgroup><tr><th>student'
+        '<th class="number">points<th class="number">passed<th class="wide">exercises'
+        '<th class="wide">notes</tr>',
+    ]
+    parts += [
+        _student(record, grade, exercises)
+        for record, grade in sorted(rows, key=lambda row: row[0]["student"])
+    ]
     parts.append("</table>")
-    return page("tinymlx: the class", "".join(parts))
+    return document("tinymlx: the class", "".join(parts), STYLE)
+
+
+def _student(record: dict[str, Any], grade: Grade, exercises: Sequence[Exercise]) -> str:
+    name, file = escape(_name(record)), escape(stem_of(record["student"]))
+    outcomes = [(e.id, outcome(record, e.id)) for e in exercises]
+    cells = "".join(f'<i class="{_css(o)}" title="{number}: {o}"></i>' for number, o in outcomes)
+    passed = sum(o.startswith("passed") for _, o in outcomes)
+    notes = [printable(note) for note in (*grade.remarks, *record["notes"])]
+    folded = ""
+    if notes:
+        lines = "".join(f"<div>{escape(note)}</div>" for note in notes[1:])
+        folded = f"<details><summary>{escape(notes[0])}</summary>{lines}</details>"
+    return (
+        f'<tr class="one"><td title="{name}"><a href="feedback/{file}.html">{name}</a>'
+        f'<td class="number">{grade.total:g} / {grade.possible}<td class="number">{passed}'
+        f'<td class="wide"><div class="cells">{cells}</div><td class="said note wide">{folded}</tr>'
+    )
 
 
 def _name(record: dict[str, Any]) -> str:

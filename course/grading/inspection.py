@@ -34,18 +34,18 @@ def inspect_exercise(project: Project, exercise: Exercise, folder: Path) -> Insp
     missing: list[str] = []
     for symbol in exercise.symbols:
         path = folder / "tinymlx" / symbol.file
+        shown = f"tinymlx/{symbol.file}"  # students read it: where a class is unpacked is not said
         back = f"`tinymlx reset {exercise.id}` puts the starter back"
         if not path.exists():
-            return Inspection("broken", f"{project.relative(path)} is gone; {back}.")
-        tree, problem, line = parse_file(project, path)
+            return Inspection("broken", f"{shown} is gone; {back}.")
+        tree, problem, line = parse_file(path, shown)
         if tree is None:
             return Inspection("broken", problem, line)
         found = find(tree, symbol.qualname)
         if not found:
             return Inspection(
                 "broken",
-                f"{project.relative(path)} has no {symbol.qualname} any more; "
-                f"{back}, after a backup of the file.",
+                f"{shown} has no {symbol.qualname} any more; {back}, after a backup of the file.",
             )
         if any(is_starter(item) for item in found):
             missing.append(symbol.name)
@@ -59,9 +59,8 @@ def inspect_exercise(project: Project, exercise: Exercise, folder: Path) -> Insp
     return Inspection(state, missing=tuple(missing))
 
 
-def parse_file(project: Project, path: Path) -> tuple[ast.Module | None, str, int]:
-    """The syntax tree, or what is wrong with the file and where."""
-    shown = project.relative(path)
+def parse_file(path: Path, shown: str) -> tuple[ast.Module | None, str, int]:
+    """The syntax tree, or what is wrong with the file, which messages call ``shown``, and where."""
     try:
         text = read_text(path, shown)
     except CourseError as error:
@@ -79,7 +78,7 @@ def parse_file(project: Project, path: Path) -> tuple[ast.Module | None, str, in
 def _changed(project: Project, exercise: Exercise, symbol: Symbol, node: ast.stmt) -> str:
     """A sentence if the definition is of another kind or takes other arguments than the starter."""
     path = project.solutions / "tinymlx" / symbol.file
-    tree, _, _ = parse_file(project, path)
+    tree, _, _ = parse_file(path, str(path))
     original = find(tree, symbol.qualname)[0].node if tree is not None else None
     if original is None:
         return ""

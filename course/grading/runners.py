@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +86,9 @@ class InProcess:
         self._probes.clear()
 
 
+Ask = Callable[[str, dict[str, Plain]], tuple[Plain, float]]
+
+
 class Isolated:
     """Runs each probe in a fresh process that is given its inputs and nothing else."""
 
@@ -110,22 +113,27 @@ class Isolated:
         self._child = 0
         self.peak = 0  # memory of the last probe's process, in the units of `getrusage`
 
-    def run_series(
-        self, probes: Path, calls: list[tuple[str, dict[str, Plain]]]
-    ) -> tuple[list[Plain], list[float]]:
-        """Run several probes in one process; their results, and seconds by this process's clock.
+    @contextmanager
+    def conversation(self, probes: Path) -> Iterator[Ask]:
+        """One process for several probes: a function that runs one of them.
+
+        It gives the result, and the seconds by this process's clock.
 
         Raises:
             WorkerFailed, ProbeFailed, ChangedInput: as `run`.
         """
         with self._ask(probes) as asking:
-            answers = [asking.ask(_question(name, inputs)) for name, inputs in calls]
-        return [_unpack(reply) for reply, _ in answers], [seconds for _, seconds in answers]
+
+            def ask(name: str, inputs: dict[str, Plain]) -> tuple[Plain, float]:
+                reply, seconds = asking.ask(_question(name, inputs))
+                return _unpack(reply), seconds
+
+            yield ask
 
     def run(self, probes: Path, name: str, inputs: dict[str, Plain]) -> Plain:
         with self._ask(probes) as asking:
             reply, _ = asking.ask(_question(name, inputs))
-        return _unpack(reply)
+        return _unpack(reply)  # first it must be the only answer
 
     @contextmanager
     def _ask(self, probes: Path) -> Iterator[Asking]:

@@ -243,7 +243,7 @@ class Grading:
         found: Spans = []
         for symbol in exercise.symbols:
             path = self.settings.folder / "tinymlx" / symbol.file
-            tree, _, _ = parse_file(self.project, path)
+            tree, _, _ = parse_file(path, str(path))
             for item in find(tree, symbol.qualname) if tree is not None else []:
                 last = item.node.end_lineno or item.node.lineno
                 found.append((str(path), item.node.lineno, last))

@@ -16,6 +16,7 @@ from course import scratch
 from course.grading.door.reading import Reading, Submission, unpack
 from course.grading.door.sources import Source
 from course.grading.kept import versions
+from course.grading.places import without_places
 from course.sandbox import level
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ class Job:
                 record["notes"] = [*record["notes"], self._why()]
             wanted = [exercise.id for exercise in self.campaign.plan.exercises]
             record["exercises"] = {n: record["exercises"].get(n, EMPTY) for n in wanted}
+            said = {key: record[key] for key in ("notes", "exercises")}
+            record |= without_places(said, [self.campaign.project.root])
             self.campaign.keep(self.student, record)
         self._leave()
 
@@ -128,8 +131,8 @@ class Job:
         if self.late:
             seconds = self.campaign.plan.student_seconds
             return (
-                f"the limit of {seconds:g} seconds for a student was reached (--student-limit); "
-                "what was graded until then counts"
+                f"the limit of {seconds:g} seconds for a student was reached; what was "
+                "graded until then counts"
             )
         return f"the grading itself did not finish: {self._last_words()}"
 

@@ -52,7 +52,7 @@ class Grafts:
         """What travels for an exercise."""
         if exercise.id not in self._reached:
             try:
-                found = reached(self.student, self.course, exercise, self.stops)
+                found = reached(self.student, self.course, exercise.symbols, self.stops)
             except RecursionError:
                 found = Reached((), (), frozenset())
                 self._violations[exercise.id] = (self._too_deep(exercise),)

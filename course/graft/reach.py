@@ -8,12 +8,12 @@ words. Every other line stays behind.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from course.graft.package import Definition, Module, Package, bound_by, dump, statements
 from course.graft.scopes import Imported, imports_of, outside, resolve
-from course.registry import Exercise
+from course.registry import Symbol
 from course.syntax import find, is_starter
 
 Key = tuple[str, str]  # a module and a qualified name in it
@@ -57,18 +57,18 @@ class Reached:
 
 
 def reached(
-    student: Package, course: Package, exercise: Exercise, stops: frozenset[Key]
+    student: Package, course: Package, symbols: Sequence[Symbol], stops: frozenset[Key]
 ) -> Reached:
-    """What of ``student`` travels for ``exercise``.
+    """What of ``student`` travels for an exercise.
 
     Args:
         student: the student's package.
         course: the course's package, complete.
-        exercise: the exercise.
+        symbols: those of the exercise.
         stops: the symbols of all exercises: another one's code travels in its own right.
     """
     walk = _Walk(student, course, stops)
-    for symbol in exercise.symbols:
+    for symbol in symbols:
         module = student.modules.get(symbol.module)
         for found in find(module.tree, symbol.qualname) if module else []:
             if not is_starter(found):

@@ -5,6 +5,22 @@ line of the submission runs. What it could do is described by a `Level`, which e
 Nothing here imports the rest of the course: it runs in the worker.
 """
 
-from course.sandbox.levels import Fence, Level, enter, keep_to_other_threads, level
+from course.sandbox.levels import (
+    Fence,
+    Level,
+    confine,
+    enter,
+    keep_to_other_threads,
+    level,
+    python_itself,
+)
 
-__all__ = ["Fence", "Level", "enter", "keep_to_other_threads", "level"]
+__all__ = [
+    "Fence",
+    "Level",
+    "confine",
+    "enter",
+    "keep_to_other_threads",
+    "level",
+    "python_itself",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from course.sandbox import landlock, limits, seccomp
@@ -105,14 +106,32 @@ def enter(fence: Fence) -> None:
     Raises:
         OSError: the system refused a part of what it seems to offer.
     """
-    filtered = seccomp.available()
-    processes = 0 if filtered else fence.processes
+    processes = 0 if seccomp.available() else fence.processes
     limits.apply(fence.memory, fence.cpu, fence.file, processes)
+    confine(fence.readable, fence.writable, fence.compiler)
+
+
+def confine(readable: Iterable[str], writable: str, programs: bool) -> None:
+    """The fence without the limits, for a process that has set its own.
+
+    Args:
+        readable, writable: as in `Fence`.
+        programs: whether new processes may be started; they are behind the same fence.
+
+    Raises:
+        OSError: the system refused a part of what it seems to offer.
+    """
     if sys.platform.startswith("linux"):
         if landlock.abi():
-            landlock.restrict(fence.readable, fence.writable)
-        if filtered:
-            seccomp.restrict(allow_programs=fence.compiler)
+            landlock.restrict(readable, writable)
+        if seccomp.available():
+            seccomp.restrict(allow_programs=programs)
+
+
+def python_itself() -> list[str]:
+    """What a process of Python reads in order to work."""
+    system = ["/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/dev/urandom"]
+    return [sys.prefix, sys.base_prefix, *system]
 
 
 def keep_to_other_threads(descriptor: int) -> None:

@@ -50,5 +50,39 @@ def start(profile: Path) -> webdriver.Chrome | webdriver.Edge:
     return webdriver.Edge(options=options, service=webdriver.EdgeService(driver))
 
 
+WIDTHS = {"wide": (1280, 900), "phone": (390, 844)}
+# Elements that stick out of the window, but for what a box of its own cuts or scrolls.
+OVERFLOWING = """
+const width = document.documentElement.clientWidth, found = [];
+for (const node of document.body.querySelectorAll("*")) {
+  let { left, right } = node.getBoundingClientRect();
+  for (let outer = node.parentElement; outer !== document.body; outer = outer.parentElement)
+    if (getComputedStyle(outer).overflowX !== "visible")  // it cuts or scrolls what is inside
+      right = Math.min(right, outer.getBoundingClientRect().right);
+  if (right > width + 1 || left < -1) found.push(`${node.tagName} ${node.className}`);
+}
+return found;
+"""
+
+
+def resize(driver: webdriver.Chrome | webdriver.Edge, width: int, height: int) -> None:
+    """The size of the window inside, which no browser's window may have on a desktop."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def overflowing(driver: webdriver.Chrome | webdriver.Edge) -> list[str]:
+    """What sticks out of the window, and whether the page scrolls sideways."""
+    found = list(driver.execute_script(OVERFLOWING))
+    wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    return [*found, "the page"] if driver.execute_script(wide) > 0 else found
+
+
+def heights(driver: webdriver.Chrome | webdriver.Edge, selector: str) -> list[float]:
+    """The heights of the elements that a selector names."""
+    script = "return [...document.querySelectorAll(arguments[0])].map(e => e.offsetHeight)"
+    return list(driver.execute_script(script, selector))
+
+
 def _first(names: tuple[str, ...]) -> str:
     return next((found for name in names if (found := shutil.which(name))), "")

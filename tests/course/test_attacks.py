@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from attacks.catalogue import ATTACKS, RETURN, Attack
+from attacks.catalogue import ATTACKS, REASONS, RETURN, Attack
 from attacks.running import processes_of, right_answer, run, write
 from small import MINI, Mini
 
@@ -75,6 +75,13 @@ def test_an_attack_gains_nothing(graded: dict, name: str) -> None:
     if verdict["outcome"] == "failed":
         headline = verdict["failures"][0]["headline"]
         assert headline and "Traceback" not in headline and len(headline) < 400
+        words = next(words for words, names in REASONS.items() if name in names)
+        assert any(word in headline for word in words), headline
+
+
+def test_each_attack_has_its_reason() -> None:
+    named = [name for names in REASONS.values() for name in names]
+    assert sorted(named) == sorted(ATTACKS)
 
 
 def test_nothing_was_written_outside(graded: dict) -> None:

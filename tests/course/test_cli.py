@@ -234,9 +234,37 @@ def test_a_module_of_ones_own_belongs_to_who_imports_it(mini: Mini) -> None:
     mini.replace("e = mx.exp(", "e = same(mx.exp)(")
     assert mini.tinymlx("check", "1.1").returncode == 0
     assert states(mini)["1.1"] == "passed"
+    helper.write_text(helper.read_text() + "\n\ndef nobody_calls():\n    pass\n")
+    assert states(mini)["1.1"] == "passed"
     helper.write_text("def same(x):\n    return lambda y: 0 * y\n")
     assert states(mini)["1.1"] == "changed"
     assert mini.tinymlx("check", "1.1").returncode == 1
+
+
+def test_what_a_module_of_ones_own_imports_belongs_to_it(mini: Mini) -> None:
+    mini.solve()
+    folder = mini.root / "tinymlx/rows"
+    (folder / "helpers.py").write_text("from .further import same\n\ngiven = same\n")
+    (folder / "further.py").write_text("def same(x):\n    return x\n")
+    mini.replace("import mlx.core as mx", "import mlx.core as mx\nfrom . import helpers")
+    mini.replace("e = mx.exp(", "e = helpers.given(mx.exp)(")
+    assert mini.tinymlx("check", "1.1").returncode == 0
+    assert states(mini)["1.1"] == "passed"
+    (folder / "further.py").write_text("def same(x):\n    return lambda y: 0 * y\n")
+    assert states(mini)["1.1"] == "changed"
+
+
+def test_a_rule_that_is_given_by_a_call_is_reached(mini: Mini) -> None:
+    """What is added to an object that an exercise uses counts like the object's own text."""
+    mini.solve()
+    mini.replace("e = mx.exp(", "e = TABLE['exp'](")
+    table = "TABLE = {}\nTABLE.update(exp=mx.exp)\n\n\n"
+    path = mini.replace("def softmax", table + "def softmax")
+    result = mini.tinymlx("check", "1.1")
+    assert result.returncode == 0, result.stdout
+    assert states(mini)["1.1"] == "passed"
+    path.write_text(path.read_text().replace("exp=mx.exp)", "exp=mx.sin)"))
+    assert states(mini)["1.1"] == "changed"
 
 
 def test_next_follows_the_reader(mini: Mini) -> None:

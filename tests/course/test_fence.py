@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import platform
+import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +24,13 @@ from attacks.running import X, probes, right_answer, run, worker, write
 from small import ROOT, Mini
 
 from course.grading import meter
+from course.grading.asking import Asking, Forged
+from course.grading.door.placing import Shelf
+from course.grading.door.reading import Reading
+from course.grading.door.sources import source_of
 from course.grading.runners import ProbeFailed, WorkerFailed
+from course.grading.worker import READY, receive, send
+from course.graft.grafts import Grafts
 from course.overlay import Choice, make_bundle
 from course.sandbox import landlock, level, levels, seccomp
 
@@ -32,20 +43,105 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="seccomp
 @linux
 @pytest.mark.parametrize("name", forged.ATTACKS)
 def test_no_answer_but_the_probes_own(mini: Mini, tmp_path: Path, name: str) -> None:
+    """Without the policy and with Python's own builtins: the channel itself holds, and says how."""
     write(mini, forged.ATTACKS[name], tmp_path / "hand-in")
-    assert not right_answer(run(mini, tmp_path / "hand-in", sealed=False))
+    result = run(mini, tmp_path / "hand-in", sealed=False)
+    assert not right_answer(result)
+    assert forged.ATTACKS[name].says in reason(result)
+
+
+@pytest.mark.parametrize("name", forged.ATTACKS)
+def test_builtins_alone_hold_against_frames(mini: Mini, tmp_path: Path, name: str) -> None:
+    """Without the policy: what forging needs is not served to a student's module."""
+    write(mini, forged.ATTACKS[name], tmp_path / "hand-in")
+    result = run(mini, tmp_path / "hand-in", sealed=True)
+    assert "is not served to the library's modules" in reason(result)
+
+
+@pytest.mark.parametrize("name", forged.ATTACKS)
+def test_the_graft_and_the_policy_alone_hold_against_frames(
+    mini: Mini, tmp_path: Path, name: str
+) -> None:
+    """Nothing runs here: the top of a module stays behind, and what travels is refused."""
+    write(mini, forged.ATTACKS[name], tmp_path)
+    grafts, exercise = Grafts(mini.project, mini.registry, tmp_path), mini.registry["1.2"]
+    refused = [violation.sentence for violation in grafts.violations(exercise)]
+    travels = {piece.qualname for piece in grafts.reached(exercise).pieces}
+    if not travels <= {"pick", "SEEN"}:
+        assert "the library stands on mlx.core and plain Python" in refused[0]
+
+
+def reason(result: object) -> str:
+    if isinstance(result, ProbeFailed):
+        return str(result.description["message"])
+    return str(result)
 
 
 @linux
 def test_no_answer_to_another_call(mini: Mini, tmp_path: Path) -> None:
     write(mini, forged.ANOTHER_CALL, tmp_path / "hand-in")
     isolated = worker(mini, tmp_path / "hand-in", sealed=False)
-    calls = [("pick", {"x": X, "index": index}) for index in (0, 1)]
     try:
-        results, _ = isolated.run_series(probes(mini), calls)
+        with isolated.conversation(probes(mini)) as ask:
+            for index in (0, 1):
+                with pytest.raises(ProbeFailed) as failed:
+                    ask("pick", {"x": X, "index": index})
+                assert forged.REFUSED in reason(failed.value)
     finally:
         isolated.close()
-    assert all(not result["y"].any() for result in results)
+
+
+QUESTION, ANSWER = b"question", b"answer"
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        (lambda number: [READY, number + ANSWER], ""),
+        (lambda number: [bytes(16 + 6)], "before it was asked"),
+        (lambda number: [READY, READY, number + ANSWER], "before it was asked"),
+        (lambda number: [READY, bytes(16) + ANSWER], "to another call"),
+        (lambda number: [READY, number[:15] + b"x" + ANSWER], "to another call"),
+        (lambda number: [READY, number + ANSWER, number + ANSWER], "twice"),
+        (lambda number: [READY, number + ANSWER, b""], "twice"),
+    ],
+    ids=["honest", "not ready", "early", "no number", "a guess", "twice", "an empty one"],
+)
+def test_the_judge_alone_takes_one_answer_to_its_question(
+    says: Callable[[bytes], list[bytes]], words: str
+) -> None:
+    """Without a fence: whatever the other end can do, this is what it may."""
+    mine, theirs = socket.socketpair()
+
+    def answers() -> None:
+        early = says(bytes(16))
+        count = 2 if early[:2] == [READY, READY] else 1
+        for frame in early[:count]:
+            send(theirs, frame)
+        with contextlib.suppress(ConnectionError):  # the judge has hung up
+            question = receive(theirs, 1 << 20) or b""
+            for frame in says(question[:16])[count:]:
+                send(theirs, frame)
+
+    def ask() -> bytes:
+        asking = Asking(mine, 5.0)
+        asking.wait_until_ready()
+        time.sleep(0.05)
+        answer, _ = asking.ask(QUESTION)
+        time.sleep(0.05)
+        asking.hang_up()
+        return answer
+
+    thread = threading.Thread(target=answers, daemon=True)
+    thread.start()
+    with mine, theirs:
+        if not words:
+            assert ask() == ANSWER
+        else:
+            with pytest.raises(Forged, match=words):
+                ask()
+        mine.close()
+        thread.join(10)
 
 
 # System calls
@@ -105,6 +201,91 @@ print(mx.compile(lambda a: mx.exp(a) * a + 1)(x).tolist())
     assert list(tmp_path.rglob("*.so")), "no kernel was compiled"
 
 
+# The reader
+
+
+EXPLOIT = """
+import json, os, socket, subprocess, sys
+from pathlib import Path
+from course.grading.door import reader
+
+def attempt(action):
+    try:
+        return repr(action())
+    except OSError as error:
+        return type(error).__name__
+
+def exploit(paths, shelf, scratch):
+    secret, record = Path(sys.argv[1]), Path(sys.argv[2])
+    shell = lambda line: subprocess.run(["/bin/sh", "-c", line], capture_output=True).stdout
+    tried = {
+        "reads": attempt(secret.read_text),
+        "reads in a program": attempt(lambda: shell(f"cat '{secret}'")),
+        "lists": attempt(lambda: os.listdir(secret.parent)),
+        "the solutions": attempt(lambda: os.listdir(reader.COURSE.parent / "solutions")),
+        "the user's home": attempt(lambda: os.listdir(Path.home())),
+        "writes": attempt(lambda: record.write_text("{}")),
+        "writes in a program": attempt(lambda: shell(f"echo '{{}}' >'{record}'; echo no")),
+        "writes what it reads": attempt(lambda: (paths[0] / "new.py").write_text("")),
+        "writes the course": attempt(lambda: (reader.COURSE / "new.py").write_text("")),
+        "network": attempt(socket.socket),
+        "a local socket": attempt(socket.socketpair),
+        "signals": attempt(lambda: os.kill(os.getppid(), 0)),
+        "a session of its own": attempt(os.setsid),
+        "a program": attempt(lambda: shell("echo works")),
+        "its own": attempt(lambda: (paths[0] / "a.py").read_text()),
+    }
+    return {"files": {}, "notes": [json.dumps(tried)], "problem": ""}
+
+reader.read = exploit
+reader.main()
+"""
+
+
+@linux
+def test_an_exploit_of_a_decoder_reaches_nothing(tmp_path: Path) -> None:
+    secret, record = tmp_path / "elsewhere" / "secret", tmp_path / "scratch" / "record.json"
+    for folder in ("ada", "elsewhere", "scratch/door"):
+        (tmp_path / folder).mkdir(parents=True)
+    secret.write_text("nobody's business")
+    (tmp_path / "ada" / "a.py").write_text("x = 1")
+    command = (sys.executable, "-c", EXPLOIT, str(secret), str(record))
+    source, shelf = source_of(tmp_path / "ada"), Shelf(frozenset(), ())
+    reading = Reading(source, shelf, tmp_path / "scratch" / "door", command)
+    found = reading.result()
+    assert found.notes, found.problem
+    tried = json.loads(found.notes[0])
+    assert tried.pop("its own") == "'x = 1'"
+    # git has to be started; whatever is started is behind the same fence.
+    assert tried.pop("a program") == repr(b"works\n")
+    assert tried.pop("reads in a program") == repr(b"")
+    assert tried.pop("writes in a program") == repr(b"no\n")
+    assert {name: said for name, said in tried.items() if said != "PermissionError"} == {}
+    assert not record.exists()
+
+
+@linux
+def test_what_a_reader_leaves_behind_is_ended(tmp_path: Path) -> None:
+    body = "import os, subprocess, sys\nprint(subprocess.Popen(['sleep', '600']).pid)"
+    command = (sys.executable, "-c", body)
+    (tmp_path / "ada").mkdir()
+    reading = Reading(source_of(tmp_path / "ada"), Shelf(frozenset(), ()), tmp_path / "s", command)
+    while not reading.is_over():
+        time.sleep(0.01)
+    pid = int((tmp_path / "s" / "answer").read_text())
+    deadline = time.monotonic() + 10
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 # What is claimed
 
 
@@ -153,7 +334,8 @@ def test_time_and_memory_are_read_outside(mini: Mini, tmp_path: Path) -> None:
         write(mini, Attack(body, top=PATCHED), tmp_path / str(number))
         isolated = worker(mini, tmp_path / str(number), sealed=False)
         try:
-            _, spent = isolated.run_series(probes(mini), [("pick", {"x": X, "index": 0})] * 2)
+            with isolated.conversation(probes(mini)) as ask:
+                spent = [ask("pick", {"x": X, "index": 0})[1] for _ in range(2)]
         finally:
             isolated.close()
         peaks.append(isolated.peak * 1024)

@@ -334,7 +334,7 @@ def test_what_was_graded_before_the_limit_stays(mini: Mini, tmp_path: Path) -> N
     assert record is not None
     outcomes = {n: outcome(record, n) for n in record["exercises"]}
     assert outcomes == {"1.1": "passed", "1.2": "passed", "1.3": "none"}
-    assert any("--student-limit" in note for note in record["notes"])
+    assert any("limit of 15 seconds for a student" in note for note in record["notes"])
 
 
 def test_an_answer_that_nobody_asked_for_costs_the_whole_exercise() -> None:

@@ -53,7 +53,7 @@ def read_body() -> Callable[[str], list[str]]:
         )
         assert not mine.broken, code
         student = Package({mine.name: mine})
-        found = read(student, course, exercise, reached(student, course, exercise, stops))
+        found = read(student, course, exercise, reached(student, course, exercise.symbols, stops))
         return [violation.sentence for violation in found]
 
     return sentences_on
@@ -226,7 +226,9 @@ def test_misconceptions_travel_and_offend_nobody(project: Project, registry: Reg
                 symbol.module, "mine.py", False, _mistaken(project, symbol, misconception)
             )
             student = Package({symbol.module: mine})
-            found = read(student, course, exercise, reached(student, course, exercise, stops))
+            found = read(
+                student, course, exercise, reached(student, course, exercise.symbols, stops)
+            )
             offended += [v.sentence for v in found if CLOSED not in v.sentence]
     assert not offended, "\n".join(offended)
 

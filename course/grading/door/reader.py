@@ -2,6 +2,11 @@
 
 ``python -m course.grading.door.reader`` with a request in JSON on its input; the record is JSON on
 its output. Whatever happens to this process costs this student alone.
+
+It opens what strangers made with decoders written in C. So before it opens anything it goes behind
+the fence of the workers: it can read this submission and Python itself, write its scratch folder,
+and reach no network and no other process. One thing it may that they may not: start programs, for
+git reads repositories. They are behind the same fence.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -30,12 +36,14 @@ from course.grading.door.names import LOOSE, ending_of
 from course.grading.door.placing import Placed, Shelf, place
 from course.grading.door.repository import bundle_entries, repository_entries
 from course.grading.worker import die_with_parent
+from course.sandbox import confine, python_itself
 
 SECONDS = 120  # of processor time, which a large environment in a .tar.bz2 takes to pass by,
 PATIENCE = 3  # and by the clock, in units of that
 GRACE = 20  # seconds to end in once the time is over
 LIMITS = {"RLIMIT_AS": 2 << 30, "RLIMIT_FSIZE": 256 << 20, "RLIMIT_CORE": 0}
 HEAD = 512
+COURSE = Path(__file__).resolve().parents[2]
 DEPTH = 2  # an archive in an archive in a folder
 
 
@@ -49,6 +57,22 @@ def limit() -> None:
     for number in (signal.SIGXCPU, signal.SIGALRM):
         signal.signal(number, _over)
     signal.alarm(PATIENCE * SECONDS)
+
+
+def fence(paths: list[Path], scratch: Path) -> None:
+    """Go behind the fence, for good.
+
+    Raises:
+        OSError: the system refused a part of what it seems to offer.
+    """
+    own = [str(path) for path in paths if not path.is_symlink()]  # whose target it would open
+    readable = [*python_itself(), str(COURSE), *own]
+    git = shutil.which("git")
+    if git is not None:  # it may be installed elsewhere
+        place = Path(git).resolve()
+        parts = ("libexec", "lib", "lib64", "share/git-core")
+        readable += [str(place), *(str(place.parent.parent / part) for part in parts)]
+    confine(readable, str(scratch), programs=True)
 
 
 def _over(number: int, frame: object) -> None:
@@ -141,7 +165,9 @@ def main() -> None:
     limit()
     shelf = Shelf(frozenset(request["known"]), tuple(tuple(s) for s in request["symbols"]))
     paths = [Path(os.fsdecode(bytes.fromhex(path))) for path in request["paths"]]
-    record = read(paths, shelf, Path(request["scratch"]))
+    scratch = Path(request["scratch"])
+    fence(paths, scratch)
+    record = read(paths, shelf, scratch)
     out = io.TextIOWrapper(sys.stdout.buffer, encoding="ascii")
     json.dump(record, out)
     out.flush()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +19,10 @@ from course.grading.door.names import shown
 from course.grading.door.placing import Shelf
 from course.grading.door.reader import GRACE, PATIENCE, SECONDS
 from course.grading.door.sources import Source
+from course.grading.places import without_places
 from course.paths import Project
 from course.registry import Registry
+from course.scratch import temporary
 
 MOST_ANSWER = 256 << 20
 ROOT = Path(__file__).resolve().parents[3]
@@ -115,12 +117,20 @@ class Reading:
         """Whether it has ended; one that takes too long is ended."""
         if self.process.poll() is None and time.monotonic() > self.deadline:
             self.stop()
-        return self.process.poll() is not None
+        if self.process.poll() is None:
+            return False
+        self._end_group()
+        return True
 
     def stop(self) -> None:
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self._end_group()
             self.process.wait()
+
+    def _end_group(self) -> None:
+        """End it, and what it has started and left behind."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def result(self) -> Submission:
         """The submission, after the end; a reader that died leaves one sentence."""
@@ -128,11 +138,16 @@ class Reading:
         submission = Submission(self.source.student, [str(path) for path in self.source.paths])
         answer = self._answer() if code == 0 else None
         if answer is None:
-            submission.problem = _meaning(code, self._complaint())
+            submission.problem = self._said(_meaning(code, self._complaint()))
             return submission
-        submission.files, submission.notes = answer["files"], answer["notes"]
-        submission.problem = answer["problem"]
+        submission.files = answer["files"]
+        submission.notes, submission.problem = self._said([answer["notes"], answer["problem"]])
         return submission
+
+    def _said(self, value: Any) -> Any:
+        """What students read, without the folder in which their work lies here."""
+        paths = [path.absolute() for path in self.source.paths]
+        return without_places(value, [ROOT, *(path.parent for path in paths)])
 
     def _answer(self) -> dict[str, Any] | None:
         path = self.scratch / "answer"
@@ -161,8 +176,8 @@ def _meaning(code: int, complaint: str) -> str:
 
 def read_submission(source: Source, shelf: Shelf) -> Submission:
     """Read one submission and wait for it."""
-    with tempfile.TemporaryDirectory(prefix="tinymlx-door-") as scratch:
-        reading = Reading(source, shelf, Path(scratch))
+    with temporary("door") as scratch:
+        reading = Reading(source, shelf, scratch)
         try:
             while not reading.is_over():
                 time.sleep(0.005)

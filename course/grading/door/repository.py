@@ -6,6 +6,7 @@ alternate and no setting of the student's is ever in force. What points outside 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from course.grading.door.haul import MOST_BYTES, MOST_SCANNED, Entry, Refused
 from course.grading.door.names import ARCHIVES, LOOSE, ending_of, shown
 
 GIT_SECONDS = 40
+LAST_SECONDS = 2  # for a program whose pipes are closed
 MOST_OBJECTS = 200 << 20  # bytes of a repository
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 BRANCH = re.compile(r"refs/(?:heads|remotes|tags)/[\w./@+-]+\Z")
@@ -153,8 +155,18 @@ def _files(own: Path, commit: str) -> Iterator[Entry]:
             raise Refused(f"git cannot read it: {_complaint(listing.stderr)}.")
     finally:
         for process in (listing, contents):
-            process.kill()
-            process.communicate()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let a program end by closing what it reads from and writes to: the reader's fence allows no
+    signals to others. One that stays is ended with its reader."""
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(LAST_SECONDS)
 
 
 def _records(stream: IO[bytes]) -> Iterator[bytes]:
@@ -210,19 +222,18 @@ def _git(own: Path, *arguments: str) -> str:
         Refused: git is missing, or refuses.
     """
     try:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=own,
-            env=_environment(own),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=GIT_SECONDS,
-        )
+        process = _start(own, *arguments)
     except FileNotFoundError:
         raise Refused("git is not installed here, so repositories cannot be read.") from None
-    if done.returncode:
-        raise Refused(f"git cannot read it: {_first(done.stderr)}.")
-    return done.stdout.decode("utf-8", "replace")
+    try:
+        said, complaint = process.communicate(timeout=GIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Refused("git takes too long to read it.") from None
+    finally:
+        _end(process)
+    if process.returncode:
+        raise Refused(f"git cannot read it: {_first(complaint)}.")
+    return said.decode("utf-8", "replace")
 
 
 def _complaint(stream: IO[bytes] | None) -> str:

@@ -16,7 +16,7 @@ class Attack:
     body: str
     top: str = ""
     files: dict[str, str] = field(default_factory=dict)
-    says: str = ""  # words of the reason that the record gives
+    says: str = ""  # words of the reason, for those that are tried without the policy
 
 
 RETURN = "    return rows.softmax(x)[index]"  # what the solution does
@@ -24,7 +24,7 @@ WRONG = "return x[index] * 0"
 
 ATTACKS: dict[str, Attack] = {
     # Leaving
-    "exit at import": Attack(WRONG, top="import os; os._exit(0)", says=""),
+    "exit at import": Attack(WRONG, top="import os; os._exit(0)"),
     "sys.exit at import": Attack(WRONG, top="import sys; sys.exit(0)"),
     "exit in the function": Attack("import os\n    os._exit(0)"),
     "sys.exit in the function": Attack("import sys\n    sys.exit(0)"),
@@ -194,4 +194,47 @@ ATTACKS: dict[str, Attack] = {
         "import operator\n    return operator.attrgetter('soft' + 'max')(mx)(x, -1)[index]"
     ),
     "dunder": Attack("return mx.__getattribute__('soft' + 'max')(x, -1)[index]"),
+}
+
+#: What the record says of each: which protection it met first. (Where two words are named, it
+#: depends on the machine which limit is reached first.)
+REASONS: dict[tuple[str, ...], tuple[str, ...]] = {
+    # The graft: what stands at a module's top or beside the package stays behind, and the body,
+    # which is wrong, is graded for what it gives.
+    ("y differs",): (
+        *("exit at import", "sys.exit at import", "exit at exit", "hands in conftest"),
+        *("hands in byte code", "hands in a module json", "replaces a given module"),
+        "memorised shape",
+    ),
+    # The allow-list
+    ("the library stands on mlx.core and plain Python alone",): (
+        *("exit in the function", "pytest.skip", "pytest.exit", "patched numpy"),
+        *("patched numpy comparison", "patched json", "patched judge", "patched values"),
+        *("patched builtins", "garbage collector", "the solution on disk"),
+        *("the reference on disk", "memorised answers on disk", "writes a cache", "environment"),
+        *("forged frame", "oversized frame", "process bomb", "thread bomb", "daemon"),
+        *("signals to the judge", "network", "another program", "tracing", "importlib", "torch"),
+    ),
+    ("hides what the code does",): (
+        *("equal to everything", "array protocol", "frames", "writes a record", "disk bomb"),
+        *("__import__", "sys.modules", "eval", "dunder"),
+    ),
+    ("changes time.monotonic, which is not yours",): ("patched time",),
+    ("reaches for a name with getattr",): ("getattr",),
+    ("uses the module mx by itself",): ("attrgetter",),
+    # What the probe does with what comes back, or does not
+    ("your code called for an exit",): (
+        *("sys.exit in the function", "systemexit", "keyboard interrupt"),
+    ),
+    ("your code raised GeneratorExit",): ("generator exit",),
+    ("your code raised Skipped",): ("an exception called Skipped",),
+    ("is a F, not an array, number, text or list",): ("a subclass of float",),
+    ("y is of the wrong kind",): ("a dict that lies",),
+    ("not finite where it should be",): ("not a number", "infinity"),
+    ("your code changed its input x",): ("changes its input",),
+    # The limits
+    ("did not finish within",): ("processor bomb", "endless printing"),
+    ("did not finish within", "memory", "MB", "bytes"): ("huge result", "memory bomb"),
+    ("calls itself without an end",): ("deep recursion",),
+    ("",): ("a starter's error",),  # it is to do
 }

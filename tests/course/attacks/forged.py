@@ -2,7 +2,8 @@
 
 Each stands in the place of ``pick`` of the small course and has got through to everything that
 Python offers; it knows the course's own code, and carries a reference of its own (`REFERENCE`).
-Its ``pick`` is wrong, and it must not get the right answer across.
+Its ``pick`` is wrong, and it must not get the right answer across. What stopped it, it says itself
+at the end (`SEEN`), or the judge does: ``says`` holds the words.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 from attacks.catalogue import WRONG, Attack
 
 REFERENCE = """
-import gc, json, os, queue, struct, sys, threading, time
+import errno, gc, json, os, queue, struct, sys, threading, time
 import numpy as np
 from course.grading.values import decode, encode
+
+SEEN = set()
 
 def frame(result):
     return encode({"result": {"y": result}})
@@ -36,13 +39,14 @@ def send(data):
     for n in descriptors():
         try:
             os.write(n, data)
-        except OSError:
-            pass
+        except OSError as error:
+            SEEN.add(errno.errorcode[error.errno])
 
 def read(n, size):
     try:
         return os.read(n, size)
-    except OSError:
+    except OSError as error:
+        SEEN.add(errno.errorcode[error.errno])
         return b""
 
 def queues():
@@ -56,15 +60,19 @@ def locals_of(name):
             top = top.f_back
 """
 
+TOLD = "raise ValueError(f'seen: {sorted(SEEN)}')"
+REFUSED = "seen: ['EPERM'"  # by seccomp, as the first thing seen
+NOT_THE_PROBE = "did not come from the probe that was called"
 LEADING = "struct.pack('<Q', 16 + len(f)) + n + f"
 
 ATTACKS: dict[str, Attack] = {
     "a frame at import": Attack(
-        WRONG,
+        TOLD,
         top=REFERENCE + f"f, n = frame([0.0]), bytes(16)\nsend({LEADING})\n",
+        says=REFUSED,
     ),
     "ready at import, and the answer to what comes": Attack(
-        WRONG,
+        TOLD,
         top=REFERENCE
         + f"""
 send(struct.pack('<Q', 16) + bytes(16))
@@ -76,9 +84,10 @@ for d in descriptors():
         os.write(d, {LEADING})
         os._exit(0)
 """,
+        says=REFUSED,
     ),
     "a copy of the channel": Attack(
-        WRONG,
+        TOLD,
         top=REFERENCE
         + """
 for d in descriptors():
@@ -86,30 +95,34 @@ for d in descriptors():
         try:
             other = copy(d)
             os.write(other, bytes(64))
-        except OSError:
-            pass
+        except OSError as error:
+            SEEN.add(errno.errorcode[error.errno])
 """,
+        says=REFUSED,
     ),
     "a frame in the call": Attack(
         f"""f = frame(reference({{"x": np.array(x), "index": index}}))
     n = locals_of("message")[:16]
     send({LEADING})
-    {WRONG}""",
+    {TOLD}""",
         top=REFERENCE,
+        says=REFUSED,
     ),
     "a frame in the call, and away": Attack(
         f"""f = frame(reference({{"x": np.array(x), "index": index}}))
     n = locals_of("message")[:16]
     send({LEADING})
-    os._exit(0)""",
+    os._exit(sum(map(ord, "".join(SEEN))) % 256)""",
         top=REFERENCE,
+        says=f"exit code {sum(map(ord, 'EPERM')) % 256} before it gave a result",
     ),
     "twice": Attack(
         f"""f = frame(reference({{"x": np.array(x), "index": index}}))
     n = locals_of("message")[:16]
     send(({LEADING}) * 2)
-    os._exit(0)""",
+    {TOLD}""",
         top=REFERENCE,
+        says=REFUSED,
     ),
     "through the messenger, at import": Attack(
         WRONG,
@@ -120,6 +133,7 @@ question = locals_of("questions").get()
 locals_of("answers").put(frame(reference(decode(question)["inputs"])))
 time.sleep(5)
 """,
+        says=NOT_THE_PROBE,
     ),
     "through the messenger, from a thread": Attack(
         WRONG,
@@ -130,15 +144,17 @@ def wait():
     answers.put(frame(reference(decode(questions.get())["inputs"])))
 threading.Thread(target=wait, daemon=True).start()
 """,
+        says=NOT_THE_PROBE,
     ),
     "through the messenger, in the call": Attack(
         f"""locals_of("answers").put(frame(reference({{"x": np.array(x), "index": index}})))
     time.sleep(0.5)
     {WRONG}""",
         top=REFERENCE,
+        says=NOT_THE_PROBE,
     ),
     "through the collector of garbage": Attack(
-        WRONG,
+        "raise ValueError(f'callbacks: {gc.callbacks}')",
         top=REFERENCE
         + """
 def collected(phase, facts):
@@ -148,9 +164,10 @@ def collected(phase, facts):
 gc.callbacks.append(collected)
 gc.set_threshold(1)
 """,
+        says="callbacks: []",
     ),
     "through a profiler": Attack(
-        WRONG,
+        "raise ValueError(f'profiler: {sys.getprofile()}')",
         top=REFERENCE
         + """
 def profile(top, event, argument):
@@ -160,6 +177,7 @@ def profile(top, event, argument):
         locals_of("answers").put(frame(reference(request["inputs"])))
 sys.setprofile(profile)
 """,
+        says="profiler: None",
     ),
 }
 
@@ -169,6 +187,7 @@ ANOTHER_CALL = Attack(
         f = frame(reference({{"x": np.array(x), "index": 1}}))
         n = locals_of("message")[:16]
         send({LEADING})
-    {WRONG}""",
+    {TOLD}""",
     top=REFERENCE,
+    says=REFUSED,
 )
