@@ -131,7 +131,8 @@ def _grade(
     screen = console(stderr=True)
     seeds = list(campaign.plan.seeds)
     part = f" of {len(sources)}, shard {book.shard}" if book.shard else ""
-    screen.print(f"{len(chosen)} submissions{part}, seeds {seeds}; {level().sentence}")
+    count = f"{len(chosen)} submission{'' if len(chosen) == 1 else 's'}{part}"
+    screen.print(f"{count}, seeds {seeds}; {level().sentence}")
     aside = left_aside(_folder(options))
     if aside:
         screen.print(f"no submission: {', '.join(map(shown, aside))}", style="yellow")

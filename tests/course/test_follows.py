@@ -12,8 +12,8 @@ import pytest
 from small import ROOT, Mini
 from test_house import imported, modules_of
 
-from course.graft.grafts import Grafts
 from course.grading.follows import Submitted, all_parts, course_parts, is_aside
+from course.graft.grafts import Grafts
 from course.paths import Project
 from course.registry import Registry
 

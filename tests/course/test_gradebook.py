@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from small import Mini
+from small import ROOT, Mini
 
 from course.errors import CourseError
 from course.gradebook.attempts import Attempt, check_order, counting
@@ -365,3 +366,20 @@ def test_members_of_a_group_have_its_record(mini: Mini, folder: Path, tmp_path: 
     assert groups["red"]["mean total"] == "1.0" and groups["red"]["members"] == "ada; zoe"
     assert groups["blue"]["1.3"] == "0" and groups["red"]["1.3"] == "2"
     assert len(list((out / "records").iterdir())) == 2  # graded once for the group
+
+
+def test_the_examples_for_instructors_are_read(tmp_path: Path) -> None:
+    text = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
+    extensions, marks = re.findall(r"```toml\n(.*?)```", text, re.S)
+    (tables,) = (b for b in re.findall(r"```text\n(.*?)```", text, re.S) if "hours" in b)
+    roster = roster_of("ada,red", "bob,blue", entries=["ada", "bob"])
+    people = People(roster.resolve, roster.members, ["1.2", "1.3"])
+    for name, content in (("a.toml", extensions), ("b.csv", tables), ("marks.toml", marks)):
+        (tmp_path / name).write_text(content)
+    early = DUE.replace(year=2025)
+    one = read_extensions(tmp_path / "a.toml", roster.resolve, roster.members, early)
+    two = read_extensions(tmp_path / "b.csv", roster.resolve, roster.members, early)
+    assert one["ada"] == two["ada"] and set(two) == {"ada", "bob"}
+    found = read_marks(tmp_path / "marks.toml", people)
+    assert found.of["ada"]["1.2"].items[0].points == -1 and found.of["bob"]["1.3"].instead == 2
+    assert found.of["bob"]["total"].points == 0.5
