@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from course.cli import options
 from course.errors import CourseError
 
 app = typer.Typer(
@@ -177,147 +178,8 @@ def update(
     run(source, dry)
 
 
-CLASS, POINTS, RUN = "The class", "Points", "The run"
-
-
-@app.command()
-def grade(
-    submissions: Annotated[
-        Path | None, typer.Argument(help="A folder of folders, archives and git repositories.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("report"),
-    what: Annotated[str | None, typer.Option(help="A chapter (4) or exercise (4.3).")] = None,
-    change: Annotated[
-        bool, typer.Option("--change", help="Replace options that the report was begun with.")
-    ] = False,
-    reproduce: Annotated[Path | None, typer.Option(help="A receipt to grade again.")] = None,
-    roster: Annotated[
-        Path | None,
-        typer.Option(
-            help="CSV: student, and any of name, id, login, group, section, email.",
-            rich_help_panel=CLASS,
-        ),
-    ] = None,
-    groups: Annotated[
-        bool | None,
-        typer.Option("--groups/--no-groups", help="A group hands in once.", rich_help_panel=CLASS),
-    ] = None,
-    attempts: Annotated[
-        str | None,
-        typer.Option(help="Which of several counts: latest or best.", rich_help_panel=CLASS),
-    ] = None,
-    times: Annotated[
-        Path | None, typer.Option(help="CSV: student, submitted.", rich_help_panel=CLASS)
-    ] = None,
-    submission_metadata: Annotated[
-        Path | None, typer.Option(help="Gradescope's JSON, of one.", rich_help_panel=CLASS)
-    ] = None,
-    assignment: Annotated[
-        str | None, typer.Option(help="What the platform calls it.", rich_help_panel=CLASS)
-    ] = None,
-    partial: Annotated[
-        bool | None,
-        typer.Option(
-            "--partial/--no-partial", help="Points by the passed tests.", rich_help_panel=POINTS
-        ),
-    ] = None,
-    due: Annotated[
-        str | None, typer.Option(help="When it was due (ISO time).", rich_help_panel=POINTS)
-    ] = None,
-    per_day: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="Part of the points lost a day late; 0.1.", rich_help_panel=POINTS
-        ),
-    ] = None,
-    extensions: Annotated[
-        Path | None,
-        typer.Option(
-            help="CSV or TOML: student or group, due or hours, reason.", rich_help_panel=POINTS
-        ),
-    ] = None,
-    time_zone: Annotated[
-        str | None,
-        typer.Option(help="Of times that name none: Europe/Berlin.", rich_help_panel=POINTS),
-    ] = None,
-    marks: Annotated[
-        Path | None,
-        typer.Option(help="TOML of marks by hand; REPORT/marks.toml.", rich_help_panel=POINTS),
-    ] = None,
-    adjustments: Annotated[
-        Path | None, typer.Option(help="The older form of --marks.", rich_help_panel=POINTS)
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, help="A seed of your own; else a fresh one.", rich_help_panel=RUN),
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="How many seeds.", rich_help_panel=RUN)
-    ] = None,
-    shard: Annotated[
-        str | None, typer.Option(help="A part of the class: 2/8.", rich_help_panel=RUN)
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Submissions at a time.", rich_help_panel=RUN)
-    ] = None,
-    student_limit: Annotated[
-        float | None,
-        typer.Option(min=1, help="Seconds for a student; 3600.", rich_help_panel=RUN),
-    ] = None,
-) -> None:
-    """Instructor: grade a class in parallel, isolated, resumable; options stay with the report."""
-    from course.cli import grade as page
-
-    if reproduce is not None:
-        raise typer.Exit(page.reproduce(reproduce, submissions))
-    paths = {
-        "submissions": submissions,
-        "roster": roster,
-        "times": times,
-        "submission_metadata": submission_metadata,
-        "extensions": extensions,
-        "marks": marks,
-        "adjustments": adjustments,
-    }
-    options = {
-        **{key: str(path.absolute()) if path else None for key, path in paths.items()},
-        "what": what,
-        "groups": groups,
-        "attempts": attempts,
-        "assignment": assignment,
-        "partial": partial,
-        "due": due,
-        "per_day": per_day,
-        "time_zone": time_zone,
-        "seed": seed,
-        "seeds": seeds,
-        "shard": shard,
-        "student_limit": student_limit,
-    }
-    raise typer.Exit(page.run(out, options, change, jobs))
-
-
-@app.command()
-def merge(
-    shards: Annotated[list[Path], typer.Argument(help="The reports of all shards.")],
-    out: Annotated[Path, typer.Option(help="Where the merged report goes.")] = Path("report"),
-) -> None:
-    """Instructor: put the shards of a class together into one report."""
-    from course.cli import grade as page
-
-    raise typer.Exit(page.merge(shards, out))
-
-
-@app.command()
-def regrade(
-    students: Annotated[list[str], typer.Argument(help="Students or groups of the report.")],
-    out: Annotated[Path, typer.Option(help="The report of `tinymlx grade`.")] = Path("report"),
-    jobs: Annotated[int | None, typer.Option(min=1, help="Submissions at a time.")] = None,
-) -> None:
-    """Instructor: grade single students again; the old record is kept as history."""
-    from course.cli import grade as page
-
-    raise typer.Exit(page.regrade(out, students, jobs))
+for command in (options.grade, options.merge, options.regrade):
+    app.command()(command)
 
 
 @app.command(name="class")

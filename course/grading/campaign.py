@@ -96,10 +96,13 @@ class Campaign:
         path.unlink()
 
     def keep(self, student: str, record: dict[str, Any]) -> None:
-        """Write a student's record; an older one of other verdicts becomes history."""
-        before = (self.record(student) or {}).get("follows")
-        if not before or before != record.get("follows"):
-            self._count(student, before or {}, record.get("follows", {}))
+        """Write a student's record; an older one of other work or verdicts becomes history."""
+        before = self.record(student) or {}
+        same = before.get("content") == record.get("content")
+        if same and before.get("submitted"):
+            record["submitted"] = before["submitted"]
+        if not same or not before.get("follows") or before["follows"] != record.get("follows"):
+            self._count(student, before.get("follows", {}), record.get("follows", {}))
             self.retire(student)
         write_atomic(self.record_path(student), json.dumps(record))
 

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from course.gradebook.metadata import read_metadata
 from course.gradebook.sheets import split
 from course.gradebook.times import read_extensions
 from course.grading import exports, points
+from course.grading.gradescope import RUN
 from course.grading.roster import Person, Roster
 
 DUE = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
@@ -383,3 +385,29 @@ def test_the_examples_for_instructors_are_read(tmp_path: Path) -> None:
     found = read_marks(tmp_path / "marks.toml", people)
     assert found.of["ada"]["1.2"].items[0].points == -1 and found.of["bob"]["1.3"].instead == 2
     assert found.of["bob"]["total"].points == 0.5
+
+
+def test_the_autograder_tells_when_and_whose_it_is(mini: Mini, tmp_path: Path) -> None:
+    """Gradescope's script, with its folders moved: a day late, and a later time for this user."""
+    base = tmp_path / "autograder"
+    shutil.copytree(mini.root / "solutions/tinymlx", base / "submission/tinymlx")
+    command = mini.root / ".venv/bin/tinymlx"
+    command.parent.mkdir(parents=True)
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m course.cli.entry "$@"\n')
+    command.chmod(0o755)
+    (base / "submission_metadata.json").write_text(json.dumps(METADATA))
+    script = RUN.format(options=" --what 1.3").replace("/tmp/", "WORK-")
+    script = script.replace("/autograder/course", str(mini.root)).replace("/autograder", str(base))
+    script = script.replace("WORK-", f"{tmp_path}/work-")
+    result = mini.run("bash", "-c", script)
+    assert result.returncode == 0, result.stderr
+    found = json.loads((base / "results/results.json").read_text())
+    assert found["score"] == 0.8 and found["output"] == "2 days late: -20%"
+    user = {**METADATA["users"][0], "assignment": {"due_date": "2026-11-05T12:00:00Z"}}
+    (base / "submission_metadata.json").write_text(json.dumps({**METADATA, "users": [user]}))
+    shutil.rmtree(tmp_path / "work-class")
+    assert mini.run("bash", "-c", script).returncode == 0
+    assert json.loads((base / "results/results.json").read_text())["score"] == 1.0
+    (base / "submission_metadata.json").write_text("{}")
+    result = mini.run("bash", "-c", script)
+    assert "created_at, the time of the submission, is missing" in result.stderr
