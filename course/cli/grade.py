@@ -54,7 +54,11 @@ def regrade(out: Path, students: list[str], jobs: int | None) -> int:
     campaign = _campaign(out, options, jobs)
     book = _book(campaign, options, [source.student for source in sources])
     again = [book.roster.entries_of(student, "regrade") for student in students]
-    for entry in sorted({entry for mine in again for entry in mine}):
+    chosen = sorted({entry for mine in again for entry in mine})
+    for entry in chosen:
+        if entry not in book.entries:
+            raise CourseError(f"{entry!r} is in another shard than {book.shard}.")
+    for entry in chosen:
         campaign.retire(entry)
     _grade(campaign, options, sources, book)
     return 0

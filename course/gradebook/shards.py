@@ -13,6 +13,7 @@ from typing import Any
 from course.backup import write_atomic
 from course.errors import CourseError
 from course.grading import kept
+from course.grading.door.names import stem_of
 
 PATHS = ("roster", "times", "extensions", "marks", "adjustments", "submission_metadata")
 
@@ -76,6 +77,11 @@ def gather(folders: Sequence[Path], out: Path) -> dict[str, Any]:
             if entry in owner:
                 raise CourseError(f"{owner[entry]} and {folder} have both graded {entry!r}.")
             owner[entry] = folder
+            if not (folder / "records" / f"{stem_of(entry)}.json").is_file():
+                raise CourseError(
+                    f"{folder} is not finished, it has no record of {entry!r}; go on with "
+                    f"tinymlx grade --out {folder.name}."
+                )
     everybody = set(runs[first]["handed_in"])
     for entry in sorted(everybody ^ owner.keys()):
         raise CourseError(f"{entry!r} was handed in, and no shard has graded it.")

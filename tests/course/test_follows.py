@@ -13,6 +13,7 @@ from small import ROOT, Mini
 from test_house import imported, modules_of
 
 from course.grading.follows import Submitted, all_parts, course_parts, is_aside
+from course.grading.job import Record
 from course.graft.grafts import Grafts
 from course.paths import Project
 from course.registry import Registry
@@ -130,6 +131,20 @@ def test_too_deep_to_hash_is_graded_again(mini: Mini) -> None:
     registry = mini.registry
     found = all_parts(parts_of(mini), registry, Grafts(mini.project, registry, folder))
     assert found == {} or set(found) == {"1.1", "1.2", "1.3"}
+
+
+def test_what_builds_on_an_endless_exercise_is_graded_together_with_it(tmp_path: Path) -> None:
+    """Kept are verdicts of the same parts; what did not end, only if nothing else is graded."""
+    same, other = {"tests": "a"}, {"tests": "b"}
+    verdicts = {number: {"own": number, "filled": None} for number in ("1.1", "1.2", "1.3")}
+    before = {"exercises": verdicts, "follows": dict.fromkeys(verdicts, same), "endless": ["1.1"]}
+    record = Record({"record": str(tmp_path / "record.json"), "before": before})
+    record.keep(dict.fromkeys(verdicts, same))
+    assert record.kept == verdicts and record.ever_endless == {"1.1"}
+    record.keep({"1.1": same, "1.2": other, "1.3": same})
+    assert set(record.kept) == {"1.3"} and not record.ever_endless
+    record.keep({})
+    assert record.kept == {}
 
 
 def test_no_verdict_follows_from_what_is_left_aside() -> None:

@@ -125,6 +125,9 @@ def begun(base: Path, number: int, **other: Any) -> Path:
     folder = base / f"shard-{number}"
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({**run, **other}))
+    (folder / "records").mkdir()
+    for student in ("ada", "bob"):
+        (folder / "records" / f"{student}.json").write_text("{}")
     return folder
 
 
@@ -164,6 +167,9 @@ def test_shards_that_are_missing_or_hold_marks(tmp_path: Path) -> None:
         gather([first, tmp_path], tmp_path / "out")
     with pytest.raises(CourseError, match="is a report of its own"):
         gather([first, second], first)
+    (second / "records/bob.json").unlink()
+    with pytest.raises(CourseError, match=r"shard-2 is not finished, it has no record of 'bob'"):
+        gather([first, second], tmp_path / "out")
     (second / "marks.toml").write_text("")
     with pytest.raises(CourseError, match="put them into the merged report"):
         gather([first, second], tmp_path / "out")
