@@ -20,6 +20,7 @@ from course.cutter import is_given
 from course.errors import CourseError
 from course.graft.grafts import files, module_name
 from course.graft.package import Module
+from course.judges import Judges
 from course.paths import Project
 from course.reach import reach
 from course.registry import Exercise, Registry, Symbol
@@ -50,8 +51,7 @@ class Scan:
     def __init__(self, project: Project, registry: Registry) -> None:
         self.project, self.registry = project, registry
         self._scans: dict[str, dict[str, Any]] = {}
-        self._test_hashes: dict[str, str] = {}
-        self._contents: dict[Path, bytes] = {}
+        self._judges = Judges(project)
         self._memory_path = project.state / "cache" / "scan.json"
         self._verdict_path = project.state / "cache" / "verdicts.json"
         self._last_path = project.state / "cache" / "last.json"
@@ -82,7 +82,7 @@ class Scan:
 
     def key(self, exercise: Exercise) -> str:
         """A hash of all that the verdict follows from: the code, what it requires, the tests."""
-        digest = hashlib.sha256(self._tests_hash(exercise).encode())
+        digest = hashlib.sha256(self._judges.hash(exercise).encode())
         for member in self.registry.closure(exercise):
             for symbol in member.symbols:
                 scan = self._file(symbol.file)
@@ -166,24 +166,6 @@ class Scan:
                 self._fresh = True
             self._scans[name] = self._memory[sha]
         return self._scans[name]
-
-    def _tests_hash(self, exercise: Exercise) -> str:
-        """What judges the exercise, by content: its tests, the chapter's probes and reference."""
-        if exercise.id not in self._test_hashes:
-            folder = self.project.tests / exercise.folder
-            digest = hashlib.sha256()
-            for path in sorted(folder.glob("*.py")):
-                content = self._content(path)
-                if not path.name.startswith("test_") or f'"{exercise.id}"'.encode() in content:
-                    digest.update(content)
-            digest.update(self._content(self.project.reference / f"{exercise.folder}.py"))
-            self._test_hashes[exercise.id] = digest.hexdigest()
-        return self._test_hashes[exercise.id]
-
-    def _content(self, path: Path) -> bytes:
-        if path not in self._contents:
-            self._contents[path] = path.read_bytes() if path.is_file() else b""
-        return self._contents[path]
 
 
 def _module(file: str, text: str) -> Module:

@@ -1,7 +1,8 @@
-"""``tinymlx grade`` and ``tinymlx regrade``: a class, from a folder of submissions to a report."""
+"""``tinymlx grade``, ``regrade`` and ``merge``: from a folder of submissions to a report."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,16 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from course import blas
-from course.backup import write_atomic
 from course.cli.terminal import console
 from course.errors import CourseError
-from course.grading import exports, feedback, kept, points
+from course.gradebook import book as gradebook
+from course.gradebook import shards
+from course.grading import exports, kept
 from course.grading.campaign import Campaign, Plan, fresh_seeds
-from course.grading.door.names import shown, stem_of
+from course.grading.door.names import shown
 from course.grading.door.sources import Source, find_sources, left_aside, source_of
-from course.grading.roster import Roster, read_roster
 from course.paths import find_project
-from course.registry import Exercise, load_registry
+from course.registry import load_registry
 from course.sandbox import level
 from course.scratch import temporary
 
@@ -38,8 +39,8 @@ def run(out: Path, given: dict[str, Any], change: bool, jobs: int | None) -> int
     options = kept.options_of(out, given, change)
     sources = find_sources(_folder(options))
     campaign = _campaign(out, options, jobs)
-    roster, policy = _people_and_points(campaign, options, sources)
-    _grade(campaign, options, sources, roster, policy)
+    book = _book(campaign, options, [source.student for source in sources])
+    _grade(campaign, options, sources, book)
     return 0
 
 
@@ -51,11 +52,33 @@ def regrade(out: Path, students: list[str], jobs: int | None) -> int:
         raise CourseError(f"{out} is no report of `tinymlx grade`; name it with --out.")
     sources = find_sources(_folder(options))
     campaign = _campaign(out, options, jobs)
-    roster, policy = _people_and_points(campaign, options, sources)
-    again = {roster.resolve(student, "regrade") for student in students}
-    for student in sorted(again):
-        campaign.retire(student)
-    _grade(campaign, options, sources, roster, policy)
+    book = _book(campaign, options, [source.student for source in sources])
+    again = [book.roster.entries_of(student, "regrade") for student in students]
+    chosen = sorted({entry for mine in again for entry in mine})
+    for entry in chosen:
+        if entry not in book.entries:
+            raise CourseError(f"{entry!r} is in another shard than {book.shard}.")
+    for entry in chosen:
+        campaign.retire(entry)
+    _grade(campaign, options, sources, book)
+    return 0
+
+
+def merge(folders: list[Path], out: Path) -> int:
+    """Put the reports of all shards of a class together."""
+    out, folders = out.resolve(), [folder.resolve() for folder in folders]
+    run = shards.gather(folders, out)
+    options = run["options"]
+    for key in shards.PATHS:
+        if options.get(key) and not Path(options[key]).is_file():
+            raise CourseError(f"{options[key]} is not there; the shards were graded with it.")
+    campaign = _campaign(out, options, None)
+    if campaign.course != run["course"]:
+        raise CourseError("The shards were graded with another state of the course than this one.")
+    book = _book(campaign, options, run["handed_in"])
+    shards.put(folders, out, run)
+    gradebook.write(campaign, book)
+    console(stderr=True).print(f"{len(folders)} shards, {len(book.entries)} submissions: {out}")
     return 0
 
 
@@ -69,8 +92,12 @@ def _campaign(out: Path, options: dict[str, Any], jobs: int | None) -> Campaign:
     project = find_project()
     registry = load_registry(project)
     begun = kept.run_of(out).get("seeds")
-    given = (options["seed"],) if options.get("seed") is not None else None
-    chosen = given or begun or fresh_seeds(options.get("seeds") or 1)
+    if options.get("shard") and options.get("seed") is None:
+        raise CourseError(
+            "--shard needs --seed, the same for all shards: they draw one set of inputs."
+        )
+    count = options.get("seeds") or 1
+    chosen = begun or seeds_from(options.get("seed"), count)
     limit = options.get("student_limit") or STUDENT_SECONDS
     exercises = registry.select(options.get("what"))
     some = {"jobs": jobs} if jobs else {}
@@ -79,51 +106,46 @@ def _campaign(out: Path, options: dict[str, Any], jobs: int | None) -> Campaign:
     )
 
 
-def _people_and_points(
-    campaign: Campaign, options: dict[str, Any], sources: list[Source]
-) -> tuple[Roster, points.Policy]:
-    """Who is who, and how verdicts become points; all their files are read before any grading."""
-    students = [source.student for source in sources]
-    known = options.get("roster")
-    roster = read_roster(Path(known), students) if known else Roster((), students)
-    zone = points.read_zone(options["time_zone"]) if options.get("time_zone") else None
-    times = options.get("times")
-    adjustments = Path(options.get("adjustments") or campaign.out / "adjustments.toml")
-    if options.get("adjustments") and not adjustments.is_file():
-        raise CourseError(f"{adjustments} is no file of adjustments.")
-    per_day = options.get("per_day")
-    policy = points.Policy(
-        partial=bool(options.get("partial")),
-        due=points.read_time(options["due"], "--due", zone) if options.get("due") else None,
-        per_day=0.1 if per_day is None else per_day,
-        times=points.read_times(Path(times), roster.resolve, zone) if times else {},
-        adjustments=points.read_adjustments(
-            adjustments, roster.resolve, [exercise.id for exercise in campaign.plan.exercises]
-        ),
-    )
-    return roster, policy
+def seeds_from(seed: int | None, count: int) -> tuple[int, ...]:
+    """``count`` seeds: fresh ones, or ``seed`` and what follows from it."""
+    if seed is None:
+        return fresh_seeds(count)
+    texts = [f"{seed} {number}".encode() for number in range(1, count)]
+    return (seed, *(int(hashlib.sha256(text).hexdigest()[:8], 16) for text in texts))
+
+
+def _book(campaign: Campaign, options: dict[str, Any], entries: list[str]) -> gradebook.Book:
+    numbers = [exercise.id for exercise in campaign.plan.exercises]
+    return gradebook.open_book(campaign.out, options, entries, numbers)
 
 
 def _grade(
-    campaign: Campaign,
-    options: dict[str, Any],
-    sources: list[Source],
-    roster: Roster,
-    policy: points.Policy,
+    campaign: Campaign, options: dict[str, Any], sources: list[Source], book: gradebook.Book
 ) -> None:
-    kept.begin(campaign.out, campaign.project, campaign.plan)
-    kept.keep_options(campaign.out, options, [source.student for source in sources])
+    mine = set(book.entries)
+    chosen = [source for source in sources if source.student in mine]
+    kept.begin(campaign.out, campaign.plan, campaign.course)
+    about: dict[str, Any] = {"students": [source.student for source in chosen]}
+    if book.shard is not None:
+        entries = [source.student for source in sources]
+        about |= {"entries": about["students"], "handed_in": entries}
+        about["files"] = shards.files_of(options)
+    kept.keep_options(campaign.out, options, about)
     blas.load()  # builds the fast BLAS once, before several workers would
     screen = console(stderr=True)
     seeds = list(campaign.plan.seeds)
-    screen.print(f"{len(sources)} submissions, seeds {seeds}; {level().sentence}")
+    part = f" of {len(sources)}, shard {book.shard}" if book.shard else ""
+    count = f"{len(chosen)} submission{'' if len(chosen) == 1 else 's'}{part}"
+    screen.print(f"{count}, seeds {seeds}; {level().sentence}")
     aside = left_aside(_folder(options))
     if aside:
         screen.print(f"no submission: {', '.join(map(shown, aside))}", style="yellow")
-    if roster.absent:
-        screen.print(f"nothing handed in: {', '.join(map(shown, roster.absent))}")
-    _with_progress(campaign, sources, screen)
-    report(campaign, [source.student for source in sources], policy, roster)
+    if book.roster.absent:
+        screen.print(f"nothing handed in: {', '.join(map(shown, book.roster.absent))}")
+    _with_progress(campaign, chosen, screen)
+    for sentence in campaign.told():
+        screen.print(sentence)
+    gradebook.write(campaign, book)
     out = campaign.out
     screen.print(f"Report: {out / 'index.html'}; grades: {out / 'grades.csv'}")
 
@@ -140,27 +162,6 @@ def _with_progress(campaign: Campaign, sources: list[Source], screen: Any) -> No
                 screen.print(f"graded {shown(student)}")
 
         campaign.run(sources, step)
-
-
-def report(
-    campaign: Campaign, students: list[str], policy: points.Policy, roster: Roster
-) -> list[exports.Row]:
-    """Points, exports and pages from the records; can be repeated without grading again."""
-    exercises: list[Exercise] = list(campaign.plan.exercises)
-    rows: list[exports.Row] = []
-    for student in students:
-        record = campaign.record(student)
-        if record is not None:
-            person = roster.of.get(student)
-            record = {**record, "person": person.plain() if person else {}}
-            rows.append((record, points.grade(student, record["exercises"], exercises, policy)))
-    exports.write_all(campaign.out, rows, exercises)
-    for record, grade in rows:
-        target = campaign.out / "feedback" / f"{stem_of(record['student'])}.html"
-        write_atomic(target, feedback.student_page(record, grade, exercises))
-    page = feedback.class_page(rows, exercises, kept.run_of(campaign.out))
-    write_atomic(campaign.out / "index.html", page)
-    return rows
 
 
 def reproduce(receipt_path: Path, submission: Path | None) -> int:

@@ -1,12 +1,10 @@
 """A class's grades in the forms that other programs read.
 
-Spreadsheets run what begins with ``=``, ``+``, ``-`` or ``@``; text is guarded against it.
+All of them show the same `course.grading.points.Grade`: none adds up points of its own.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
@@ -14,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from course.backup import write_atomic
+from course.gradebook import platforms
+from course.gradebook.sheets import sheet
 from course.grading.door.names import shown, stem_of
 from course.grading.points import Grade, best
 from course.registry import Exercise
@@ -21,15 +21,20 @@ from course.registry import Exercise
 Row = tuple[dict[str, Any], Grade]  # a student's record and points
 
 
-def write_all(out: Path, rows: list[Row], exercises: Sequence[Exercise]) -> list[Path]:
+def write_all(
+    out: Path, rows: list[Row], exercises: Sequence[Exercise], assignment: str = "tinymlx"
+) -> list[Path]:
     """Write every export into ``out``; returns the files."""
     texts = {
         "grades.csv": grades_csv(rows, exercises),
         "grades.json": grades_json(rows, exercises),
         "junit.xml": junit(rows, exercises),
-        "nbgrader.csv": nbgrader(rows, exercises),
-        "canvas.csv": canvas(rows),
+        "nbgrader.csv": platforms.nbgrader(rows, exercises, assignment),
+        "canvas.csv": platforms.canvas(rows, assignment),
+        "moodle.csv": platforms.moodle(rows),
     }
+    if any(record.get("person", {}).get("group") for record, _ in rows):
+        texts["groups.csv"] = groups_csv(rows, exercises)
     for record, grade in rows:
         name = stem_of(record["student"])
         texts[f"gradescope/{name}/results.json"] = gradescope(record, grade, exercises)
@@ -37,21 +42,6 @@ def write_all(out: Path, rows: list[Row], exercises: Sequence[Exercise]) -> list
     for name, text in texts.items():
         write_atomic(out / name, text)
     return [out / name for name in texts]
-
-
-def guarded(value: Any) -> Any:
-    """Text that a spreadsheet takes for text, whatever it begins with."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
-
-
-def _table(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows([guarded(cell) for cell in line] for line in lines)
-    return stream.getvalue()
 
 
 def outcome(record: dict[str, Any], number: str) -> str:
@@ -92,7 +82,24 @@ def grades_csv(rows: list[Row], exercises: Sequence[Exercise]) -> str:
         ]
         for record, grade in rows
     ]
-    return _table(header, lines)
+    return sheet(header, lines)
+
+
+def groups_csv(rows: list[Row], exercises: Sequence[Exercise]) -> str:
+    """The groups of a roster: who is in them, the mean total, how many passed each exercise."""
+    groups: dict[str, list[Row]] = {}
+    for record, grade in rows:
+        groups.setdefault(record.get("person", {}).get("group", ""), []).append((record, grade))
+    header = ["group", "students", "mean total", "possible", *(e.id for e in exercises), "members"]
+    lines = []
+    for group, mine in sorted(groups.items()):
+        mean = round(sum(grade.total for _, grade in mine) / len(mine), 2)
+        passed = [
+            sum(outcome(record, e.id).startswith("passed") for record, _ in mine) for e in exercises
+        ]
+        members = "; ".join(shown(record["student"]) for record, _ in mine)
+        lines.append([group, len(mine), mean, mine[0][1].possible, *passed, members])
+    return sheet(header, lines)
 
 
 def grades_json(rows: list[Row], exercises: Sequence[Exercise]) -> str:
@@ -122,10 +129,13 @@ def grades_json(rows: list[Row], exercises: Sequence[Exercise]) -> str:
 
 def junit(rows: list[Row], exercises: Sequence[Exercise]) -> str:
     root = ET.Element("testsuites")
-    for record, _ in rows:
+    for record, grade in rows:
         suite = ET.SubElement(
             root, "testsuite", name=shown(record["student"]), tests=str(len(exercises))
         )
+        about = ET.SubElement(suite, "properties")
+        for name in ("total", "earned", "penalty", "possible"):
+            ET.SubElement(about, "property", name=name, value=f"{getattr(grade, name):g}")
         failures = 0
         for exercise in exercises:
             name = f"{exercise.id} {exercise.title}"
@@ -177,41 +187,6 @@ def gradescope(record: dict[str, Any], grade: Grade, exercises: Sequence[Exercis
     notes = "\n".join([*grade.remarks, *record["notes"]])
     result = {"score": grade.total, "output": printable(notes), "tests": tests}
     return json.dumps(result, indent=2)
-
-
-def nbgrader(rows: list[Row], exercises: Sequence[Exercise]) -> str:
-    """The columns of nbgrader's export: one line for each student and chapter."""
-    header = ["assignment", "student_id", "raw_score", "late_submission_penalty", "score"]
-    header.append("max_score")
-    lines = []
-    for record, grade in rows:
-        for chapter in dict.fromkeys(e.chapter for e in exercises):
-            mine = [e for e in exercises if e.chapter == chapter]
-            raw = round(sum(grade.points[e.id] for e in mine), 2)
-            lost = round(raw * grade.penalty, 2)
-            possible = sum(e.points for e in mine)
-            line = [f"chapter {chapter}", _id(record), raw, lost, round(raw - lost, 2)]
-            lines.append([*line, possible])
-    return _table(header, lines)
-
-
-def canvas(rows: list[Row]) -> str:
-    """The columns that Canvas imports; the second line holds the points possible."""
-    possible = rows[0][1].possible if rows else 0
-    header = ["Student", "ID", "SIS Login ID", "Section", "tinymlx"]
-    lines: list[list[Any]] = [["Points Possible", "", "", "", possible]]
-    for record, grade in rows:
-        person = record.get("person", {})
-        name = person.get("name") or shown(record["student"])
-        lines.append(
-            [name, person.get("id", ""), _id(record), person.get("group", ""), grade.total]
-        )
-    return _table(header, lines)
-
-
-def _id(record: dict[str, Any]) -> str:
-    """What a platform calls the student: the id of the roster, else the name that was handed in."""
-    return record.get("person", {}).get("id") or shown(record["student"])
 
 
 def receipt(record: dict[str, Any], grade: Grade) -> str:

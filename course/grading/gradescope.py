@@ -27,7 +27,9 @@ cd /autograder/course
 rm -rf /tmp/class /tmp/report
 mkdir -p /tmp/class /autograder/results
 cp -r /autograder/submission /tmp/class/student
-.venv/bin/tinymlx grade /tmp/class --out /tmp/report --jobs 1{options}
+METADATA=/autograder/submission_metadata.json
+test -f "$METADATA" && set -- --submission-metadata "$METADATA"
+.venv/bin/tinymlx grade /tmp/class --out /tmp/report --jobs 1{options} "$@"
 cp /tmp/report/gradescope/student/results.json /autograder/results/results.json
 """
 

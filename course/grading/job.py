@@ -4,6 +4,9 @@
 code for everything; where that fails, once more with all other exercises replaced by the
 solutions. Workers are isolated and fenced; this process never runs a line of the submission.
 
+Where there is a record already, verdicts stay that follow from the same things as then
+(`course.grading.follows`).
+
 The record is written again after each exercise, so that what was graded stays, whatever comes.
 An exercise that does not end costs its time once: what builds on it, and other seeds, go without.
 """
@@ -16,10 +19,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from course.checker.child import OPTIONS
 from course.grading.worker import die_with_parent
+
+if TYPE_CHECKING:
+    from course.grading.follows import Parts
 
 Verdicts = dict[str, dict[str, Any]]
 
@@ -77,6 +83,23 @@ class Record:
         self.path = Path(request["record"])
         self.runs: dict[str, list[Verdicts]] = {"own": [], "filled": []}
         self.endless: set[str] = set()
+        self.ever_endless: set[str] = set()
+        self.kept: dict[str, dict[str, Any]] = {}  # exercise to verdicts of the record before
+        self.follows: dict[str, Parts] = {}
+
+    def keep(self, follows: dict[str, Parts]) -> None:
+        """Take over the verdicts that follow from the same things as before.
+
+        What did not end is graded again together with what changed, which may build on it.
+        """
+        self.follows = follows
+        before = self.request["before"] or {}
+        then, verdicts = before.get("follows", {}), before.get("exercises", {})
+        same = {number for number, parts in follows.items() if then.get(number) == parts}
+        if same != set(follows):
+            same -= set(before.get("endless", []))
+        self.kept = {number: verdicts[number] for number in follows if number in same}
+        self.ever_endless = {n for n in before.get("endless", []) if n in self.kept}
 
     def grade(self, kind: str, numbers: list[str], seed: int) -> None:
         """Grade ``numbers`` for one seed; ``kind`` is ``"own"`` or ``"filled"``."""
@@ -97,6 +120,7 @@ class Record:
             options += ["--exercise", number]
         pytest.main([*OPTIONS, *options], plugins=[listener])
         self.endless |= listener.endless
+        self.ever_endless |= listener.endless
         tell(listener.verdicts)
 
     def verdict(self, kind: str, number: str) -> dict[str, Any] | None:
@@ -116,8 +140,11 @@ class Record:
             number: {kind: self.verdict(kind, number) for kind in self.runs}
             for number in self.request["exercises"]
         }
+        exercises |= self.kept
         seconds = time.monotonic() - self.started
         record = {"exercises": exercises, "seconds": seconds, "complete": complete}
+        if complete:  # what a limit has cut off stands on nothing
+            record |= {"follows": self.follows, "endless": sorted(self.ever_endless)}
         draft = self.path.with_suffix(f".{os.getpid()}")
         draft.write_text(json.dumps({**self.request["header"], **record}), encoding="utf-8")
         os.replace(draft, self.path)
@@ -125,6 +152,7 @@ class Record:
 
 def run(record: Record) -> None:
     """Grade everything for each seed: as it is, then alone what did not pass."""
+    from course.grading.follows import all_parts
     from course.graft.grafts import Grafts
     from course.graft.leftover import leftovers
     from course.paths import find_project
@@ -132,7 +160,10 @@ def run(record: Record) -> None:
 
     project = find_project()
     registry = load_registry(project)
-    numbers, seeds = record.request["exercises"], record.request["seeds"]
+    grafts = Grafts(project, registry, Path(record.request["folder"]))
+    record.keep(all_parts(record.request["parts"], registry, grafts))
+    numbers = [n for n in record.request["exercises"] if n not in record.kept]
+    seeds = record.request["seeds"]
     for seed in seeds:
         left = [n for n in numbers if n not in record.endless]
         if left:
@@ -151,8 +182,7 @@ def run(record: Record) -> None:
         left = [n for n in again if n not in record.endless]
         if left:
             record.grade("filled", left, seed)
-    behind = leftovers(Grafts(project, registry, Path(record.request["folder"])))
-    record.request["header"]["notes"] += behind
+    record.request["header"]["notes"] += leftovers(grafts)
     record.write(complete=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import platform
@@ -12,24 +11,12 @@ from typing import TYPE_CHECKING, Any
 from course import __version__
 from course.backup import write_atomic
 from course.errors import CourseError
-from course.paths import Project
 from course.sandbox import level
 
 if TYPE_CHECKING:
     from course.grading.campaign import Plan
 
-FIXED = ("what", "seed", "seeds")  # records follow from them
-
-
-def course_hash(project: Project) -> str:
-    """A hash of everything that verdicts follow from, besides the submissions."""
-    digest = hashlib.sha256()
-    for name in ("course", "exercises", "reference", "solutions", "tests"):
-        for path in sorted((project.root / name).rglob("*")):
-            if path.suffix in (".py", ".toml", ".c") and path.is_file():
-                digest.update(path.relative_to(project.root).as_posix().encode() + b"\0")
-                digest.update(path.read_bytes() + b"\0")
-    return digest.hexdigest()
+FIXED = ("what", "seed", "seeds", "shard")  # records follow from them
 
 
 def versions() -> dict[str, str]:
@@ -85,32 +72,33 @@ def options_of(out: Path, given: dict[str, Any], change: bool) -> dict[str, Any]
     return {**given, **before, **said}
 
 
-def begin(out: Path, project: Project, plan: Plan) -> None:
-    """Write what is to be graded, or see that it is what the report was begun with.
+def begin(out: Path, plan: Plan, course: str) -> None:
+    """Write what is to be graded; the seeds must be those that the report was begun with.
 
     Raises:
-        CourseError: the report belongs to another plan or another state of the course.
+        CourseError: they are not.
     """
+    before = run_of(out)
+    if before and before.get("seeds") != list(plan.seeds):
+        raise CourseError(
+            f"{out} was begun with other seeds; choose a new --out, or the same again."
+        )
     run = {
         "seeds": list(plan.seeds),
         "exercises": [exercise.id for exercise in plan.exercises],
-        "course": course_hash(project),
+        "course": course,
         "versions": versions(),
         "sandbox": level().sentence,
     }
-    before = run_of(out)
-    for key in ("seeds", "exercises", "course"):
-        if before and before.get(key) != run[key]:
-            raise CourseError(
-                f"{out} was begun with other {key}; choose a new --out, or the same again."
-            )
-    if not before:
+    write_run(out, {**before, **run})
+
+
+def write_run(out: Path, run: dict[str, Any]) -> None:
+    """Write ``run.json``, if it says something new."""
+    if run != run_of(out):
         write_atomic(out / "run.json", json.dumps(run, indent=2))
 
 
-def keep_options(out: Path, options: dict[str, Any], students: list[str]) -> None:
+def keep_options(out: Path, options: dict[str, Any], class_: dict[str, Any]) -> None:
     """Keep the options of a run that has begun, and who belongs to the class now."""
-    run = run_of(out)
-    now = {**run, "options": options, "students": students}
-    if now != run:
-        write_atomic(out / "run.json", json.dumps(now, indent=2))
+    write_run(out, {**run_of(out), "options": options, **class_})

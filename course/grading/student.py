@@ -63,11 +63,12 @@ class Job:
         return self.late
 
     def _is_known(self, submission: Submission) -> bool:
-        """Whether the student's record is about this content."""
+        """Whether the student's record is about this content, and what judges it is the same."""
         record = self.campaign.record(self.student)
         if record is None or record.get("content") != submission.content:
             return False
-        return bool(record.get("problem", "") == submission.problem)
+        same = not submission.files or record.get("course") == self.campaign.course
+        return same and bool(record.get("problem", "") == submission.problem)
 
     def _start(self, submission: Submission) -> None:
         campaign, plan = self.campaign, self.campaign.plan
@@ -79,6 +80,8 @@ class Job:
             "seeds": list(plan.seeds),
             "limit": plan.limit,
             "record": str(self.scratch / "record.json"),
+            "parts": campaign.parts,
+            "before": campaign.record(self.student),
         }
         (self.scratch / "request.json").write_text(json.dumps(request))
         self.started = time.monotonic()
@@ -98,6 +101,7 @@ class Job:
             "student": self.student,
             "source": submission.source,
             "content": submission.content,
+            "course": self.campaign.course,
             "files": submission.hashes(),
             "problem": submission.problem,
             "notes": submission.remarks,

@@ -9,7 +9,7 @@ from pathlib import Path
 from course.cutter import cut_package
 from course.misconceptions import Misconception, load_misconceptions
 from course.overlay import Patch
-from course.overlay.fill import _apply
+from course.overlay.fill import _apply, _Sources
 from course.paths import Project
 from course.registry import Exercise, Registry, Symbol
 
@@ -50,15 +50,16 @@ def _write(
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
         texts = {"solution": text, "starter": starters[file]}
+        sources = _Sources(texts)
         for exercise, symbol in owners:
             if kinds[exercise.id] == "to do":
                 for node in ast.walk(ast.parse(starters[file])):
                     if getattr(node, "name", None) == symbol.name:
-                        _apply(tree, Patch(symbol.qualname, "starter", node.lineno), texts, {})
+                        _apply(tree, Patch(symbol.qualname, "starter", node.lineno), sources, {})
             found = chosen.get(exercise.id)
             if found is not None and found.symbol == symbol.dotted:
                 texts[found.file] = Path(found.file).read_text(encoding="utf-8")
-                _apply(tree, Patch(symbol.qualname, found.file, found.line), texts, {})
+                _apply(tree, Patch(symbol.qualname, found.file, found.line), sources, {})
         out = target / file
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(ast.unparse(tree) + "\n", encoding="utf-8")

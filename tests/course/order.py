@@ -30,6 +30,7 @@ LONG = {
     "tests/ch04_neural_networks/test_project.py": 12,
     f"{FIGURES}[ch05]": 10,
     "tests/course/test_grading.py::test_a_class_is_graded_and_reported": 10,
+    "tests/course/test_shards.py::test_the_examples_of_github_and_slurm": 10,
     "tests/course/test_training.py::test_a_run_that_is_killed_again_and_again": 8,
     "tests/course/test_compare_rows.py::test_rows_say_what_differs": 8,
     "tests/course/test_compare_page.py": 8,
@@ -39,6 +40,8 @@ LONG = {
     "tests/ch05_building_networks/test_project.py": 6,
     FIGURES: 5,
     "tests/course/test_mutants.py::test_a_survivor_fails_the_run": 5,
+    "tests/course/test_follows.py::test_a_changed_test_regrades_its_exercise": 5,
+    "tests/course/test_gradebook.py::test_best_attempt_extension_and_marks": 5,
     "tests/course/test_grading.py::test_adjustments_survive_regrading": 5,
 }  # fmt: skip
 T = TypeVar("T")

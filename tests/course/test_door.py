@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from small import MINI, Mini
 
 from course.errors import CourseError
+from course.gradebook.sheets import guarded
 from course.grading.campaign import Campaign, Plan
 from course.grading.door import haul
 from course.grading.door.names import safe_name, shown
@@ -30,7 +31,7 @@ from course.grading.door.placing import Shelf
 from course.grading.door.reader import read
 from course.grading.door.reading import Reading, Submission, read_submission
 from course.grading.door.sources import Source, find_sources, source_of
-from course.grading.exports import guarded, outcome
+from course.grading.exports import outcome
 from course.paths import Project
 from course.registry import load_registry
 

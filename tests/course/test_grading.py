@@ -20,6 +20,8 @@ from small import Mini
 
 from course.cli.classroom import read_records
 from course.errors import CourseError
+from course.gradebook.marks import People, read_adjustments
+from course.gradebook.times import read_time, read_times, read_zone
 from course.grading import points
 from course.grading.campaign import Campaign, Plan
 from course.grading.door.names import stem_of
@@ -144,10 +146,10 @@ def test_partial_credit_by_weight(mini: Mini) -> None:
      ("2027-11-01T00:00", 365, 0.0)],
 )  # fmt: skip
 def test_late_penalties(mini: Mini, submitted: str, days: int, total: float) -> None:
-    times = {"ada": points.read_time(submitted, "x", timezone.utc)}
-    policy = points.Policy(due=DUE, per_day=0.1, times=times)
+    when = read_time(submitted, "x", timezone.utc)
+    policy = points.Policy(due=DUE, per_day=0.1)
     verdicts = {"1.2": {"own": PASSED, "filled": None}}
-    grade = points.grade("ada", verdicts, list(mini.registry.exercises), policy)
+    grade = points.grade("ada", verdicts, mini.registry.exercises, policy, when)
     assert (grade.days, grade.total) == (days, total)
 
 
@@ -179,7 +181,7 @@ def test_wrong_times_are_named_with_their_line(tmp_path: Path, table: str, sente
     path = tmp_path / "times.csv"
     path.write_text(table)
     with pytest.raises(CourseError, match=sentence):
-        points.read_times(path, Roster((), ["ada", "cleo"]).resolve)
+        read_times(path, Roster((), ["ada", "cleo"]).entry)
 
 
 @pytest.mark.parametrize(
@@ -195,17 +197,18 @@ def test_wrong_adjustments_are_named(tmp_path: Path, table: str, sentence: str) 
     path = tmp_path / "adjustments.toml"
     path.write_text(table)
     with pytest.raises(CourseError, match=sentence):
-        points.read_adjustments(path, Roster((), ["ada", "cleo"]).resolve, ["1.1", "1.2"])
+        roster = Roster((), ["ada", "cleo"])
+        read_adjustments(path, People(roster.resolve, roster.members, ["1.1", "1.2"]))
 
 
 def test_a_time_without_a_zone_takes_a_stated_one() -> None:
-    zone = points.read_zone("Europe/Berlin")
-    summer = points.read_time("2026-07-01T12:00", "--due", zone)
+    zone = read_zone("Europe/Berlin")
+    summer = read_time("2026-07-01T12:00", "--due", zone)
     assert summer == datetime(2026, 7, 1, 10, tzinfo=timezone.utc)
-    said = points.read_time("2026-07-01T12:00-05:00", "--due", zone)
+    said = read_time("2026-07-01T12:00-05:00", "--due", zone)
     assert said == datetime(2026, 7, 1, 17, tzinfo=timezone.utc)
     with pytest.raises(CourseError, match="'Berlin' is no time zone"):
-        points.read_zone("Berlin")
+        read_zone("Berlin")
 
 
 # Students

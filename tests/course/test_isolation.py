@@ -16,6 +16,7 @@ from small import Mini
 from course import scratch
 from course.grading import groups, runners
 from course.grading.runners import Isolated, Limits, ProbeFailed, WorkerFailed
+from course.grading.worker import LEAVING
 from course.overlay import Choice, make_bundle
 
 X = np.array([[0.0, 0.0]], np.float32)
@@ -41,6 +42,22 @@ def pick(isolated: Isolated) -> object:
 def test_a_result_comes_back(mini: Mini) -> None:
     result = pick(worker(mini))
     np.testing.assert_array_equal(result["y"], [0.5, 0.5])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("seconds", [0.2, 60.0])
+def test_a_thread_beside_the_answer_must_end(mini: Mini, seconds: float) -> None:
+    """One that is about to end is waited for: MLX reads files of arrays in one, through Python."""
+    body = (
+        "    import threading, time\n"
+        f"    threading.Thread(target=time.sleep, args=({seconds},), daemon=True).start()\n"
+        "    return rows.softmax(x)[index]"
+    )
+    isolated = worker(mini, body)
+    if seconds < LEAVING:
+        np.testing.assert_array_equal(pick(isolated)["y"], [0.5, 0.5])  # type: ignore[index]
+    else:
+        with pytest.raises(WorkerFailed, match="did not come from the probe"):
+            pick(isolated)
 
 
 def test_each_probe_has_a_process_of_its_own(mini: Mini) -> None:
