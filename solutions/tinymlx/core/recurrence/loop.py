@@ -30,6 +30,7 @@ from ..selection import where
 from ..shapes import swapaxes
 from ..transforms import vjp
 from .cells import Cell
+from .kernels import on_cuda, pull_kernel, step_kernel
 
 
 def recurrence(
@@ -210,7 +211,7 @@ def fast_step(cell: Cell, masked: bool) -> Callable[..., list[mx.array]]:
         keep, state = _parted(masked, rest)
         return [bare(a) for a in stepped(cell, wrap(x), wrap(p), keep, state)]
 
-    return _fused(step)
+    return _fused(step, None if masked else step_kernel, cell)
 
 
 @functools.cache
@@ -230,7 +231,7 @@ def fast_pull(cell: Cell, masked: bool) -> Callable[..., list[mx.array]]:
         gx, gp, before = pulled(cell, total, wrap(x), wrap(p), keep, state)
         return [bare(a) for a in ((gx, gp) if cell.differ else (gp,))] + [bare(a) for a in before]
 
-    return _fused(pull)
+    return _fused(pull, None if masked else pull_kernel, cell)
 
 
 def _parted(masked: bool, rest: Sequence[mx.array]) -> tuple[array | None, list[array]]:
@@ -238,13 +239,19 @@ def _parted(masked: bool, rest: Sequence[mx.array]) -> tuple[array | None, list[
     return (arrays[0], arrays[1:]) if masked else (None, arrays)
 
 
-def _fused(function: Callable[..., list[mx.array]]) -> Callable[..., list[mx.array]]:
-    """One kernel for all elementwise operations, on a GPU. (On a CPU the C++ compiler would run for
-    a second when a cell is used for the first time.)"""
+def _fused(
+    function: Callable[..., list[mx.array]],
+    kernel: Callable[[Cell], Callable[..., list[mx.array]] | None] | None,
+    cell: Cell,
+) -> Callable[..., list[mx.array]]:
+    """The fastest way here: on CUDA a kernel of our own where there is one; on other GPUs one that
+    ``mx.compile`` makes. (On a CPU its C++ compiler would run for a second at the first step.)"""
     compiled = mx.compile(function)
 
     def run(*arrays: mx.array) -> list[mx.array]:
-        on_cpu = mx.default_device().type == mx.cpu
-        return (function if on_cpu else compiled)(*arrays)
+        if mx.default_device().type == mx.cpu:
+            return function(*arrays)
+        own = kernel(cell) if kernel is not None and on_cuda() else None
+        return (own or compiled)(*arrays)
 
     return run
