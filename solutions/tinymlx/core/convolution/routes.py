@@ -74,13 +74,17 @@ def few_channels(x: mx.array, w: mx.array) -> bool:
 
 
 def native(x: mx.array, w: mx.array, at: Geometry) -> mx.array:
-    """MLX's own convolution. It takes negative padding for something else where the input is
-    dilated, so we do that part ourselves."""
-    low, high, dilation = at.low, at.high, at.input_dilation
+    """MLX's own convolution, kept away from where it is wrong (0.32.4, measured against the
+    definition): negative padding of a dilated input everywhere; on CUDA a dilated input whose
+    kernel is not flipped, and strides whose kernel is."""
+    low, high, dilation, flip = at.low, at.high, at.input_dilation, at.flip
     if min(*low, *high) < 0:
         x, dilation = dilated(x, dilation), (1,) * len(dilation)
         x = padded(x, [min(n, 0) for n in low], [min(n, 0) for n in high])
         low, high = (tuple(max(n, 0) for n in side) for side in (low, high))
+    spread = max(dilation) > 1
+    if (spread and not flip) or (flip and not spread and max(at.stride) > 1):
+        w, flip = reversed_taps(w), not flip
     return mx.conv_general(
         x,
         w,
@@ -89,7 +93,7 @@ def native(x: mx.array, w: mx.array, at: Geometry) -> mx.array:
         list(at.kernel_dilation),
         list(dilation),
         at.groups,
-        at.flip,
+        flip,
     )
 
 
