@@ -24,9 +24,11 @@ import mlx.core as mx
 
 from .sizes import Geometry, Places
 
-#: What the copies for one chunk may take. Larger chunks fall out of the cache (measured on two
-#: cores: 32 pictures of 32 x 32 x 64 at once take five times as long as four at a time).
+#: What the copies for one chunk may take on a CPU. Larger chunks fall out of the cache (measured on
+#: two cores: 32 pictures of 32 x 32 x 64 at once take five times as long as four at a time).
 CHUNK_BYTES = 2_000_000
+#: And on a GPU, which wants much to do at a time.
+GPU_CHUNK_BYTES = 1_000_000_000
 
 #: With fewer channels than this, windows times a matrix is faster than one product for each tap.
 FEW_CHANNELS = 16
@@ -48,8 +50,7 @@ def convolution(x: mx.array, w: mx.array, at: Geometry) -> mx.array:
     if not (x.size and w.size):  # MLX does not survive convolutions of nothing
         return mx.zeros((x.shape[0], *outputs, w.shape[0]), dtype)
     many_outputs = math.prod(taps) <= math.prod(outputs)
-    on_cpu = mx.default_device().type == mx.cpu and dtype in (mx.float32, mx.float64)
-    if not on_cpu or too_mixed(at, many_outputs):
+    if not own_way(dtype, at.groups) or too_mixed(at, many_outputs):
         return native(x, w, at)
     x, w = x.astype(dtype), w.astype(dtype)
     if not many_outputs:
@@ -59,6 +60,14 @@ def convolution(x: mx.array, w: mx.array, at: Geometry) -> mx.array:
     if math.prod(at.input_dilation) == at.groups == 1 and few_channels(x, w):
         return by_windows(x, w, outputs, at)
     return by_taps(x, w, outputs, at)
+
+
+def own_way(dtype: mx.Dtype, groups: int) -> bool:
+    """Whether to go another way than MLX: on a CPU, where that is faster; and with groups on CUDA,
+    where MLX 0.32.4 returns wrong numbers now and then, or fails, if several are under way."""
+    if mx.default_device().type == mx.cpu:
+        return dtype in (mx.float32, mx.float64)
+    return groups > 1 and mx.cuda.is_available()
 
 
 def too_mixed(at: Geometry, many_outputs: bool) -> bool:
@@ -75,15 +84,16 @@ def few_channels(x: mx.array, w: mx.array) -> bool:
 
 def native(x: mx.array, w: mx.array, at: Geometry) -> mx.array:
     """MLX's own convolution, kept away from where it is wrong (0.32.4, measured against the
-    definition): negative padding of a dilated input everywhere; on CUDA a dilated input whose
-    kernel is not flipped, and strides whose kernel is."""
+    definition): negative padding of a dilated input; on CUDA also strides together with a dilated
+    input, a dilated input whose kernel is not flipped, and strides whose kernel is."""
     low, high, dilation, flip = at.low, at.high, at.input_dilation, at.flip
+    none = (0,) * len(dilation)
+    if max(dilation) > 1 and max(at.stride) > 1:
+        x, dilation = dilated(x, dilation), (1,) * len(dilation)
     if min(*low, *high) < 0:
         x, dilation = dilated(x, dilation), (1,) * len(dilation)
-        x = padded(x, [min(n, 0) for n in low], [min(n, 0) for n in high])
-        low, high = (tuple(max(n, 0) for n in side) for side in (low, high))
-    spread = max(dilation) > 1
-    if (spread and not flip) or (flip and not spread and max(at.stride) > 1):
+        x, low, high = padded(x, low, high), none, none
+    if flip != (max(dilation) > 1) and max(*dilation, *at.stride) > 1:
         w, flip = reversed_taps(w), not flip
     return mx.conv_general(
         x,
@@ -114,19 +124,21 @@ def reversed_taps(w: mx.array) -> mx.array:
 
 def chunks(n: int, bytes_each: int) -> Iterator[slice]:
     """Slices of at most :data:`CHUNK_BYTES`, at least one picture each."""
-    size = max(1, CHUNK_BYTES // max(bytes_each, 1))
+    most = CHUNK_BYTES if mx.default_device().type == mx.cpu else GPU_CHUNK_BYTES
+    size = max(1, most // max(bytes_each, 1))
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
 def padded(x: mx.array, low: Sequence[int], high: Sequence[int]) -> mx.array:
     """``x`` with zeros around its spatial axes; negative numbers cut off instead."""
-    if any(n < 0 for n in (*low, *high)):
-        keep = [
-            slice(max(-a, 0), size - max(-b, 0)) for a, b, size in zip(low, high, x.shape[1:-1])
-        ]
-        x = x[(slice(None), *keep)]
     border = [(max(a, 0), max(b, 0)) for a, b in zip(low, high)]
-    return mx.pad(x, [(0, 0), *border, (0, 0)]) if any(map(any, border)) else x
+    if any(map(any, border)):
+        x = mx.pad(x, [(0, 0), *border, (0, 0)])
+    if any(n < 0 for n in (*low, *high)):
+        sizes = x.shape[1:-1]
+        keep = (slice(max(-a, 0), n - max(-b, 0)) for a, b, n in zip(low, high, sizes))
+        x = x[(slice(None), *keep)]
+    return x
 
 
 # Windows times a matrix
@@ -248,8 +260,7 @@ class Rows:
         groups, width = kernel.shape[-3], kernel.shape[-1]
         y: mx.array | None = None
         for tap, place in taps:
-            a, b = self.from_place(place, rows), kernel[tap]
-            y = a @ b if y is None else mx.addmm(y, a, b)
+            y = plus_product(y, self.from_place(place, rows), kernel[tap])
         if y is None:
             return mx.zeros((self.shape[0], *counts, groups * width), kernel.dtype)
         steps = [math.prod(self.shape[1:]), *self.steps]
@@ -261,6 +272,13 @@ class Rows:
         if groups == 1:
             return view[0]
         return mx.moveaxis(view, 0, -2).reshape(self.shape[0], *counts, groups * width)
+
+
+def plus_product(y: mx.array | None, a: mx.array, b: mx.array) -> mx.array:
+    """``y + a @ b``; where only one channel is seen, element by element."""
+    if a.shape[-1] == 1:
+        return a * b if y is None else y + a * b
+    return a @ b if y is None else mx.addmm(y, a, b)
 
 
 def interleaved(ys: list[mx.array], dilation: Places, outputs: Places) -> mx.array:
