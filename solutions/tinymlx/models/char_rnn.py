@@ -57,7 +57,7 @@ class CharRNN(nn.Module):
         return logits[:, 0], state
 
     def bits(self, tokens: array, lanes: int = 16, length: int = 256) -> float:
-        """Bits a token on a text, read in ``lanes``, each from a state of zeros. Without dropout."""
+        """Bits a token of a text, without dropout; in ``lanes`` that each begin from zeros."""
         training = self.training
         self.eval()
         total, count, state = 0.0, 0, None

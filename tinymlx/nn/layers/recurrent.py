@@ -34,7 +34,8 @@ def over_time(
         cell: which one.
         projected: ``(..., L, gates * H)``: the inputs times their matrix.
         w, b: matrix and bias for the state.
-        state: the arrays of the state before the first step, ``(..., H)``; ``None`` are zeros.
+        state: the arrays of the state before the first step, ``(..., H)``; what is ``None`` or left
+            out are zeros.
         keep: ``(..., L)``, truth values; false where a step shall not change the state.
 
     Returns:
@@ -56,7 +57,7 @@ def over_time(
     zeros = core.zeros((batch, hidden), projected.dtype)
     first = [
         zeros if s is None else core.broadcast_to(s, (*outer, hidden)).reshape(batch, hidden)
-        for s in state
+        for s in [*state, *[None] * (cell.states - len(state))]
     ]
     if keep is not None:
         keep = core.swapaxes(keep.reshape(batch, length), 0, 1)[..., None]
@@ -145,9 +146,7 @@ class RNN(Module):
             all_hidden.append(hidden)
         return core.stack(all_hidden, axis=-2)
 
-    def after_steps(
-        self, x: array, hidden: array | None = None, keep: array | None = None
-    ) -> list[array]:
+    def after_steps(self, x: array, *state: array | None, keep: array | None = None) -> list[array]:
         """The state after every step, in a list; where ``keep``, ``(..., L)``, is false it stays.
 
         Raises:
@@ -155,8 +154,8 @@ class RNN(Module):
         """
         if self.nonlinearity not in CELLS:
             raise ValueError("[RNN] A mask needs the nonlinearity tanh or relu.")
-        cell = CELLS[self.nonlinearity]
-        return over_time(cell, projection(x, self.Wxh, self.bias), self.Whh, None, hidden, keep=keep)
+        projected = projection(x, self.Wxh, self.bias)
+        return over_time(CELLS[self.nonlinearity], projected, self.Whh, None, *state, keep=keep)
 
 
 class GRU(Module):
@@ -212,9 +211,7 @@ class GRU(Module):
         """
         return self.after_steps(x, hidden)[0]
 
-    def after_steps(
-        self, x: array, hidden: array | None = None, keep: array | None = None
-    ) -> list[array]:
+    def after_steps(self, x: array, *state: array | None, keep: array | None = None) -> list[array]:
         """The state after every step, in a list; where ``keep``, ``(..., L)``, is false it stays.
 
         ``b`` belongs to the inputs, ``bhn`` to the third part of what the state is projected to.
@@ -283,13 +280,7 @@ class LSTM(Module):
         h, c = self.after_steps(x, hidden, cell)
         return h, c
 
-    def after_steps(
-        self,
-        x: array,
-        hidden: array | None = None,
-        cell: array | None = None,
-        keep: array | None = None,
-    ) -> list[array]:
+    def after_steps(self, x: array, *state: array | None, keep: array | None = None) -> list[array]:
         """State and cell after every step; where ``keep``, ``(..., L)``, is false both stay."""
         projected = projection(x, self.Wx, self.bias)
-        return over_time(LSTM_CELL, projected, self.Wh, None, hidden, cell, keep=keep)
+        return over_time(LSTM_CELL, projected, self.Wh, None, *state, keep=keep)

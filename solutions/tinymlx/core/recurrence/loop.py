@@ -90,9 +90,7 @@ def unrolled(
     return [stack(found) for found in all_states]
 
 
-def masked_step(
-    cell: Cell, x: array, p: array, keep: array, state: Sequence[array]
-) -> list[array]:
+def masked_step(cell: Cell, x: array, p: array, keep: array, state: Sequence[array]) -> list[array]:
     """One step; where ``keep`` is false, every array of the state stays as it is.
 
     Args:
