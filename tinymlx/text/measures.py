@@ -22,10 +22,7 @@ def total_nats(logits: array, targets: array, keep: array | None) -> tuple[array
 
 
 def nats(logits: array, targets: array, keep: array | None = None) -> array:
-    r"""The mean of :math:`-\log p` over all tokens that count: the loss of a language model.
-
-    Whatever the logits are at the other places, they change neither the value nor a gradient.
-    """
+    r"""The mean of :math:`-\log p` over all tokens that count: the loss of a language model."""
     raise NotImplementedError(
         "8.4 nats - exercises/ch08_rnn/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"

@@ -67,7 +67,7 @@ def unrolled(
     keep: array | None,
     state: Sequence[array],
 ) -> list[array]:
-    """The same as a plain loop: each step a product ``p``, with ``b`` if there is one, and the cell.
+    """The same as a plain loop: each step a product ``p``, and ``b`` if there is one, and a cell.
 
     Args:
         cell: ``cell.step(x, p, state)`` is the next state; with a mask,

@@ -80,8 +80,8 @@ def rnn_pull(g: State, x: array, p: array, state: State) -> tuple[array, array, 
         x, p, state: as for the step.
 
     Returns:
-        The cotangents of ``x``, of ``p``, and a list with that of ``h``, of the shape of ``h``: what
-        comes through ``p`` is not in it.
+        The cotangents of ``x``, of ``p``, and a list with that of ``h``, in its shape: what comes
+        through ``p`` is not in it.
     """
     y = tanh(x + p)
     gx = g[0] * (1 - y * y)
