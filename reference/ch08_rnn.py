@@ -459,7 +459,7 @@ def searched(after, memory, start, length, width, known):
         best = max(itertools.product(range(size), repeat=length), key=score)
         return {
             "tokens": list(best),
-            "score": np.array(score(best)),
+            "score": float(score(best)),
             "calls": length,
             "too wide": False,
         }
@@ -470,4 +470,4 @@ def searched(after, memory, start, length, width, known):
         ]
         beam = sorted(longer, key=lambda pair: -pair[1])[:width]
     tokens, total = beam[0]
-    return {"tokens": list(tokens), "score": np.array(total), "calls": length, "too wide": False}
+    return {"tokens": list(tokens), "score": float(total), "calls": length, "too wide": False}

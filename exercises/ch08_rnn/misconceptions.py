@@ -841,7 +841,7 @@ def masked_step(cell, x, p, keep, state):
     symbol="masked_pull",
 )
 def masked_pull(cell, g, x, p, keep, state):
-    gx, gp, before = cell.pull([where(keep, part, 0) for part in g], x, p, state)
+    gx, gp, before = cell.pull(g, x, p, state)
     return where(keep, gx, 0), where(keep, gp, 0), [where(keep, inner, 0) for inner in before]
 
 
@@ -852,7 +852,7 @@ def masked_pull(cell, g, x, p, keep, state):
     symbol="masked_pull",
 )
 def masked_pull(cell, g, x, p, keep, state):
-    gx, gp, before = cell.pull([where(keep, part, 0) for part in g], x, p, state)
+    gx, gp, before = cell.pull(g, x, p, state)
     gx, gp = where(keep, gx, 0), where(keep, gp, 0)
     return gx, gp, [where(keep, inner, 0) + part for inner, part in zip(before, g)]
 

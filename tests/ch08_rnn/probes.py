@@ -379,7 +379,7 @@ class Leaky(nn.Module):
         self.w = w
 
     def __call__(self, x, state):
-        h = core.zeros(x[:, 0].shape) if state is None else state["h"][0]
+        h = core.zeros_like(x[:, 0]) if state is None else state["h"][0]
         found = []
         for t in range(x.shape[1]):
             h = core.tanh(self.w * h + x[:, t])
@@ -473,7 +473,7 @@ def searched(after, memory, start, length, width, known):
     tokens, score = beam.beam_search(step, state, start, length, width)
     return {
         "tokens": list(tokens),
-        "score": core.array(score),
+        "score": score,
         "calls": len(calls),
         "too wide": max(calls) > width,
     }

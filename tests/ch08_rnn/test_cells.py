@@ -36,11 +36,29 @@ def test_inputs_before_the_first_step(check, draw, outer, bias):
 
 
 @exercise("8.6")
+def test_half_precision_before_the_first_step(check, draw):
+    """The dtype of the inputs is that of the result."""
+    arrays = {"x": draw.normal(2, 3, dtype="float16"), "w": draw.normal(4, 3, dtype="float16")}
+    check("projected", **arrays, b=None, g=draw.normal(2, 4, dtype="float16"), terms=4)
+
+
+@exercise("8.6")
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 def test_one_product_for_all_times(check, draw, bias):
     """However many steps there are."""
     b = draw.normal(4) if bias else None
     check("products_of_inputs", x=draw.normal(2, 9, 3), w=draw.normal(4, 3), b=b, terms=3)
+
+
+def half(inputs):
+    """All floating arrays in float16."""
+    if isinstance(inputs, dict):
+        return {key: half(value) for key, value in inputs.items()}
+    if isinstance(inputs, list):
+        return [half(value) for value in inputs]
+    if isinstance(inputs, np.ndarray) and inputs.dtype == np.float32:
+        return inputs.astype(np.float16)
+    return inputs
 
 
 def sequence(draw, cell, length=4, batch=3, hidden=2, bias=True, masked=False):
@@ -73,6 +91,13 @@ def test_a_loop_with_a_mask(check, draw):
     check("looped", **sequence(draw, "two states", 6, masked=True), terms=64, scale=8.0)
 
 
+@exercise("8.7")
+def test_a_loop_in_half_precision(check, draw):
+    """The dtype of the inputs is that of the states."""
+    inputs = half(sequence(draw, "RNN", 3))
+    check("looped", **inputs, terms=16, scale=4.0)
+
+
 @exercise("8.8")
 @pytest.mark.parametrize("batch", [1, 4])
 def test_the_slope_of_a_step(check, draw, batch):
@@ -99,6 +124,17 @@ def test_a_walk_back(check, draw, length):
 def test_the_weights_in_one_product(check, draw):
     """The sum over all steps and rows."""
     check("weights", gp=draw.normal(5, 3, 4), before=draw.normal(5, 3, 2), terms=15)
+
+
+@exercise("8.8")
+def test_back_in_half_precision(check, draw):
+    """Cotangents have the dtype of what they belong to."""
+    check("recurred", **half(sequence(draw, "RNN", 3)), terms=16, scale=4.0)
+    gp, before = draw.normal(2, 3, 4, dtype="float16"), draw.normal(2, 3, 2, dtype="float16")
+    check("weights", gp=gp, before=before, terms=6)
+    arrays = {"w": draw.normal(4, 2), "x": [draw.normal(3, 4)], "g": [draw.normal(3, 2)]}
+    rest = [draw.normal(3, 2) for _ in range(2)]
+    check("walk", **half({**arrays, "rest": rest}), terms=4, scale=16.0)
 
 
 @exercise("8.8")
@@ -215,6 +251,13 @@ def test_a_gated_layer_with_a_mask(check, draw):
     )
 
 
+@exercise("8.12")
+def test_a_gated_layer_in_half_precision(check, draw):
+    """The dtype of the inputs is that of the states."""
+    inputs = {"x": draw.normal(2, 2, 3), "weights": gru(draw), "g": draw.normal(2, 2, 4)}
+    check("gated_layer", **half(inputs), state=None, keep=None, terms=16, scale=4.0)
+
+
 KEEP = np.array([[True], [False], [True], [False]])
 
 
@@ -230,6 +273,14 @@ def test_a_step_that_is_left_out(check, draw, keep):
         g=[draw.normal(4, 3) for _ in range(2)],
         terms=8,
     )
+
+
+@exercise("8.13")
+def test_a_step_that_is_left_out_in_half_precision(check, draw):
+    """The dtype of the state stays, and that of its cotangents."""
+    arrays = {name: draw.normal(4, 3) for name in "xp"}
+    lists = {name: [draw.normal(4, 3) for _ in range(2)] for name in ("state", "g")}
+    check("left_out", **half({**arrays, **lists}), keep=KEEP, terms=4)
 
 
 @exercise("8.13")

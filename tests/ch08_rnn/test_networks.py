@@ -73,6 +73,28 @@ def test_a_stack_in_pieces(check, draw, pieces):
     )
 
 
+def half(tree):
+    """A tree of weights in float16."""
+    if isinstance(tree, dict):
+        return {name: half(branch) for name, branch in tree.items()}
+    return [half(branch) for branch in tree] if isinstance(tree, list) else tree.astype("float16")
+
+
+@exercise("8.14")
+def test_a_stack_in_half_precision(check, draw):
+    """The dtype of the inputs and weights is that of the outputs."""
+    x, weights = half(draw.normal(2, 3, 3)), half(layers(draw, "GRU", 2))
+    check("stacked_in_pieces", kind="GRU", x=x, weights=weights, pieces=[2, 1], terms=16)
+
+
+@exercise("8.15")
+def test_both_directions_in_half_precision(check, draw):
+    """The dtype of the inputs and weights is that of the outputs."""
+    inputs = {"x": draw.normal(2, 3, 3), "g": draw.normal(2, 8)}
+    inputs |= {name: weights_of(draw, "RNN") for name in ("forward", "backward")}
+    check("both", kind="RNN", **half(inputs), lengths=None, terms=16)
+
+
 @exercise("8.15")
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 @pytest.mark.parametrize("lengths", [None, [5, 1, 3]], ids=["equal", "unequal"])
@@ -147,6 +169,12 @@ def test_pieces_of_a_sequence(check, draw, steps, length, given):
 
 
 @exercise("8.17")
+def test_pieces_in_half_precision(check, draw):
+    """Loss, gradient and state have the dtype of what they are made of."""
+    check("truncated", **half(course_of(draw, 4)), h=None, length=2, terms=24)
+
+
+@exercise("8.17")
 def test_memory_of_one_piece(probe, draw):
     """What a piece has made is gone when the next begins, gradients of 100 pieces and all."""
     found = probe("totals_are_done", **course_of(draw, 40, 64, 64), length=2)
@@ -161,7 +189,8 @@ def test_memory_of_one_piece(probe, draw):
 def test_pieces_without_steps(check, draw, length):
     """An error, and not the whole sequence."""
     check("truncated", **course_of(draw, 4), h=None, length=2, terms=24)
-    check.raises("truncated_fails", "ValueError", **course_of(draw, 4), length=length)
+    wrong = {**course_of(draw, 4), "length": length}
+    check.raises("truncated_fails", "ValueError", match="length", **wrong)
 
 
 @exercise("8.18")
@@ -196,6 +225,22 @@ def test_ties(check):
     check("filtered", name="top_p", logits=logits, value=0.6, terms=6)
 
 
+@exercise("8.18")
+def test_a_token_that_is_certain(check):
+    """It reaches p alone, also 1: the others, of probability 0 in this precision, go."""
+    logits = np.array([-3.0, 200.0, 0.0], np.float32)
+    for p in (0.5, 1.0):
+        check("filtered", name="top_p", logits=logits, value=p, terms=3)
+
+
+@exercise("8.18")
+@pytest.mark.parametrize("name, value", [("top_k", 2), ("top_p", 0.7)])
+def test_filters_in_half_precision(check, draw, name, value):
+    """The dtype of the logits."""
+    check("filtered", name=name, logits=draw.normal(5, dtype="float16"), value=value, terms=5)
+    check("tempered", logits=draw.normal(5, dtype="float16"), temperature=2.0, terms=5)
+
+
 BAD = [("tempered", 0.0), ("tempered", -1.0), ("top_k", 0), ("top_p", 0.0), ("top_p", 1.5)]
 
 
@@ -204,7 +249,8 @@ BAD = [("tempered", 0.0), ("tempered", -1.0), ("top_k", 0), ("top_p", 0.0), ("to
 def test_values_that_make_no_sense(check, draw, name, value):
     """A temperature of 0, no token, no probability; and a call that does."""
     check("filtered", name="top_k", logits=draw.normal(5), value=2, terms=5)
-    check.raises("filter_fails", "ValueError", name=name, logits=draw.normal(5), value=value)
+    wrong = {"name": name, "logits": draw.normal(5), "value": value}
+    check.raises("filter_fails", "ValueError", match=name, **wrong)
 
 
 def language(draw, size):
@@ -246,4 +292,4 @@ def test_a_beam_with_room_for_all(check, draw, length):
 def test_no_beam(check, draw, length, width):
     """Nothing to add, or nothing to keep."""
     check("searched", **language(draw, 3), length=2, width=2, known=None, terms=32, scale=32.0)
-    check.raises("search_fails", "ValueError", length=length, width=width)
+    check.raises("search_fails", "ValueError", match="width", length=length, width=width)

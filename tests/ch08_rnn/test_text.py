@@ -139,6 +139,20 @@ def test_sure_and_wrong(check, draw):
     )
 
 
+@exercise("8.4")
+def test_measures_in_half_precision(check, draw):
+    """In the dtype of the logits."""
+    check(
+        "measured",
+        logits=draw.normal(4, 3, dtype="float16"),
+        targets=draw.integers(4, low=0, high=3),
+        keep=np.array([True, True, False, True]),
+        characters=None,
+        g=[draw.normal(dtype="float16") for _ in range(3)],
+        terms=4,
+    )
+
+
 @exercise("8.5")
 @pytest.mark.parametrize(
     "n, rows, length",
@@ -151,11 +165,16 @@ def test_lanes(check, draw, n, rows, length):
 
 @exercise("8.5")
 @pytest.mark.parametrize(
-    "n, rows, length", [(3, 3, 1), (9, 0, 2), (9, 2, 0), (1, 1, 1), (9, -1, 2)]
+    "n, rows, length", [(3, 3, 1), (9, 0, 2), (9, 2, 0), (9, 2, -1), (1, 1, 1), (9, -1, 2)]
 )
 def test_too_few_tokens(check, probe, draw, n, rows, length):
     """An error in the call, not in the first batch; one token more than there are lanes will do."""
     assert probe("cut", tokens=draw.permutation(4) + 1, rows=3, length=1)["y"][0].all()
     check.raises(
-        "cut_and_not_asked", "ValueError", tokens=draw.permutation(n), rows=rows, length=length
+        "cut_and_not_asked",
+        "ValueError",
+        match="windows",
+        tokens=draw.permutation(n),
+        rows=rows,
+        length=length,
     )

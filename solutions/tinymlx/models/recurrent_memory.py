@@ -24,9 +24,9 @@ def influence(w: array, states: array) -> array:
     Source: R. Pascanu et al., On the difficulty of training recurrent neural networks (2013),
     https://arxiv.org/abs/1211.5063
     """
-    slope = core.eye(w.shape[0], dtype=w.dtype)
+    slope = core.eye(len(w))
     norms = []
-    for t in reversed(range(states.shape[0])):
+    for t in reversed(range(len(states))):
         norms.append(core.linalg.norm(slope, ord=2, stream=core.cpu))
         slope = slope @ ((1 - core.square(states[t]))[:, None] * w)
     return core.stack(norms[::-1])

@@ -21,7 +21,7 @@ def open_forget_gates(layer: nn.LSTM, value: float = 1.0) -> None:
         raise ValueError("[open_forget_gates] The layer has no bias.")
     size = layer.hidden_size
     gate = core.arange(4 * size) // size
-    layer.bias = core.where(gate == 1, value, layer.bias).astype(layer.bias.dtype)
+    layer.bias = core.where(gate == 1, value, layer.bias)
 
 
 def orthogonal_start(w: array) -> array:
@@ -38,5 +38,4 @@ def orthogonal_start(w: array) -> array:
     """
     rows, size = w.shape
     start = nn.init.orthogonal(dtype=w.dtype)
-    blocks = [start(core.zeros((size, size))) for _ in range(rows // size)]
-    return core.concatenate(blocks, axis=0)
+    return core.concatenate([start(w[i : i + size]) for i in range(0, rows, size)])

@@ -33,10 +33,10 @@ def windows(tokens: array, lanes: int, length: int) -> Iterator[tuple[array, arr
         ValueError: (when called, not only when the first batch is asked for) ``lanes`` or
             ``length`` is below 1, or there is not one step for each lane.
     """
-    steps = (tokens.shape[0] - 1) // max(lanes, 1)
+    steps = (tokens.size - 1) // max(lanes, 1)
     if lanes < 1 or length < 1 or steps < 1:
         raise ValueError(
-            f"[windows] {tokens.shape[0]} tokens do not make {lanes} lanes in windows of {length}: "
+            f"[windows] {tokens.size} tokens do not make {lanes} lanes in windows of {length}: "
             f"each lane needs a step, and one token more is the last target."
         )
     x = tokens[: lanes * steps].reshape(lanes, steps)

@@ -38,7 +38,7 @@ def top_k(logits: array, k: int) -> array:
     if k < 1:
         raise ValueError(f"[top_k] k should be at least 1; it is {k}.")
     size = logits.shape[-1]
-    least = core.sort(logits, axis=-1)[..., max(size - k, 0) :][..., :1]
+    least = core.sort(logits)[..., max(size - k, 0) :][..., :1]
     return core.where(logits < least, -core.inf, logits)
 
 
@@ -60,7 +60,7 @@ def top_p(logits: array, p: float) -> array:
     """
     if not 0 < p <= 1:
         raise ValueError(f"[top_p] p should be above 0 and at most 1; it is {p}.")
-    falling = -core.sort(-logits, axis=-1)
+    falling = -core.sort(-logits)
     chances = core.softmax(falling, axis=-1)
     before = core.cumsum(chances, axis=-1) - chances
     least = core.min(core.where(before < p, falling, core.inf), axis=-1, keepdims=True)

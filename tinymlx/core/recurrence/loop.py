@@ -27,7 +27,6 @@ from ..joining import stack
 from ..primitive import behind
 from ..products import addmm
 from ..selection import where
-from ..shapes import swapaxes
 from ..transforms import vjp
 from .cells import Cell
 

@@ -27,7 +27,6 @@ from ..joining import stack
 from ..primitive import behind
 from ..products import addmm
 from ..selection import where
-from ..shapes import swapaxes
 from ..transforms import vjp
 from .cells import Cell
 
@@ -77,7 +76,7 @@ def unrolled(
     Returns:
         For each array of the state ``(L, B, H)``: what it is after every step.
     """
-    wt = swapaxes(w, 0, 1)
+    wt = w.T
     all_states: list[list[array]] = [[] for _ in state]
     for t in range(x.shape[0]):
         p = state[0] @ wt if b is None else addmm(b, state[0], wt)
@@ -120,7 +119,7 @@ def masked_pull(
         The cotangents of ``x``, of ``p``, and a list of those of the state before. What a step
         would have been where it is left out, also infinite, changes none of them.
     """
-    gx, gp, before = cell.pull([where(keep, part, 0) for part in g], x, p, state)
+    gx, gp, before = cell.pull(g, x, p, state)
     gx, gp = where(keep, gx, 0), where(keep, gp, 0)
     return gx, gp, [where(keep, inner, part) for inner, part in zip(before, g)]
 
@@ -149,7 +148,8 @@ def walked_back(
         The cotangents of ``x`` and those of ``p``, one ``(B, gates * H)`` for each step, the first
         step first; and those of the state before the first step.
     """
-    carried, through = list(rest), mx.zeros_like(rest[0])
+    carried: Sequence[mx.array] = rest
+    through = mx.zeros_like(rest[0])
     gxs, gps = [], []
     for moment in reversed(moments):
         gx, gp, *carried = pull(*moment, *carried, through)
