@@ -11,11 +11,14 @@ A thread computes one unit of one example, in float32.
 from __future__ import annotations
 
 import functools
+import math
+import random
 from collections.abc import Callable
 from typing import Any
 
 import mlx.core as mx
 
+from ..arrays import bare, wrap
 from .cells import Cell
 
 HEADER = "__device__ inline float sigmoid_(float x) { return 1.0f / (1.0f + expf(-x)); }"
@@ -103,6 +106,29 @@ def pull_kernel(cell: Cell) -> Run | None:
     inputs = ["x", "p", *state, *(f"g{n}" for n in state), *(f"carried_{n}" for n in state)]
     outputs = [*gates, *(f"before_{name}" for name in state)]
     return _kernel(cell, "pull", source, [*inputs, "through"], outputs, gates)
+
+
+@functools.cache
+def agree(cell: Cell) -> bool:
+    """Whether the kernels do what the cell's own functions do, on a small example: who writes or
+    changes a cell shall see what it does on a GPU, too."""
+    step, pull = step_kernel(cell), pull_kernel(cell)
+    if step is None or pull is None:
+        return False
+    rng = random.Random(0)
+
+    def drawn(*shape: int) -> mx.array:
+        return mx.array([rng.uniform(-1, 1) for _ in range(math.prod(shape))]).reshape(shape)
+
+    x, p = drawn(2, cell.gates * 3), drawn(2, cell.gates * 3)
+    state, g = ([drawn(2, 3) for _ in range(cell.states)] for _ in range(2))
+    nothing = [mx.zeros((2, 3))] * (cell.states + 1)
+    wrapped = [wrap(a) for a in state]
+    gx, gp, before = cell.pull([wrap(a) for a in g], wrap(x), wrap(p), wrapped)
+    expected = [*cell.step(wrap(x), wrap(p), wrapped), *([gx] if cell.differ else []), gp, *before]
+    found = [*step(x, p, *state), *pull(x, p, *state, *g, *nothing)]
+    close = [mx.allclose(a, bare(b), atol=1e-5).item() for a, b in zip(found, expected)]
+    return all(close)
 
 
 def _kernel(

@@ -1,0 +1,1 @@
+"""Whole networks, built of the layers of :mod:`tinymlx.nn`: one file for each family."""
