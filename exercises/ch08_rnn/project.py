@@ -256,7 +256,7 @@ def resume(console: Console, training: TextTraining, file: Path) -> None:
         console.print(f"{error} It is not used.")
         return
     shapes = [w.shape for _, w in tree_flatten(training.model.parameters())]
-    if state["setting"] != asdict(training.setting) or shapes != [
+    if state.get("setting") != asdict(training.setting) or shapes != [
         w.shape for _, w in tree_flatten(state["model"])
     ]:
         console.print(f"{file.name} is of another setting or text; this run begins anew.")
@@ -397,10 +397,12 @@ def draw_curve(out: Path, curve: Curve, numbers: dict[str, float]) -> None:
     for order in TABLES:
         height = numbers[f"table of {order}"]
         ax.axhline(height, color=plotting.GREY, linestyle="--", linewidth=1)
-        plotting.direct_label(ax, len(curve), height, f"table of {order}", plotting.GREY)
+        ax.text(
+            len(curve), height, f"table of {order} ", color=plotting.GREY, ha="right", va="bottom"
+        )
     ax.set(xlabel="epoch", ylabel="nats a character")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(loc="upper center")
+    ax.legend(loc="best")
     plotting.save(fig, out, "text")
 
 
