@@ -117,7 +117,7 @@ def bench_the_walk_back(race):
     inputs = random.normal(size=(steps, rows, 4 * width)).astype(np.float32)
     weights = random.normal(size=(4 * width, width), scale=0.1).astype(np.float32)
 
-    def tiny(_tinymlx):
+    def tiny(_tinymlx, compile=False):
         from tinymlx import core
         from tinymlx.core.recurrence import cells
         from tinymlx.core.recurrence.loop import recurrence
@@ -127,10 +127,10 @@ def bench_the_walk_back(race):
         def loss(w):
             return core.sum(recurrence(cells.LSTM, x, w, None, [zeros, zeros])[0])
 
-        gradient = core.grad(loss)
+        gradient = core.compile(core.grad(loss)) if compile else core.grad(loss)
         return lambda: gradient(w)
 
-    def mlx():
+    def native_loop(compile):
         x, w, zeros = mx.array(inputs), mx.array(weights), mx.zeros((rows, width))
 
         def loss(w):
@@ -142,7 +142,12 @@ def bench_the_walk_back(race):
                 total = total + h.sum()
             return total
 
-        gradient = mx.grad(loss)
+        gradient = mx.compile(mx.grad(loss)) if compile else mx.grad(loss)
         return lambda: gradient(w)
 
-    race(tiny=tiny, mlx=mlx)
+    race(
+        tiny=tiny,
+        tiny_compiled=partial(tiny, compile=True),
+        mlx=partial(native_loop, False),
+        mlx_compiled=partial(native_loop, True),
+    )
