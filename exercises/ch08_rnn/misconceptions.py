@@ -618,8 +618,8 @@ def lstm_step(x, p, state):
 
 @misconception(
     "8.10",
-    "You couple the gates: in an LSTM what is let in does not depend on what is forgotten. (The gated "
-    "recurrent unit does it that way.)",
+    "You couple the gates: in an LSTM what is let in does not depend on what is forgotten. The gated "
+    "recurrent unit does it that way.",
     symbol="lstm_step",
 )
 def lstm_step(x, p, state):

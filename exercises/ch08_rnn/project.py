@@ -8,6 +8,7 @@ the weather. Training can be stopped with Ctrl-C: the same command goes on.
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -103,10 +104,6 @@ class TextTraining:
         self.optimizer.init(self.model.trainable_parameters())
         self.average = WeightAverage(self.model, setting.average)
         self.gradient = nn.value_and_grad(self.model, partial(language_loss, self.model))
-        self.take = self.step
-        if mx.default_device() == mx.Device(mx.gpu):
-            kept = [self.model.state, self.optimizer.state, self.average.state, core.random.state]
-            self.take = core.compile(self.step, inputs=kept, outputs=kept)
         self.epoch = 0
         self.curve: Curve = []
 
@@ -118,17 +115,23 @@ class TextTraining:
         self.average.update()
         return loss, state
 
-    def read(self, shown: bool) -> float:
+    def fast_step(self) -> Callable[..., tuple[array, object]]:
+        """:meth:`step`, compiled where that pays; made anew after :meth:`restore`."""
+        if mx.default_device().type == mx.cpu:
+            return self.step
+        kept = [self.model.state, self.optimizer.state, self.average.state, core.random.state]
+        return core.compile(self.step, inputs=kept, outputs=kept)
+
+    def read(self, step: Callable[..., tuple[array, object]], shown: bool) -> float:
         """One epoch; its mean loss. Each begins at another place, so windows are cut elsewhere."""
         setting = self.setting
         shift = (17 * self.epoch) % setting.length
         state = self.zeros()
         total = core.array(0.0)
-        self.model.train()
         batches = list(windows(self.tokens[shift:], setting.lanes, setting.length))
         batches = [b for b in batches if b[0].shape[1] == setting.length]
         for x, y in track(batches, f"epoch {self.epoch + 1}", disable=not shown, transient=True):
-            loss, state = self.take(x, y, state)
+            loss, state = step(x, y, state)
             total = total + loss
             core.eval(total, state, self.model.state, self.optimizer.state, self.average.state)
         self.epoch += 1
@@ -141,8 +144,10 @@ class TextTraining:
 
     def fit(self, test: array, file: Path | None = None, console: Console | None = None) -> None:
         """All epochs that are left; after each the held-out text is judged and the run is saved."""
+        step = self.fast_step()
         while self.epoch < self.setting.epochs:
-            loss = self.read(console is not None)
+            self.model.train()
+            loss = self.read(step, console is not None)
             with self.average.applied():
                 bits = self.model.bits(test)
             nats = bits * math.log(2)
@@ -256,7 +261,7 @@ def resume(console: Console, training: TextTraining, file: Path) -> None:
         console.print(f"{error} It is not used.")
         return
     shapes = [w.shape for _, w in tree_flatten(training.model.parameters())]
-    if state["setting"] != asdict(training.setting) or shapes != [
+    if state.get("setting") != asdict(training.setting) or shapes != [
         w.shape for _, w in tree_flatten(state["model"])
     ]:
         console.print(f"{file.name} is of another setting or text; this run begins anew.")
@@ -397,10 +402,12 @@ def draw_curve(out: Path, curve: Curve, numbers: dict[str, float]) -> None:
     for order in TABLES:
         height = numbers[f"table of {order}"]
         ax.axhline(height, color=plotting.GREY, linestyle="--", linewidth=1)
-        plotting.direct_label(ax, len(curve), height, f"table of {order}", plotting.GREY)
+        ax.text(
+            len(curve), height, f"table of {order} ", color=plotting.GREY, ha="right", va="bottom"
+        )
     ax.set(xlabel="epoch", ylabel="nats a character")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend(loc="upper center")
+    ax.legend(loc="best")
     plotting.save(fig, out, "text")
 
 

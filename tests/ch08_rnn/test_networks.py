@@ -143,6 +143,13 @@ def test_an_orthogonal_start(probe, shape):
 
 
 @exercise("8.16")
+def test_blocks_of_one_number(probe):
+    """Each is 1 or -1."""
+    w = probe("starts", shape=[5, 1], dtype="float32")["w"]
+    assert w.shape == (5, 1) and agree(np.abs(w), np.ones((5, 1)))
+
+
+@exercise("8.16")
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_the_dtype_of_a_start(probe, dtype):
     """That of the matrix which it replaces."""
@@ -241,16 +248,22 @@ def test_filters_in_half_precision(check, draw, name, value):
     check("tempered", logits=draw.normal(5, dtype="float16"), temperature=2.0, terms=5)
 
 
-BAD = [("tempered", 0.0), ("tempered", -1.0), ("top_k", 0), ("top_p", 0.0), ("top_p", 1.5)]
-
-
 @exercise("8.18")
-@pytest.mark.parametrize("name, value", BAD)
-def test_values_that_make_no_sense(check, draw, name, value):
+@pytest.mark.parametrize(
+    "name, value, words",
+    [
+        ("tempered", 0.0, "tempered"),
+        ("tempered", -1.0, "tempered"),
+        ("top_k", 0, "top_k"),
+        ("top_p", 0.0, "top_p"),
+        ("top_p", 1.5, "top_p"),
+    ],
+)
+def test_values_that_make_no_sense(check, draw, name, value, words):
     """A temperature of 0, no token, no probability; and a call that does."""
     check("filtered", name="top_k", logits=draw.normal(5), value=2, terms=5)
     wrong = {"name": name, "logits": draw.normal(5), "value": value}
-    check.raises("filter_fails", "ValueError", match=name, **wrong)
+    check.raises("filter_fails", "ValueError", match=words, **wrong)
 
 
 def language(draw, size):

@@ -63,7 +63,13 @@ class NGram:
         )
 
     def bits(self, tokens: Sequence[int]) -> float:
-        """The mean of ``-log2 p`` over a text: bits a token."""
+        """The mean of ``-log2 p`` over a text: bits a token.
+
+        Raises:
+            ValueError: the text is empty.
+        """
+        if not tokens:
+            raise ValueError("[NGram] A text without tokens has no bits a token.")
         surprises = (
             -math.log2(self.probability(tokens[max(0, i - self.order) : i], token))
             for i, token in enumerate(tokens)
