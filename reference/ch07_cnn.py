@@ -374,6 +374,11 @@ def crops(x, rows, columns, padding):
 
 
 @in_numpy
+def random_crops_type(x):
+    return {"y": x}
+
+
+@in_numpy
 def holes(x, rows, columns, size):
     y = x.copy()
     for p, row, column in zip(y, rows, columns, strict=True):

@@ -963,7 +963,6 @@ def one_cycle(peak, steps, warm_up=0.25):
 @misconception(
     "7.17",
     "The first step of your run has a rate of 0: a batch is computed, and nothing is learned from it.",
-    differs="up_and_down",
 )
 def one_cycle(peak, steps, warm_up=0.25):
     if steps < 1 or not 0 <= warm_up < 1:

@@ -24,6 +24,13 @@ def test_a_convolution_by_its_definition(check, draw, case):
     check("loops", x=draw.normal(*x), w=draw.normal(*w), stride=stride, terms=np.prod(w[1:]))
 
 
+@exercise("7.1")
+def test_a_convolution_in_half_precision(check, draw):
+    """Half precision stays half precision."""
+    x, w = (draw.normal(*shape, dtype="float16") for shape in ((2, 4, 4, 2), (3, 2, 2, 2)))
+    check("loops", x=x, w=w, stride=1, terms=8)
+
+
 @exercise("7.2")
 def test_how_many_outputs(check, draw):
     """Against trying all places, for hundreds of combinations."""
@@ -115,6 +122,15 @@ def test_channels_that_do_not_fit(check, draw):
     check("windows_times_matrix", x=x, w=w, options={"groups": 2}, terms=12)
     check.raises("windows_times_matrix", "ValueError", x=x, w=w, options={})
     check.raises("windows_times_matrix", "ValueError", x=x, w=w, options={"groups": 4})
+    whole = {"x": np.ones((1, 4, 4, 3), np.int32), "w": np.ones((4, 2, 2, 3), np.int32)}
+    check.raises("windows_times_matrix", "ValueError", **whole, options={})
+
+
+@exercise("7.4")
+def test_windows_times_a_matrix_in_half_precision(check, draw):
+    """Half precision stays half precision."""
+    x, w = (draw.normal(*shape, dtype="float16") for shape in ((2, 4, 4, 2), (3, 2, 2, 2)))
+    check("windows_times_matrix", x=x, w=w, options={}, terms=8)
 
 
 @exercise("7.5")
@@ -150,6 +166,14 @@ def test_both_gradients_by_hand(check, draw, case):
           terms=max(np.prod(w[:3]), np.prod(g.shape[:3])))  # fmt: skip
 
 
+@exercise("7.5")
+def test_gradients_by_hand_in_half_precision(check, draw):
+    """Half precision stays half precision."""
+    shapes = ((2, 3, 3, 3), (2, 4, 4, 2), (3, 2, 2, 2))
+    g, x, w = (draw.normal(*shape, dtype="float16") for shape in shapes)
+    check("gradients_by_hand", g=g, x=x, w=w, stride=1, terms=18)
+
+
 def numbers(dims, **given):
     """The numbers of a convolution, one for each axis."""
     plain = {"stride": 1, "low": 0, "high": 0, "kernel_dilation": 1, "input_dilation": 1}
@@ -179,7 +203,7 @@ GEOMETRIES = {
 }
 
 
-def of_geometry(case, draw):
+def of_geometry(case, draw, dtype="float32"):
     """Arrays for a case: the cotangent of the output, the input, the kernel."""
     x, w, at = GEOMETRIES[case]
     outputs = []
@@ -187,7 +211,8 @@ def of_geometry(case, draw):
         row = (n - 1) * at["input_dilation"][axis] + 1 + at["low"][axis] + at["high"][axis]
         span = (k - 1) * at["kernel_dilation"][axis] + 1
         outputs.append((row - span) // at["stride"][axis] + 1)
-    return draw.normal(x[0], *outputs, w[0]), draw.normal(*x), draw.normal(*w), at
+    g = (x[0], *outputs, w[0])
+    return *(draw.normal(*shape, dtype=dtype) for shape in (g, x, w)), at
 
 
 @exercise("7.6")
@@ -203,6 +228,20 @@ def test_the_slope_of_the_picture(check, draw, case):
 def test_the_slope_of_the_kernel(check, draw, case):
     """Summed over the examples and the places."""
     g, x, w, at = of_geometry(case, draw)
+    check("slope_of_kernel", g=g, x=x, w=w, numbers=at, terms=g[..., 0].size)
+
+
+@exercise("7.6")
+def test_the_slope_of_the_picture_in_half_precision(check, draw):
+    """Half precision stays half precision."""
+    g, x, w, at = of_geometry("padded", draw, "float16")
+    check("slope_of_picture", g=g, x=x, w=w, numbers=at, terms=w[..., 0].size)
+
+
+@exercise("7.7")
+def test_the_slope_of_the_kernel_in_half_precision(check, draw):
+    """Half precision stays half precision."""
+    g, x, w, at = of_geometry("padded", draw, "float16")
     check("slope_of_kernel", g=g, x=x, w=w, numbers=at, terms=g[..., 0].size)
 
 
@@ -261,6 +300,8 @@ def test_transposed_shapes_that_do_not_fit(check, draw):
     check("transposed", x=x, w=w, cotangent=draw.normal(1, 4, 4, 2), options={}, terms=16)
     check.raises("transposed_fails", "ValueError", x=x, w=w[..., :1], dims=2, options={})
     check.raises("transposed_fails", "ValueError", x=x, w=w, dims=1, options={})
+    wrong = {"w": w, "dims": 2, "options": {}}
+    check.raises("transposed_fails", "ValueError", match="input array", x=x[0], **wrong)
     for name in ("padding", "dilation", "output_padding", "stride"):
         wrong = {name: [1, 1, 1]}
         check.raises("transposed_fails", "ValueError", x=x, w=w, dims=2, options=wrong)

@@ -40,6 +40,14 @@ def test_pooling(check, draw, case, kind):
 
 
 @exercise("7.9")
+@pytest.mark.parametrize("kind", ["Max", "Avg"])
+def test_pooling_in_half_precision(check, draw, kind):
+    """Half precision stays half precision."""
+    x, g = (draw.normal(*shape, dtype="float16") for shape in ((2, 4, 4, 2), (2, 2, 2, 2)))
+    check("pooled", x=x, cotangent=g, kind=kind, options={"kernel_size": 2}, terms=4)
+
+
+@exercise("7.9")
 @pytest.mark.parametrize("options", [(2, 2, 0), (3, 1, 1), (3, 2, 1)], ids=str)
 def test_a_tie_is_shared(check, draw, options):
     """Of equal winners each receives the same share, as in MLX."""
@@ -123,6 +131,14 @@ def test_weighted_samples(check, draw, dims):
 
 
 @exercise("7.11")
+def test_samples_in_half_precision(check, draw):
+    """Half precision stays half precision."""
+    x, g, weight = (draw.normal(*s, dtype="float16") for s in ((1, 3, 2), (1, 4, 2), (4,)))
+    index = draw.integers(4, low=0, high=3)
+    check("interpolated", x=x, cotangent=g, indices=[[index]], weights=[[weight]], terms=4)
+
+
+@exercise("7.11")
 @pytest.mark.parametrize("align", [False, True], ids=["edges", "corners"])
 @pytest.mark.parametrize("shape, scale", [((2, 3, 4, 2), 2.0), ((1, 5, 3), 3.0), ((1, 4, 6, 2), 0.5)])
 def test_linear_upsampling(check, draw, shape, scale, align):
@@ -194,6 +210,16 @@ def test_a_residual_block(check, draw, case, training):
           cotangent=draw.normal(4, outputs, outputs, options["out_channels"]),
           parameters=weights(draw, options), options=options, training=training, terms=600,
           scale=40)  # fmt: skip
+
+
+@exercise("7.13")
+def test_a_residual_block_in_half_precision(check, draw):
+    """Half precision stays half precision."""
+    options, size, _ = BLOCKS["more channels"]
+    parameters = {k: v.astype(np.float16) for k, v in weights(draw, options).items()}
+    x, g = (draw.normal(1, size, size, n, dtype="float16") for n in (2, 3))
+    check("residual", x=x, cotangent=g, parameters=parameters, options=options, training=False,
+          terms=600, scale=40)  # fmt: skip
 
 
 @exercise("7.13")

@@ -19,8 +19,17 @@ def test_flips(check, draw, which):
 def test_crops(check, draw, shape, padding):
     """Every picture moved by its own numbers; zeros where it came from."""
     rows, columns = (draw.integers(shape[0], low=0, high=2 * padding + 1) for _ in range(2))
-    rows[0], columns[0] = 2 * padding, 0
+    rows[:2], columns[:2] = [2 * padding, padding], [0, (5 * padding) // 4]  # a far one, a near one
     check("crops", x=draw.normal(*shape), rows=rows, columns=columns, padding=padding)
+
+
+@exercise("7.15")
+def test_pictures_in_half_precision(check, draw):
+    """Half precision stays half precision, whatever happens to a picture."""
+    x = draw.normal(2, 4, 4, 2, dtype="float16")
+    check("flips", x=x, which=np.array([True, False]))
+    check("crops", x=x, rows=np.array([1, 2]), columns=np.array([0, 1]), padding=1)
+    check("random_crops_type", x=x)
 
 
 @exercise("7.15")
@@ -66,6 +75,15 @@ def test_two_pictures_in_one(check, draw):
     targets = draw.uniform(5, 3, low=0, high=1)
     order, share = np.array([3, 0, 4, 1, 2]), draw.uniform(5, low=0.1, high=0.4)
     check("mixes", x=x, targets=targets, order=order, share=share)
+
+
+@exercise("7.16")
+def test_two_pictures_in_one_in_half_precision(check, draw):
+    """Half precision stays half precision."""
+    x, targets, share = (
+        draw.uniform(*s, low=0.1, high=0.9, dtype="float16") for s in ((2, 3, 3, 1), (2, 3), (2,))
+    )
+    check("mixes", x=x, targets=targets, order=np.array([1, 0]), share=share)
 
 
 @exercise("7.16")
@@ -170,6 +188,17 @@ def test_where_it_looked(check, draw, classes):
           w=draw.normal(5, 3), classes=np.array(classes), terms=60)  # fmt: skip
 
 
+@exercise("7.19")
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_where_it_looked_on_two_pictures(check, draw, dtype):
+    """Another number of pictures than of classes; half precision stays half precision."""
+    x, kernel, w = (
+        draw.normal(*s, dtype=dtype) * np.array(0.5, dtype)
+        for s in ((2, 5, 5, 2), (4, 3, 3, 2), (4, 3))
+    )
+    check("looked", x=x, kernel=kernel, w=w, classes=np.array([1, 2]), terms=60)
+
+
 def eyes(draw):
     """A small network whose logits are large, so that probabilities are far from equal."""
     return {
@@ -186,6 +215,15 @@ def eyes(draw):
 def test_several_views(check, draw, views, training):
     """The mean of probabilities, in evaluation mode; then the mode of before."""
     check("several_views", **eyes(draw), views=views, training=training, terms=40, scale=10)
+
+
+@exercise("7.20")
+def test_several_views_in_half_precision(check, draw):
+    """Half precision stays half precision."""
+    inputs = {name: x.astype(np.float16) for name, x in eyes(draw).items()}
+    inputs["w"] *= np.float16(0.125)  # logits near 0, so that their rounding stays small
+    check("several_views", **inputs, views=["itself", "mirrored"], training=False, terms=40,
+          scale=10)  # fmt: skip
 
 
 @exercise("7.20")
