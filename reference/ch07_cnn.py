@@ -186,9 +186,7 @@ def pooled_with_ties(x, cotangent, options):
 
 
 def honest(x, cotangent, size, stride, padding):
-    y = torch.nn.functional.avg_pool2d(
-        to_first(x), size, stride, padding, count_include_pad=False
-    )
+    y = torch.nn.functional.avg_pool2d(to_first(x), size, stride, padding, count_include_pad=False)
     y = to_last(y)
     y.backward(cotangent)
     return {"y": y, "dx": x.grad}
@@ -395,7 +393,9 @@ def holes_type(x, dtype):
 
 @in_numpy
 def mixes(x, targets, order, share):
-    pictures = [s * x[n] + (1 - s) * x[k] for n, (s, k) in enumerate(zip(share, order, strict=True))]
+    pictures = [
+        s * x[n] + (1 - s) * x[k] for n, (s, k) in enumerate(zip(share, order, strict=True))
+    ]
     answers = [
         s * targets[n] + (1 - s) * targets[k]
         for n, (s, k) in enumerate(zip(share, order, strict=True))

@@ -46,9 +46,7 @@ def load_script(path: Path) -> types.ModuleType:
     return module
 
 
-def run_project(
-    chapter: int, quick: bool, out: Path | None, impl: str, full: bool = False
-) -> None:
+def run_project(chapter: int, quick: bool, out: Path | None, impl: str, full: bool = False) -> None:
     """The project of a chapter: its short version, its long one for a GPU, or the usual one."""
     from course.cli.terminal import console
 

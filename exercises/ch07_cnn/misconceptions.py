@@ -485,9 +485,7 @@ def conv_transpose(
     more = each_axis("output padding", output_padding, dims)
     low = [d * (k - 1) + p for k, p, d in zip(w.shape[1:-1], p, d)]
     high = [n + extra for n, extra in zip(low, more)]
-    return conv_general(
-        x, w, 1, (low, high), dilation, stride, groups, flip=True, stream=stream
-    )
+    return conv_general(x, w, 1, (low, high), dilation, stride, groups, flip=True, stream=stream)
 
 
 @misconception(

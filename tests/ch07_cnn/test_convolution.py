@@ -258,7 +258,11 @@ TRANSPOSED = {
     "plain": ((2, 4, 3), (2, 3, 3), {}),
     "a step of two": ((2, 3, 4, 2), (3, 3, 3, 2), {"stride": 2}),
     "padded": ((2, 4, 4, 2), (3, 3, 3, 2), {"padding": 1}),
-    "twice as large": ((1, 3, 3, 2), (2, 3, 3, 2), {"stride": 2, "padding": 1, "output_padding": 1}),
+    "twice as large": (
+        (1, 3, 3, 2),
+        (2, 3, 3, 2),
+        {"stride": 2, "padding": 1, "output_padding": 1},
+    ),
     "dilated": ((1, 4, 2), (3, 3, 2), {"dilation": 2, "padding": 1}),
     "all numbers": (
         (2, 3, 4, 2),

@@ -123,8 +123,7 @@ def test_weighted_samples(check, draw, dims):
         for n, m, count in zip(sizes, outputs, counts, strict=True)
     ]
     weights = [
-        [draw.normal(m) for _ in range(count)]
-        for m, count in zip(outputs, counts, strict=True)
+        [draw.normal(m) for _ in range(count)] for m, count in zip(outputs, counts, strict=True)
     ]
     check("interpolated", x=draw.normal(2, *sizes, 3), cotangent=draw.normal(2, *outputs, 3),
           indices=indices, weights=weights, terms=30)  # fmt: skip
@@ -140,7 +139,9 @@ def test_samples_in_half_precision(check, draw):
 
 @exercise("7.11")
 @pytest.mark.parametrize("align", [False, True], ids=["edges", "corners"])
-@pytest.mark.parametrize("shape, scale", [((2, 3, 4, 2), 2.0), ((1, 5, 3), 3.0), ((1, 4, 6, 2), 0.5)])
+@pytest.mark.parametrize(
+    "shape, scale", [((2, 3, 4, 2), 2.0), ((1, 5, 3), 3.0), ((1, 4, 6, 2), 0.5)]
+)
 def test_linear_upsampling(check, draw, shape, scale, align):
     """The whole layer against PyTorch's."""
     outputs = [int(n * scale) for n in shape[1:-1]]
@@ -152,7 +153,14 @@ def test_linear_upsampling(check, draw, shape, scale, align):
 def test_receptive_fields(check, draw):
     """Against following every pixel through the stack."""
     rng = np.random.default_rng(draw.seed())
-    stacks = [[[3], [3]], [[3, 2], [3]], [[3, 1, 2], [2, 2], [3, 1, 3]], [[1]], [], [[1, 3], [2, 3]]]
+    stacks = [
+        [[3], [3]],
+        [[3, 2], [3]],
+        [[3, 1, 2], [2, 2], [3, 1, 3]],
+        [[1]],
+        [],
+        [[1, 3], [2, 3]],
+    ]
     for _ in range(40):
         stack = rng.integers(1, 4, (int(rng.integers(1, 5)), 3)).tolist()
         stacks.append(stack)
@@ -250,7 +258,9 @@ FOLDED = {
 
 @exercise("7.14")
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
-@pytest.mark.parametrize("bias, affine", [(True, True), (False, True), (True, False), (False, False)])
+@pytest.mark.parametrize(
+    "bias, affine", [(True, True), (False, True), (True, False), (False, False)]
+)
 @pytest.mark.parametrize("case", FOLDED)
 def test_one_convolution_for_two_layers(check, draw, case, bias, affine, training):
     """The same answers, from a layer that shares nothing with the old ones."""

@@ -15,7 +15,9 @@ def test_flips(check, draw, which):
 
 
 @exercise("7.15")
-@pytest.mark.parametrize("shape, padding", [((5, 4, 6, 2), 2), ((4, 3, 3, 1), 4), ((2, 4, 4, 3), 0)])
+@pytest.mark.parametrize(
+    "shape, padding", [((5, 4, 6, 2), 2), ((4, 3, 3, 1), 4), ((2, 4, 4, 3), 0)]
+)
 def test_crops(check, draw, shape, padding):
     """Every picture moved by its own numbers; zeros where it came from."""
     rows, columns = (draw.integers(shape[0], low=0, high=2 * padding + 1) for _ in range(2))
@@ -100,7 +102,9 @@ def rates(probe, peak, steps, warm_up):
 
 
 @exercise("7.17")
-@pytest.mark.parametrize("peak, steps, warm_up", [(0.5, 40, 0.25), (3.0, 100, 0.1), (1e-3, 33, 0.5)])
+@pytest.mark.parametrize(
+    "peak, steps, warm_up", [(0.5, 40, 0.25), (3.0, 100, 0.1), (1e-3, 33, 0.5)]
+)
 def test_up_and_down(probe, peak, steps, warm_up):
     """Up to the peak where it was asked for, then down to nothing at the end of the run."""
     found = rates(probe, peak, steps, warm_up)
@@ -211,7 +215,9 @@ def eyes(draw):
 
 @exercise("7.20")
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
-@pytest.mark.parametrize("views", [["itself"], ["mirrored"], ["itself", "mirrored", "shifted"]], ids=str)
+@pytest.mark.parametrize(
+    "views", [["itself"], ["mirrored"], ["itself", "mirrored", "shifted"]], ids=str
+)
 def test_several_views(check, draw, views, training):
     """The mean of probabilities, in evaluation mode; then the mode of before."""
     check("several_views", **eyes(draw), views=views, training=training, terms=40, scale=10)

@@ -6,8 +6,6 @@ from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
-import mlx.core as mx
-
 from tinymlx import core, nn, optimizers, plotting
 from tinymlx.core import array
 from tinymlx.data import shapes
@@ -100,7 +98,7 @@ def arrow(ax, start, end, colour: str = INK) -> None:
 
 def kernel(out: Path) -> None:
     """A kernel in two places, and the numbers it gives there."""
-    picture = [[1, 0, 2, 1, 0], [0, 1, 1, 0, 2], [2, 1, 0, 1, 1], [1, 0, 1, 2, 0], [0, 2, 1, 0, 1]]
+    picture = [[1, 0, 0, 4, 5], [0, 1, 0, 5, 4], [0, 0, 1, 4, 4], [1, 0, 4, 5, 4], [0, 1, 5, 4, 5]]
     weights = [[1, 0, -1], [1, 0, -1], [1, 0, -1]]
     fig, ax = blank(9, 3.6, 16, 6.4)
     for i, row in enumerate(picture):
@@ -127,7 +125,10 @@ def kernel(out: Path) -> None:
 def renamed(out: Path) -> None:
     """The three convolutions, and what stands for what."""
     rows = (
-        ("", "reads", "with", "stride", "elements\napart", "taps\napart", "zeros\nin front", "sums over"),
+        (
+            "", "reads", "with", "stride", "elements\napart", "taps\napart", "zeros\nin front",
+            "sums over",
+        ),
         ("$y$", "$x$", "$w$", "$s$", "$d_x$", "$d_w$", "$l$", "channels\nof $x$"),
         (
             r"slope of $x$", "$g$", "$w$, turned\nround", "$d_x$", "$s$", "$d_w$",
@@ -170,7 +171,9 @@ def transposed(out: Path) -> None:
 def between(out: Path) -> None:
     """Where eight outputs lie among four inputs."""
     fig, axes = plotting.figure(2, 1, width=8, height=2.8, sharex=True)
-    for ax, align, name in zip(axes, (False, True), ("edges together", "corners together"), strict=True):
+    for ax, align, name in zip(
+        axes, (False, True), ("edges together", "corners together"), strict=True
+    ):
         for n in range(4):
             ax.axvspan(n - 0.48, n + 0.48, ymin=0.3, ymax=0.7, color=TINTS[0])
         ax.plot(range(4), [0] * 4, "s", color=plotting.BLUE, markersize=9, label="inputs")
@@ -178,7 +181,7 @@ def between(out: Path) -> None:
         ax.set(ylim=(-1, 1), yticks=[], title=name)
         ax.spines["left"].set_visible(False)
         ax.grid(False)
-    axes[0].legend(loc="upper right", ncols=2)
+    axes[0].legend(loc="lower right", bbox_to_anchor=(1, 0.9), ncols=2)
     axes[1].set(xlabel="place among the inputs")
     save(fig, out, "places")
 
@@ -215,29 +218,39 @@ class Plain(BasicBlock):
         return nn.relu(self.bn2(self.conv2(y)))
 
 
+def bars(count: int) -> tuple[array, array]:
+    """The lesson's pictures with a bar, and whether it lies."""
+    keys = core.random.split(core.random.key(0), 4)
+    lies = core.random.bernoulli(0.5, (count, 1, 1), key=keys[0])
+    i = core.arange(12)[:, None] - core.random.randint(0, 8, (count, 1, 1), key=keys[1])
+    j = core.arange(12)[None, :] - core.random.randint(0, 8, (count, 1, 1), key=keys[2])
+    lying, upright = (j >= 0) & (j < 4) & (i == 0), (i >= 0) & (i < 4) & (j == 0)
+    bar = core.where(lies, lying, upright).astype(core.float32)
+    noise = 0.2 * core.random.normal((count, 12, 12), key=keys[3])
+    return (bar + noise)[..., None], lies.reshape(-1).astype(core.int32)
+
+
 def depth(out: Path) -> None:
     """Twenty blocks, forty convolutions, with shortcuts and without."""
-    x, y = shapes.load(480, 10).train
-    batches = (core.array(x)[:, ::2, ::2] - 0.45) * 4, core.array(y)
     fig, ax = plotting.figure(width=7, height=3.6)
     for kind, name, colour in (
         (BasicBlock, "with shortcuts", plotting.BLUE),
         (Plain, "without", plotting.RED),
     ):
         core.random.seed(0)
-        blocks = [kind(12, 12) for _ in range(20)]
+        blocks = [kind(8, 8) for _ in range(20)]
         if kind is Plain:  # a gain of 0 would cut it in two
             for block in blocks:
-                block.bn2.weight = core.ones((12,))
-        head = [lambda x: core.mean(x, axis=(1, 2)), nn.Linear(12, 6)]
-        model = nn.Sequential(nn.Conv2d(3, 12, 3, 2, 1), *blocks, *head)
+                block.bn2.weight = core.ones((8,))
+        head = [lambda x: core.max(x, axis=(1, 2)), nn.Linear(8, 2)]
+        model = nn.Sequential(nn.Conv2d(1, 8, 3, 1, 1), *blocks, *head)
 
         def loss(model, x, y):
             return nn.losses.cross_entropy(model(x), y, reduction="mean")
 
         trainer = Trainer(model, optimizers.Adam(0.004), loss, compile=False)
-        history = trainer.fit(Batches(*batches, batch_size=48), 16, progress=False)
-        ax.plot(range(1, 17), [h["loss"] for h in history], color=colour, label=name)
+        history = trainer.fit(Batches(*bars(400), batch_size=50), 6, progress=False)
+        ax.plot(range(1, 7), [h["loss"] for h in history], color=colour, label=name)
     ax.set(xlabel="epoch", ylabel="training loss (nats)", ylim=(0, None))
     ax.legend()
     save(fig, out, "depth")

@@ -135,7 +135,8 @@ class ResNet(Module):
                 f"{len(widths)}, {len(blocks)} and {len(strides)}."
             )
         kind = PreActivationBlock if pre_activation else BasicBlock
-        channels, total, stages = widths[0], sum(blocks), []
+        channels, total = widths[0], sum(blocks)
+        stages: list[Module] = []
         taps, step = stem
         padding = (taps - 1) // 2
         self.conv = nn.Conv2d(in_channels, channels, taps, step, padding, bias=False)

@@ -29,7 +29,8 @@ def average_inside(x: array, size: int, stride: int, padding: int) -> array:
     """
     if not 0 <= padding <= size // 2:
         raise ValueError(
-            f"[average_inside] padding should be from 0 to size // 2 = {size // 2}; it is {padding}."
+            f"[average_inside] padding should be from 0 to {size // 2} for size {size}; it is "
+            f"{padding}."
         )
     border = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
     there = core.ones((1, *x.shape[1:3], 1), dtype=x.dtype)
