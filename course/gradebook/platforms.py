@@ -1,7 +1,7 @@
 """Grades in the forms of nbgrader, Canvas and Moodle, with the ids that they want.
 
-The columns are those that the platforms themselves write: nbgrader's ``export``, Canvas's gradebook
-(https://community.canvaslms.com, "gradebook CSV import"), Moodle's offline grading worksheet.
+The columns are meant to be those that the platforms themselves write, from memory: nbgrader's
+``export``, Canvas's gradebook, Moodle's offline grading worksheet. None has been imported yet.
 """
 
 from __future__ import annotations

@@ -80,11 +80,15 @@ def _exercise(record: dict[str, Any], grade: Grade, exercise: Exercise) -> str:
     return row
 
 
+def _count(things: Sequence[Any], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+
+
 def class_page(rows: list[Row], exercises: Sequence[Exercise], run: dict[str, Any]) -> str:
     """Everybody in one table of rows of one height, with a cell for each exercise."""
     seeds = ", ".join(map(str, run["seeds"]))
     parts = [
-        f"<h1>{len(rows)} submissions, {len(exercises)} exercises</h1>",
+        f"<h1>{_count(rows, 'submission')}, {_count(exercises, 'exercise')}</h1>",
         f'<p class="note">Sandbox: {escape(run["sandbox"])} Seeds: {seeds}.</p>{LEGEND}',
         '<table><colgroup><col class="student"><col class="total"><col class="count">'
         '<col class="strip wide"><col class="said wide"></colgroup><tr><th>student'

@@ -97,7 +97,7 @@ def close(a: Any, b: Any, what: str) -> None:
     assert np.abs(a - b).max(initial=0) <= 3e-5 * max(1.0, np.abs(b).max(initial=0)), what
 
 
-@pytest.mark.parametrize("chunk", [2_000_000, 3_000])
+@pytest.mark.parametrize("chunk", [64_000_000, 3_000])
 @pytest.mark.parametrize("seed", range(4))
 def test_any_geometry(core: Any, monkeypatch: pytest.MonkeyPatch, seed: int, chunk: int) -> None:
     """Values, both gradients, jvp, mixed second derivatives and vmap; whole and in small chunks."""

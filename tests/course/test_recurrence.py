@@ -16,9 +16,8 @@ from course.registry import Registry
 @pytest.fixture(scope="module")
 def modules(project: Project, registry: Registry) -> Iterator[tuple[Any, Any, Any]]:
     with implementation(project, registry, "solutions"):
-        from tinymlx.core.recurrence import cells, loop
-
         from tinymlx import core
+        from tinymlx.core.recurrence import cells, loop
 
         yield core, cells, loop
 

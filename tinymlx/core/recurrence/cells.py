@@ -56,15 +56,40 @@ def parts(x: array, n: int) -> list[array]:
 
 
 def rnn_step(x: array, p: array, state: State) -> list[array]:
-    r"""Elman's cell: :math:`h' = \tanh(x + p)`."""
-    return [tanh(x + p)]
+    r"""Elman's cell: :math:`h' = \tanh(x + p)`.
+
+    Args:
+        x, p: ``(B, H)``.
+        state: ``h``, ``(B, H)``, in a sequence; the cell sees it through ``p`` only.
+
+    Returns:
+        ``h'``, in a list.
+
+    Source: J. Elman, Finding structure in time (1990).
+    """
+    raise NotImplementedError(
+        "8.6 rnn_step - exercises/ch08_rnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def rnn_pull(g: State, x: array, p: array, state: State) -> tuple[array, array, list[array]]:
-    """The derivative of :func:`rnn_step`. The state before counts through ``p`` only."""
-    y = tanh(x + p)
-    gx = g[0] * (1 - y * y)
-    return gx, gx, [zeros_like(state[0])]
+    r"""The derivative of :func:`rnn_step`.
+
+    The slope of tanh is :math:`1 - \tanh^2`.
+
+    Args:
+        g: the cotangent of ``h'``, in a sequence.
+        x, p, state: as for the step.
+
+    Returns:
+        The cotangents of ``x``, of ``p``, and a list with that of ``h``, in its shape: what comes
+        through ``p`` is not in it.
+    """
+    raise NotImplementedError(
+        "8.8 rnn_pull - exercises/ch08_rnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def relu_step(x: array, p: array, state: State) -> list[array]:
@@ -95,19 +120,17 @@ def lstm_step(x: array, p: array, state: State) -> list[array]:
     Source: S. Hochreiter and J. Schmidhuber, Long short-term memory (1997), with the forget gate of
     F. Gers et al. (2000).
     """
-    _, c = state
-    i, f, g, o = parts(x + p, 4)
-    c = sigmoid(f) * c + sigmoid(i) * tanh(g)
-    return [sigmoid(o) * tanh(c), c]
+    raise NotImplementedError(
+        "8.10 lstm_step - exercises/ch08_rnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def lstm_pull(g: State, x: array, p: array, state: State) -> tuple[array, array, list[array]]:
-    r"""The derivative of :func:`lstm_step`.
+    r"""The derivative of :func:`lstm_step`, which the lesson derives.
 
-    The cotangent of :math:`c'` has two parts: what comes from the next step, and what comes through
-    :math:`h' = \sigma(o) \tanh(c')`. With :math:`\sigma' = \sigma (1 - \sigma)` and
-    :math:`\tanh' = 1 - \tanh^2` each gate follows from that. ``h`` counts through ``p`` only, and
-    ``x`` and ``p`` only as their sum.
+    The gates are computed again. ``h`` counts through ``p`` only, so its own cotangent is zero, and
+    ``x`` and ``p`` count as their sum, so theirs are the same.
 
     Args:
         g: the cotangents of ``h'`` and ``c'``.
@@ -116,22 +139,10 @@ def lstm_pull(g: State, x: array, p: array, state: State) -> tuple[array, array,
     Returns:
         The cotangents of ``x``, of ``p``, and a list of those of ``h`` and ``c``.
     """
-    gh, gc = g
-    h, c = state
-    i, f, z, o = parts(x + p, 4)
-    i, f, z, o = sigmoid(i), sigmoid(f), tanh(z), sigmoid(o)
-    y = tanh(f * c + i * z)
-    gc = gc + gh * o * (1 - y * y)
-    gx = concatenate(
-        [
-            gc * z * i * (1 - i),
-            gc * c * f * (1 - f),
-            gc * i * (1 - z * z),
-            gh * y * o * (1 - o),
-        ],
-        axis=-1,
+    raise NotImplementedError(
+        "8.11 lstm_pull - exercises/ch08_rnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
-    return gx, gx, [zeros_like(h), gc * f]
 
 
 def gru_step(x: array, p: array, state: State) -> list[array]:
@@ -155,12 +166,10 @@ def gru_step(x: array, p: array, state: State) -> list[array]:
 
     Source: K. Cho et al., Learning phrase representations using RNN encoder-decoder (2014).
     """
-    (h,) = state
-    xr, xz, xn = parts(x, 3)
-    pr, pz, pn = parts(p, 3)
-    r, z = sigmoid(xr + pr), sigmoid(xz + pz)
-    n = tanh(xn + r * pn)
-    return [(1 - z) * n + z * h]
+    raise NotImplementedError(
+        "8.12 gru_step - exercises/ch08_rnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def gru_pull(g: State, x: array, p: array, state: State) -> tuple[array, array, list[array]]:

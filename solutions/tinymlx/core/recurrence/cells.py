@@ -56,12 +56,33 @@ def parts(x: array, n: int) -> list[array]:
 
 
 def rnn_step(x: array, p: array, state: State) -> list[array]:
-    r"""Elman's cell: :math:`h' = \tanh(x + p)`."""
+    r"""Elman's cell: :math:`h' = \tanh(x + p)`.
+
+    Args:
+        x, p: ``(B, H)``.
+        state: ``h``, ``(B, H)``, in a sequence; the cell sees it through ``p`` only.
+
+    Returns:
+        ``h'``, in a list.
+
+    Source: J. Elman, Finding structure in time (1990).
+    """
     return [tanh(x + p)]
 
 
 def rnn_pull(g: State, x: array, p: array, state: State) -> tuple[array, array, list[array]]:
-    """The derivative of :func:`rnn_step`. The state before counts through ``p`` only."""
+    r"""The derivative of :func:`rnn_step`.
+
+    The slope of tanh is :math:`1 - \tanh^2`.
+
+    Args:
+        g: the cotangent of ``h'``, in a sequence.
+        x, p, state: as for the step.
+
+    Returns:
+        The cotangents of ``x``, of ``p``, and a list with that of ``h``, in its shape: what comes
+        through ``p`` is not in it.
+    """
     y = tanh(x + p)
     gx = g[0] * (1 - y * y)
     return gx, gx, [zeros_like(state[0])]
@@ -102,12 +123,10 @@ def lstm_step(x: array, p: array, state: State) -> list[array]:
 
 
 def lstm_pull(g: State, x: array, p: array, state: State) -> tuple[array, array, list[array]]:
-    r"""The derivative of :func:`lstm_step`.
+    r"""The derivative of :func:`lstm_step`, which the lesson derives.
 
-    The cotangent of :math:`c'` has two parts: what comes from the next step, and what comes through
-    :math:`h' = \sigma(o) \tanh(c')`. With :math:`\sigma' = \sigma (1 - \sigma)` and
-    :math:`\tanh' = 1 - \tanh^2` each gate follows from that. ``h`` counts through ``p`` only, and
-    ``x`` and ``p`` only as their sum.
+    The gates are computed again. ``h`` counts through ``p`` only, so its own cotangent is zero, and
+    ``x`` and ``p`` count as their sum, so theirs are the same.
 
     Args:
         g: the cotangents of ``h'`` and ``c'``.

@@ -27,9 +27,12 @@ from ..joining import stack
 from ..primitive import behind
 from ..products import addmm
 from ..selection import where
-from ..shapes import swapaxes
 from ..transforms import vjp
 from .cells import Cell
+from .kernels import agree, on_cuda, pull_kernel, step_kernel
+
+#: The derivative of a step, on bare arrays.
+Pull = Callable[..., list[mx.array]]
 
 
 def recurrence(
@@ -64,39 +67,110 @@ def unrolled(
     keep: array | None,
     state: Sequence[array],
 ) -> list[array]:
-    """The same as a plain loop: each step a product, and a call of the cell."""
-    wt = swapaxes(w, 0, 1)
+    """The same as a plain loop: each step a product ``p``, and ``b`` if there is one, and a cell.
+
+    Args:
+        cell: ``cell.step(x, p, state)`` is the next state; with a mask,
+            ``masked_step(cell, x, p, keep, state)``.
+        x, w, b, keep, state: as for :func:`recurrence`.
+
+    Returns:
+        For each array of the state ``(L, B, H)``: what it is after every step.
+    """
+    wt = w.T
     all_states: list[list[array]] = [[] for _ in state]
     for t in range(x.shape[0]):
         p = state[0] @ wt if b is None else addmm(b, state[0], wt)
-        state = stepped(cell, x[t], p, None if keep is None else keep[t], state)
+        if keep is None:
+            state = cell.step(x[t], p, state)
+        else:
+            state = masked_step(cell, x[t], p, keep[t], state)
         for found, now in zip(all_states, state):
             found.append(now)
     return [stack(found) for found in all_states]
 
 
-def stepped(
-    cell: Cell, x: array, p: array, keep: array | None, state: Sequence[array]
-) -> list[array]:
-    """One step; where ``keep`` is false, the state stays."""
-    new = cell.step(x, p, state)
-    return new if keep is None else [where(keep, n, s) for n, s in zip(new, state)]
+def masked_step(cell: Cell, x: array, p: array, keep: array, state: Sequence[array]) -> list[array]:
+    """One step; where ``keep`` is false, every array of the state stays as it is.
+
+    Args:
+        cell: which one.
+        x, p, state: as for its step.
+        keep: ``(B, 1)``, truth values.
+    """
+    return [where(keep, new, old) for new, old in zip(cell.step(x, p, state), state)]
 
 
-def pulled(
+def masked_pull(
     cell: Cell,
     g: Sequence[array],
     x: array,
     p: array,
-    keep: array | None,
+    keep: array,
     state: Sequence[array],
 ) -> tuple[array, array, list[array]]:
-    """The derivative of :func:`stepped`."""
-    if keep is None:
-        return cell.pull(g, x, p, state)
-    through = [where(keep, part, 0) for part in g]
-    gx, gp, before = cell.pull(through, x, p, state)
-    return gx, gp, [a + where(keep, 0, part) for a, part in zip(before, g)]
+    """The derivative of :func:`masked_step`.
+
+    Args:
+        cell: which one; ``cell.pull(g, x, p, state)`` is the derivative of its step.
+        g: the cotangents of the next state.
+        x, p, keep, state: as for the step.
+
+    Returns:
+        The cotangents of ``x``, of ``p``, and a list of those of the state before. What a step
+        would have been where it is left out, also infinite, changes none of them.
+    """
+    gx, gp, before = cell.pull(g, x, p, state)
+    gx, gp = where(keep, gx, 0), where(keep, gp, 0)
+    return gx, gp, [where(keep, inner, part) for inner, part in zip(before, g)]
+
+
+# The walk back
+
+
+def walked_back(
+    pull: Pull, w: mx.array, moments: Sequence[Sequence[mx.array]], rest: Sequence[mx.array]
+) -> tuple[list[mx.array], list[mx.array], list[mx.array]]:
+    """Back-propagation through time: from the last step to the first, on bare arrays.
+
+    A step reads the state twice: in the cell, element by element, and through ``p = h @ w.T``.
+
+    Args:
+        pull: ``pull(*moment, *carried, through)``, the derivative of one step. Its cotangents of
+            the next state are those in the moment plus ``carried`` (what the step after it had for
+            that state, element by element), and for ``h`` plus ``through`` (what came through
+            ``p`` of the step after it). It returns, in one list, the cotangents of ``x``, of ``p``,
+            and of each array of the state before, element by element.
+        w: ``(gates * H, H)``.
+        moments: what ``pull`` needs of each step, the first step first.
+        rest: for each array of the state its cotangent from behind the last step, ``(B, H)``.
+
+    Returns:
+        The cotangents of ``x`` and those of ``p``, one ``(B, gates * H)`` for each step, the first
+        step first; and those of the state before the first step.
+    """
+    carried: Sequence[mx.array] = rest
+    through = mx.zeros_like(rest[0])
+    gxs, gps = [], []
+    for moment in reversed(moments):
+        gx, gp, *carried = pull(*moment, *carried, through)
+        gxs.append(gx)
+        gps.append(gp)
+        through = gp @ w
+    return gxs[::-1], gps[::-1], [carried[0] + through, *carried[1:]]
+
+
+def weight_pull(gp: mx.array, before: mx.array) -> mx.array:
+    """The cotangent of ``w``: the sum over all steps, as one product.
+
+    Args:
+        gp: the cotangents of ``p = h @ w.T``, ``(L, B, gates * H)``.
+        before: the ``h`` that each of them was made of, ``(L, B, H)``.
+
+    Returns:
+        ``(gates * H, H)``.
+    """
+    return gp.reshape(-1, gp.shape[-1]).T @ before.reshape(-1, before.shape[-1])
 
 
 # The primitive and its derivative
@@ -148,24 +222,14 @@ def recurrent_pull(*arrays: Any, cell: Cell) -> list[mx.array]:
     g, y, (x, w, b, keep, *first) = arrays[:n], arrays[n : 2 * n], arrays[2 * n :]
     before = [mx.concatenate([a[None], later[:-1]]) for a, later in zip(first, y)]
     p = before[0] @ w.T if b is None else mx.addmm(b, before[0], w.T)
-    pull = fast_pull(cell, keep is not None)
     masks = () if keep is None else (keep,)
-    each = zip(*(steps(a)[::-1] for a in (x, p, *masks, *before, *g)))
-    carried = [mx.zeros_like(a) for a in first]
-    through = carried[0]  # what comes through p of the next step
-    gxs, gps = [], []
-    for now in each:
-        found = pull(*now, *carried, through)
-        inner, carried = found[: -cell.states], found[-cell.states :]
-        gxs.append(inner[0])
-        gps.append(inner[-1])
-        through = inner[-1] @ w
-    carried[0] = carried[0] + through
-    gp = over_steps(gps[::-1])
-    gx = over_steps(gxs[::-1]) if cell.differ else gp
-    rows = gp.reshape(-1, gp.shape[-1])
-    gw = rows.T @ before[0].reshape(-1, before[0].shape[-1])
-    return [gx, gw, rows.sum(0), *carried]
+    moments = list(zip(*(steps(a) for a in (x, p, *masks, *before, *g))))
+    pull, rest = fast_pull(cell, keep is not None), [mx.zeros_like(a) for a in first]
+    gxs, gps, gstate = walked_back(pull, w, moments, rest)
+    gp = over_steps(gps)
+    gx = over_steps(gxs) if cell.differ else gp
+    gb = gp.reshape(-1, gp.shape[-1]).sum(0)
+    return [gx, weight_pull(gp, before[0]), gb, *gstate]
 
 
 @recurrent_pull.defvjp
@@ -204,21 +268,24 @@ def recurrent_pull_vjp(
 
 @functools.cache
 def fast_step(cell: Cell, masked: bool) -> Callable[..., list[mx.array]]:
-    """:func:`stepped` on bare arrays ``x, p, [keep], *state``."""
+    """A step on bare arrays ``x, p, [keep], *state``."""
 
     def step(x: mx.array, p: mx.array, *rest: mx.array) -> list[mx.array]:
         keep, state = _parted(masked, rest)
-        return [bare(a) for a in stepped(cell, wrap(x), wrap(p), keep, state)]
+        if keep is None:
+            new = cell.step(wrap(x), wrap(p), state)
+        else:
+            new = masked_step(cell, wrap(x), wrap(p), keep, state)
+        return [bare(a) for a in new]
 
-    return _fused(step)
+    return _fused(step, None if masked else step_kernel, cell)
 
 
 @functools.cache
-def fast_pull(cell: Cell, masked: bool) -> Callable[..., list[mx.array]]:
-    """:func:`pulled` on bare arrays ``x, p, [keep], *state, *g, *carried, through``.
+def fast_pull(cell: Cell, masked: bool) -> Pull:
+    """Its derivative on bare arrays ``x, p, [keep], *state, *g, *carried, through``.
 
-    The cotangent of the state is the sum of the last three. Returns the cotangents of ``x`` (only
-    if it is another one), of ``p`` and of the state in a row.
+    See :func:`walked_back`. If ``x`` and ``p`` have the same cotangent, it is one array.
     """
     n = cell.states
 
@@ -227,10 +294,21 @@ def fast_pull(cell: Cell, masked: bool) -> Callable[..., list[mx.array]]:
         state, g, carried, through = others[:n], others[n : 2 * n], others[2 * n : -1], others[-1]
         total = [a + b for a, b in zip(g, carried)]
         total[0] = total[0] + through
-        gx, gp, before = pulled(cell, total, wrap(x), wrap(p), keep, state)
-        return [bare(a) for a in ((gx, gp) if cell.differ else (gp,))] + [bare(a) for a in before]
+        if keep is None:
+            gx, gp, before = cell.pull(total, wrap(x), wrap(p), state)
+        else:
+            gx, gp, before = masked_pull(cell, total, wrap(x), wrap(p), keep, state)
+        return [bare(a) for a in ([gx, gp] if cell.differ else [gp]) + before]
 
-    return _fused(pull)
+    fused = _fused(pull, None if masked else pull_kernel, cell)
+    if cell.differ:
+        return fused
+
+    def twice(*arrays: mx.array) -> list[mx.array]:
+        gp, *before = fused(*arrays)
+        return [gp, gp, *before]
+
+    return twice
 
 
 def _parted(masked: bool, rest: Sequence[mx.array]) -> tuple[array | None, list[array]]:
@@ -238,13 +316,19 @@ def _parted(masked: bool, rest: Sequence[mx.array]) -> tuple[array | None, list[
     return (arrays[0], arrays[1:]) if masked else (None, arrays)
 
 
-def _fused(function: Callable[..., list[mx.array]]) -> Callable[..., list[mx.array]]:
-    """One kernel for all elementwise operations, on a GPU. (On a CPU the C++ compiler would run for
-    a second when a cell is used for the first time.)"""
+def _fused(
+    function: Callable[..., list[mx.array]],
+    kernel: Callable[[Cell], Callable[..., list[mx.array]] | None] | None,
+    cell: Cell,
+) -> Callable[..., list[mx.array]]:
+    """The fastest way here: on CUDA a kernel of our own where there is one; on other GPUs one that
+    ``mx.compile`` makes. (On a CPU its C++ compiler would run for a second at the first step.)"""
     compiled = mx.compile(function)
 
     def run(*arrays: mx.array) -> list[mx.array]:
-        on_cpu = mx.default_device().type == mx.cpu
-        return (function if on_cpu else compiled)(*arrays)
+        if mx.default_device().type == mx.cpu:
+            return function(*arrays)
+        own = kernel(cell) if kernel is not None and on_cuda() and agree(cell) else None
+        return (own or compiled)(*arrays)
 
     return run
