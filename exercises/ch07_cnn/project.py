@@ -5,7 +5,8 @@ the training pictures is held out and draws the curve; the test pictures are loo
 end, and from both sides. The run can be stopped with Ctrl-C: the same command goes on.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import mlx.core as mx
@@ -70,6 +71,7 @@ def main(out: Path, quick: bool = False, full: bool = False) -> dict[str, float]
     """
     setting = QUICK if quick else FULL if full else DEFAULT
     console = Console()
+    out.mkdir(parents=True, exist_ok=True)
     data = things(2400, 600) if quick else cifar10.load_or_shapes()
     console.print(f"[bold]{data.source}[/], setting {setting.name}.")
     mean, deviation = statistics(data.train.x)
@@ -83,8 +85,6 @@ def main(out: Path, quick: bool = False, full: bool = False) -> dict[str, float]
         probabilities = answers(model, test.x)
         both = answers(model, test.x, mirror=True)
         draw_maps(out, model, data, test, both)
-        if full:
-            write_weights(out, model)
     labels = core.array(test.y)
     numbers = {
         "parameters": float(sum(w.size for _, w in tree_flatten(model.parameters()))),
@@ -98,6 +98,11 @@ def main(out: Path, quick: bool = False, full: bool = False) -> dict[str, float]
     draw_curves(out, trainer.history, numbers["test accuracy, both sides"])
     draw_filters(out, model)
     draw_mistakes(out, data, both)
+    if full:
+        with trainer.validating():
+            write_weights(out, model)
+        results = {"source": data.source, "setting": asdict(setting), "numbers": numbers}
+        (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     return numbers
 
 
