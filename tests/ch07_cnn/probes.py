@@ -423,7 +423,7 @@ class Small(nn.Module):
 
     def __init__(self, w, mean, var):
         super().__init__()
-        self.bn = nn.BatchNorm(mean.shape[0])
+        self.bn = nn.BatchNorm(mean.shape[0], affine=False)  # of the type of its input
         self.bn.running_mean, self.bn.running_var = mean, var
         self.weight = w
 
