@@ -108,22 +108,6 @@ def output_size(size, taps, stride=1, low=0, high=0, kernel_dilation=1, input_di
 
 @misconception(
     "7.3",
-    "Your windows lie next to each other in steps of the stride, but their elements, too: inside of a "
-    "window neighbours are `dilation` apart.",
-)
-def windows(x, /, taps, stride, dilation=None):
-    dilation = dilation or (1,) * len(taps)
-    outputs = outputs_of(x.shape[1:-1], taps, stride, dilation)
-    steps = [1]
-    for size in reversed(x.shape[1:]):
-        steps.insert(0, steps[0] * size)
-    over = [step * s for step, s in zip(steps[1:-1], stride)]
-    shape = (x.shape[0], *outputs, *taps, x.shape[-1])
-    return mx.as_strided(mx.contiguous(x), shape, (steps[0], *over, *over, 1))
-
-
-@misconception(
-    "7.3",
     "You forget the dilation: it changes how many windows fit, and how far the elements of a window "
     "are apart.",
 )

@@ -120,7 +120,8 @@ def test_channels_that_do_not_fit(check, draw):
     """Too few channels, groups that do not divide them: one clear sentence."""
     x, w = draw.normal(1, 4, 4, 6), draw.normal(4, 2, 2, 3)
     check("windows_times_matrix", x=x, w=w, options={"groups": 2}, terms=12)
-    check.raises("windows_times_matrix", "ValueError", x=x, w=w, options={})
+    wrong = {"match": "input channels", "x": x, "w": w}
+    check.raises("windows_times_matrix", "ValueError", **wrong, options={})
     check.raises("windows_times_matrix", "ValueError", x=x, w=w, options={"groups": 4})
     whole = {"x": np.ones((1, 4, 4, 3), np.int32), "w": np.ones((4, 2, 2, 3), np.int32)}
     check.raises("windows_times_matrix", "ValueError", **whole, options={})

@@ -228,8 +228,7 @@ def test_several_views_in_half_precision(check, draw):
     """Half precision stays half precision."""
     inputs = {name: x.astype(np.float16) for name, x in eyes(draw).items()}
     inputs["w"] *= np.float16(0.125)  # logits near 0, so that their rounding stays small
-    check("several_views", **inputs, views=["itself", "mirrored"], training=False, terms=40,
-          scale=10)  # fmt: skip
+    check("several_views", **inputs, views=["itself", "mirrored"], training=False, terms=40)
 
 
 @exercise("7.20")

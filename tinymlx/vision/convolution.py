@@ -49,7 +49,7 @@ def by_windows(x: array, w: array, stride: int = 1, dilation: int = 1, groups: i
         ``(N, H', W', O)``.
 
     Raises:
-        ValueError: the channels do not fit (``check_channels(x, w, groups)`` says so).
+        ValueError: the input channels do not fit (``check_channels(x, w, groups)`` says so).
     """
     raise NotImplementedError(
         "7.4 by_windows - exercises/ch07_cnn/lesson.md; "

@@ -55,7 +55,7 @@ def by_windows(x: array, w: array, stride: int = 1, dilation: int = 1, groups: i
         ``(N, H', W', O)``.
 
     Raises:
-        ValueError: the channels do not fit (``check_channels(x, w, groups)`` says so).
+        ValueError: the input channels do not fit (``check_channels(x, w, groups)`` says so).
     """
     check_channels(x, w, groups)
     found = windows(x, taps=w.shape[1:3], stride=(stride, stride), dilation=(dilation, dilation))
