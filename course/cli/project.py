@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +46,8 @@ def load_script(path: Path) -> types.ModuleType:
     return module
 
 
-def run_project(chapter: int, quick: bool, out: Path | None, impl: str) -> None:
+def run_project(chapter: int, quick: bool, out: Path | None, impl: str, full: bool = False) -> None:
+    """The project of a chapter: its short version, its long one for a GPU, or the usual one."""
     from course.cli.terminal import console
 
     project = find_project()
@@ -61,7 +63,17 @@ def run_project(chapter: int, quick: bool, out: Path | None, impl: str) -> None:
     with implementation(project, registry, impl) as overlay:
         for note in overlay.bundle.notes:
             console().print(note, style="yellow")
-        numbers = load_script(project.exercises / folder / "project.py").main(target, quick=quick)
+        main = load_script(project.exercises / folder / "project.py").main
+        options = {"quick": quick}
+        if full:
+            if quick or "full" not in inspect.signature(main).parameters:
+                raise CourseError(
+                    "--quick and --full exclude each other."
+                    if quick
+                    else f"The project of chapter {chapter} has no --full version; leave it out."
+                )
+            options["full"] = True
+        numbers = main(target, **options)
     out_console = console()
     for name, value in numbers.items():
         out_console.print(

@@ -201,6 +201,19 @@ def test_run_calls_the_project_on_the_students_code(mini: Mini) -> None:
     assert blocked.returncode == 2 and "choose another place with --out" in blocked.stderr
 
 
+def test_run_has_a_full_setting_where_the_project_has_one(mini: Mini) -> None:
+    """Where it has none, and together with --quick, one clear sentence."""
+    project = mini.root / "exercises/ch01_rows/project.py"
+    project.write_text("def main(out, quick=False):\n    return {}\n")
+    refused = mini.tinymlx("run", "1", "--full")
+    assert refused.returncode == 2 and "chapter 1 has no --full version" in refused.stderr
+    project.write_text("def main(out, quick=False, full=False):\n    return {'full': full * 1.0}\n")
+    result = mini.tinymlx("run", "1", "--full")
+    assert result.returncode == 0 and "full: 1" in result.stdout, result.stderr
+    both = mini.tinymlx("run", "1", "--quick", "--full")
+    assert both.returncode == 2 and "exclude each other" in both.stderr
+
+
 def test_the_working_copy_itself_shows_its_map() -> None:
     started = time.monotonic()
     result = subprocess.run(

@@ -1,1 +1,21 @@
-"""Whole networks, built of the layers of :mod:`tinymlx.nn`: one file for each family."""
+"""Whole networks, built of the layers of :mod:`tinymlx.nn`: one file for each family.
+
+Those for pictures (chapter 7):
+
+===================  ==============================================================
+:mod:`.lenet`        LeNet-5, the network that read cheques
+:mod:`.vgg`          stacks of 3 x 3 convolutions between poolings
+:mod:`.resnet`       residual networks in the form for small pictures
+:mod:`.depth`        stochastic depth: whole branches that are left out in training
+===================  ==============================================================
+
+Every network for pictures has two parts, ``features(x)``, ``(N, H, W, C)``, and
+``head(features)``, the logits; calling it is one after the other.
+"""
+
+from .depth import StochasticDepth
+from .lenet import LeNet
+from .resnet import BasicBlock, PreActivationBlock, ResNet
+from .vgg import VGG
+
+__all__ = ["VGG", "BasicBlock", "LeNet", "PreActivationBlock", "ResNet", "StochasticDepth"]

@@ -1,4 +1,4 @@
-"""Training: batches, the loop, and what a long run needs (chapters 5 and 6).
+"""Training: batches, the loop, and what a long run needs (chapters 5 to 7).
 
 A :class:`Trainer` puts the parts together; each of them also works alone:
 
@@ -12,6 +12,7 @@ A :class:`Trainer` puts the parts together; each of them also works alone:
 :class:`WeightAverage`    an exponential moving average of the weights
 :class:`EarlyStopping`    when validation no longer improves
 :mod:`.checkpoints`       trees in files, written so that nothing is lost
+:func:`one_cycle`         a rate that rises, and falls to nothing
 :mod:`.by_hand`           the backward pass of a whole network, written out
 ========================  ===========================================================
 """
@@ -21,6 +22,7 @@ from .accumulation import accumulated
 from .averaging import WeightAverage
 from .batches import Batches
 from .precision import LossScaler, in_precision
+from .schedules import one_cycle
 from .stopping import EarlyStopping
 from .trainer import Trainer
 
@@ -35,4 +37,5 @@ __all__ = [
     "checkpoints",
     "in_precision",
     "metrics",
+    "one_cycle",
 ]

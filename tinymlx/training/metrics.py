@@ -30,6 +30,29 @@ def accuracy(logits: array, labels: array) -> array:
     return core.mean((core.argmax(logits, axis=-1) == labels).astype(core.float32))
 
 
+def top_k_accuracy(logits: array, labels: array, k: int) -> array:
+    """The share of examples whose right class is among the ``k`` with the greatest logits.
+
+    A class counts as better than the right one only if its logit is greater.
+
+    Args:
+        logits: ``(N, C)`` numbers (or probabilities).
+        labels: ``(N,)`` class indices.
+        k: how many answers are allowed, from 1 to ``C``.
+
+    Raises:
+        ValueError: the shapes do not fit, or ``k`` is out of range.
+    """
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not 1 <= k <= logits.shape[1]:
+        raise ValueError(
+            f"[top_k_accuracy] Expected logits (N, C), labels (N,) and k from 1 to C, got "
+            f"{logits.shape}, {labels.shape} and {k}."
+        )
+    right = core.take_along_axis(logits, labels[:, None].astype(core.int32), axis=1)
+    better = core.sum((logits > right).astype(core.int32), axis=1)
+    return core.mean((better < k).astype(core.float32))
+
+
 def confusion_matrix(predictions: array, labels: array, classes: int) -> array:
     """How often each class was taken for each.
 

@@ -56,46 +56,35 @@ convolved.jvp = convolved_jvp
 
 
 def by_input(g: array, w: array, sizes: Places, at: Geometry) -> array:
-    r"""The cotangent of the input: a convolution of ``g`` with the kernel turned round.
+    """The cotangent of the input, as one convolution of ``g`` with the kernel.
 
-    Element :math:`i` meets output :math:`o` through tap :math:`k` where
-    :math:`s o = d_x i + l - d_w k`. Count the taps from the other end,
-    :math:`k = K - 1 - k'`, and this is the place that a convolution of ``g`` reads: its elements
-    stand :math:`s` apart, its stride is :math:`d_x`, and in front there are
-    :math:`d_w (K - 1) - l` zeros. Input and output channels change places, within each group.
+    The lesson finds its stride, distances and zeros, and what becomes of the kernel.
+    :func:`exchanged_channels` exchanges the kernel's input and output channels, group by group;
+    ``Geometry(...).fitting(outputs, sizes, taps)`` finds how many zeros behind the last element
+    give the outputs that are wanted.
 
     Args:
         g: the cotangent of the output, ``(N, *outputs, O)``.
         w: the kernel, ``(O, *taps, C / groups)``.
-        sizes: the spatial sizes of the input. Behind, there are as many zeros as give the result
-            these sizes (:meth:`~.sizes.Geometry.fitting`).
+        sizes: the spatial sizes of the input. Where the kernel never reached the last elements,
+            their cotangents are 0.
         at: the geometry of the forward convolution.
 
     Returns:
         ``(N, *sizes, C)``.
     """
-    taps = w.shape[1:-1]
-    low = tuple(d * (k - 1) - a for d, k, a in zip(at.kernel_dilation, taps, at.low))
-    back = Geometry(
-        stride=at.input_dilation,
-        low=low,
-        high=low,
-        kernel_dilation=at.kernel_dilation,
-        input_dilation=at.stride,
-        groups=at.groups,
-        flip=not at.flip,
-    ).fitting(sizes, g.shape[1:-1], taps)
-    return convolved(g, exchanged_channels(w, at.groups), at=back)
+    raise NotImplementedError(
+        "7.6 by_input - exercises/ch07_cnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def by_kernel(g: array, x: array, taps: Places, at: Geometry) -> array:
-    r"""The cotangent of the kernel: a convolution of the input with ``g`` as a large kernel.
+    """The cotangent of the kernel, as one convolution of the input with ``g`` as a large kernel.
 
-    Tap :math:`k` receives :math:`\sum_o x_{[s o + d_w k - l]} \, g_o`: the output of a convolution
-    at place :math:`k`, with stride :math:`d_w`, whose taps are ``g`` and stand :math:`s` apart.
-    The sum goes over the examples, so the batch takes the place of the channels
-    (:func:`batch_as_channels`), and the channels of the input that of the batch. If the forward
-    convolution flips, what comes out is the cotangent in reverse order.
+    The lesson finds its numbers. :func:`batch_as_channels` puts the examples in the place of the
+    channels, group by group; ``fitting`` helps as in :func:`by_input`. If the forward convolution
+    flips (``at.flip``), its kernel was read in reverse order, and so is its cotangent.
 
     Args:
         g: the cotangent of the output, ``(N, *outputs, O)``.
@@ -106,17 +95,10 @@ def by_kernel(g: array, x: array, taps: Places, at: Geometry) -> array:
     Returns:
         ``(O, *taps, C / groups)``.
     """
-    across = Geometry(
-        stride=at.kernel_dilation,
-        low=at.low,
-        high=at.low,
-        kernel_dilation=at.stride,
-        input_dilation=at.input_dilation,
-        groups=at.groups,
-    ).fitting(taps, x.shape[1:-1], g.shape[1:-1])
-    gw = convolved(batch_as_channels(x, at.groups), swapaxes(g, 0, -1), at=across)
-    gw = swapaxes(gw, 0, -1)
-    return flipped(gw, tuple(range(1, gw.ndim - 1))) if at.flip else gw
+    raise NotImplementedError(
+        "7.7 by_kernel - exercises/ch07_cnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def exchanged_channels(w: array, groups: int) -> array:

@@ -34,12 +34,10 @@ def places(size: int, scale: float, align_corners: bool) -> array:
     Returns:
         ``(m,)``, float32.
     """
-    outputs = int(scale * size)
-    steps = core.arange(outputs, dtype=core.float32)
-    if align_corners:
-        return steps * ((size - 1) / max(outputs - 1, 1))
-    step = 1 / scale
-    return steps * step - ((outputs - 1) * step - size + 1) / 2
+    raise NotImplementedError(
+        "7.11 places - exercises/ch07_cnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def nearest(size: int, scale: float) -> array:
@@ -123,12 +121,10 @@ def interpolate(x: array, samples: Sequence[Samples]) -> array:
     Returns:
         ``(N, *outputs, C)``.
     """
-    for axis, of_axis in enumerate(samples, start=1):
-        shape = [1] * x.ndim
-        shape[axis] = -1
-        parts = [core.take(x, index, axis) * weight.reshape(shape) for index, weight in of_axis]
-        x = sum(parts[1:], parts[0])
-    return x
+    raise NotImplementedError(
+        "7.11 interpolate - exercises/ch07_cnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def repeated(x: array, factors: Sequence[int]) -> array:

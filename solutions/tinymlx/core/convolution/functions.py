@@ -109,7 +109,8 @@ def conv_transpose(
         :math:`(n - 1) s - 2 p + d (K - 1) + 1 + \mathrm{output\_padding}` for each size :math:`n`.
 
     Raises:
-        ValueError: as for :func:`~.general.conv_general`.
+        ValueError: as for :func:`~.general.conv_general`; ``check_spatial`` says whether the input
+            array or the weight array has the wrong number of axes.
     """
     x, w = as_array(input), as_array(weight)
     check_spatial(dims, x, w)

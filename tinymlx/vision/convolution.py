@@ -1,0 +1,77 @@
+"""Convolution of pictures in two ways: as it is defined, and as one product of matrices.
+
+Pictures have their channels last, ``(N, H, W, C)``; kernels are ``(O, KH, KW, C)``, one for each
+channel of the output. Neither function pads: a kernel lies inside of the picture everywhere.
+"""
+
+from __future__ import annotations
+
+from tinymlx import core
+from tinymlx.core import array
+from tinymlx.core.convolution.sizes import check_channels
+from tinymlx.core.convolution.windows import overlap_add, windows
+
+
+def by_loops(x: array, w: array, stride: int = 1) -> array:
+    r"""Convolution as its definition says, place by place and kernel by kernel.
+
+    .. math:: y_{n,i,j,o} = \sum_{a,b,c} x_{n,\, s i + a,\, s j + b,\, c} \; w_{o,a,b,c}
+
+    Args:
+        x: pictures, ``(N, H, W, C)``.
+        w: kernels, ``(O, KH, KW, C)``, not larger than the pictures.
+        stride: the step :math:`s` from one place to the next, in both directions.
+
+    Returns:
+        ``(N, (H - KH) // s + 1, (W - KW) // s + 1, O)``.
+    """
+    raise NotImplementedError(
+        "7.1 by_loops - exercises/ch07_cnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
+
+
+def by_windows(x: array, w: array, stride: int = 1, dilation: int = 1, groups: int = 1) -> array:
+    """Convolution as windows times a matrix: one row for each window, one column for each kernel.
+
+    Channels may be divided into groups: the first ``O / groups`` kernels see the first
+    ``C / groups`` channels only, the next ones the next, and so on. Each group is a product of its
+    own.
+
+    Args:
+        x: pictures, ``(N, H, W, C)``.
+        w: kernels, ``(O, KH, KW, C / groups)``.
+        stride: the step from one place to the next.
+        dilation: the distance between neighbouring elements of a kernel.
+        groups: how many groups there are.
+
+    Returns:
+        ``(N, H', W', O)``.
+
+    Raises:
+        ValueError: the input channels do not fit (``check_channels(x, w, groups)`` says so).
+    """
+    raise NotImplementedError(
+        "7.4 by_windows - exercises/ch07_cnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
+
+
+def gradients_by_windows(g: array, x: array, w: array, stride: int = 1) -> tuple[array, array]:
+    """What ``by_windows(x, w, stride)`` sends back, worked out by hand.
+
+    Use :func:`~tinymlx.core.convolution.windows.overlap_add` where windows become a picture again.
+
+    Args:
+        g: the cotangent of the output, ``(N, H', W', O)``.
+        x: pictures, ``(N, H, W, C)``.
+        w: kernels, ``(O, KH, KW, C)``.
+        stride: the step from one place to the next.
+
+    Returns:
+        The cotangents of ``x`` and of ``w``, in their shapes.
+    """
+    raise NotImplementedError(
+        "7.5 gradients_by_windows - exercises/ch07_cnn/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
