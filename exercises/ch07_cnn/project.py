@@ -49,11 +49,12 @@ QUICK = Setting("quick", 7, (16, 32, 64), (1, 1, 1), (1, 2, 2), batch=32)
 DEFAULT = Setting("default", 16, (32, 64, 128), (1, 1, 1), (1, 2, 2), batch=64)
 FULL = Setting(
     "full",
-    epochs=400,
+    epochs=300,
     widths=(64, 128, 256),
     blocks=(2, 2, 1),
     strides=(1, 2, 2),
     stem=(3, 1),
+    batch=256,
     rate=0.2,
     hole=8,
     mix=True,

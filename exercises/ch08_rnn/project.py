@@ -48,7 +48,7 @@ class Setting:
 
 QUICK = Setting("quick", 128, 1, 0.0, 16, 32, 2, 6e-3, 0.95, 80_000, 30_000)
 DEFAULT = Setting("default", 256, 1, 0.0, 32, 64, 4, 4e-3, 0.98)
-FULL = Setting("full", 512, 3, 0.5, 50, 128, 30, 2e-3, 0.995)
+FULL = Setting("full", 512, 3, 0.5, 128, 128, 100, 4e-3, 0.99)
 
 
 def main(out: Path, quick: bool = False, full: bool = False) -> dict[str, float]:
