@@ -186,14 +186,17 @@ def overhead(race, depth):
 
         return small_step(core, nn, optimizers, depth, compile)
 
-    def mlx(compile=False):
-        return small_step(mx, mlx_nn, mlx_optimizers, depth, compile)
+    def mlx():
+        return small_step(mx, mlx_nn, mlx_optimizers, depth, compile=False)
+
+    def mlx_compiled():
+        return small_step(mx, mlx_nn, mlx_optimizers, depth, compile=True)
 
     race(
         tiny=tiny,
         mlx=mlx,
         tiny_compiled=partial(tiny, compile=True),
-        mlx_compiled=partial(mlx, compile=True),
+        mlx_compiled=mlx_compiled,
     )
 
 

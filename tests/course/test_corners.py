@@ -425,3 +425,17 @@ def test_checkpointed_modules_take_keywords(core: types.ModuleType) -> None:
 
     slopes = nn.value_and_grad(model, lambda x: loss(x, scale=core.array(3.0)))(core.ones((1, 2)))
     assert slopes[1]["bias"].tolist() == [3.0, 3.0]
+
+
+def test_a_step_of_zero_is_refused(core: types.ModuleType) -> None:
+    """MLX itself ends the process."""
+    x = core.array([1.0, 2.0])
+    for use in (
+        lambda x: x[::0],
+        lambda x: x[None, ::0],
+        lambda x: x.__setitem__(slice(None, None, 0), 1.0),
+        lambda x: x.at[::0].add(1.0),
+        core.grad(lambda x: x[::0].sum()),
+    ):
+        with pytest.raises(ValueError, match="step of a slice cannot be 0"):
+            use(x)

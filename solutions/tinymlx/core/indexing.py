@@ -56,8 +56,10 @@ def _with_hole(part: Any, arrays: list[array]) -> Any:
 
 
 def _plain_slice(s: builtins.slice) -> builtins.slice:
-    bounds = (s.start, s.stop, s.step)
-    return builtins.slice(*(None if b is None else operator.index(b) for b in bounds))
+    bounds = [None if b is None else operator.index(b) for b in (s.start, s.stop, s.step)]
+    if bounds[2] == 0:  # MLX itself does not survive this
+        raise ValueError("[getitem] The step of a slice cannot be 0.")
+    return builtins.slice(*bounds)
 
 
 def joined(index: Any, arrays: Any) -> Any:
