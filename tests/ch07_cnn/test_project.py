@@ -33,8 +33,8 @@ def test_shapes_are_recognized(script, tmp_path):
     """Which of six shapes it is, for things that the network has never seen."""
     numbers = script.main(tmp_path / "out", quick=True)
     assert {path.name for path in (tmp_path / "out").iterdir()} == PICTURES
-    # 0.917. A slope of the kernels in reverse order: 0.28; a rate that never falls: 0.76. A slope of
-    # the pictures from a kernel that was not turned round reaches 0.86: the judges of 7.6 see it.
+    # 0.917. A slope of the kernels in reverse order: 0.28; a rate that never falls: 0.76. A slope
+    # of the pictures from a kernel that was not turned round reaches 0.86: 7.6's judges see it.
     assert numbers["test accuracy"] >= 0.82
     assert numbers["right among three"] >= numbers["test accuracy, both sides"]
 
