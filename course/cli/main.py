@@ -112,13 +112,16 @@ def run(
     chapter: Annotated[int, typer.Argument(help="The chapter whose project to run.")],
     quick: Annotated[bool, typer.Option(help="The short version.")] = False,
     full: Annotated[bool, typer.Option("--full", help="The long version, for a GPU.")] = False,
+    trained: Annotated[
+        bool, typer.Option("--trained", help="No training: the weights of the long version.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Where the pictures go.")] = None,
     impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
 ) -> None:
     """Run the project of a chapter on your code, completed where you have not been yet."""
     from course.cli.project import run_project
 
-    run_project(chapter, quick, out, impl, full)
+    run_project(chapter, quick, out, impl, full, trained)
 
 
 @app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,8 +46,31 @@ def load_script(path: Path) -> types.ModuleType:
     return module
 
 
-def run_project(chapter: int, quick: bool, out: Path | None, impl: str, full: bool = False) -> None:
-    """The project of a chapter: its short version, its long one for a GPU, or the usual one."""
+def chosen(chapter: int, main: Callable[..., object], **wanted: bool) -> dict[str, bool]:
+    """The settings of a project that were asked for.
+
+    Raises:
+        CourseError: more than one, or one that this project has not.
+    """
+    names = [name for name, value in wanted.items() if value]
+    if len(names) > 1:
+        raise CourseError(f"{' and '.join(f'--{name}' for name in names)} exclude each other.")
+    if names and names[0] not in inspect.signature(main).parameters:
+        raise CourseError(
+            f"The project of chapter {chapter} has no --{names[0]} version; leave it out."
+        )
+    return dict.fromkeys(names, True)
+
+
+def run_project(
+    chapter: int,
+    quick: bool,
+    out: Path | None,
+    impl: str,
+    full: bool = False,
+    trained: bool = False,
+) -> None:
+    """The project of a chapter: short, long for a GPU, with that one's weights, or as usual."""
     from course.cli.terminal import console
 
     project = find_project()
@@ -64,16 +87,13 @@ def run_project(chapter: int, quick: bool, out: Path | None, impl: str, full: bo
         for note in overlay.bundle.notes:
             console().print(note, style="yellow")
         main = load_script(project.exercises / folder / "project.py").main
-        options = {"quick": quick}
-        if full:
-            if quick or "full" not in inspect.signature(main).parameters:
-                raise CourseError(
-                    "--quick and --full exclude each other."
-                    if quick
-                    else f"The project of chapter {chapter} has no --full version; leave it out."
-                )
-            options["full"] = True
-        numbers = main(target, **options)
+        options = chosen(chapter, main, quick=quick, full=full, trained=trained)
+        try:
+            numbers = main(target, **options)
+        except (FileNotFoundError, ValueError) as error:
+            if not trained:
+                raise
+            raise CourseError(f"The trained weights are of no use here: {error}") from error
     out_console = console()
     for name, value in numbers.items():
         out_console.print(

@@ -212,6 +212,8 @@ def test_run_has_a_full_setting_where_the_project_has_one(mini: Mini) -> None:
     assert result.returncode == 0 and "full: 1" in result.stdout, result.stderr
     both = mini.tinymlx("run", "1", "--quick", "--full")
     assert both.returncode == 2 and "exclude each other" in both.stderr
+    refused = mini.tinymlx("run", "1", "--trained")
+    assert refused.returncode == 2 and "chapter 1 has no --trained version" in refused.stderr
 
 
 def test_the_working_copy_itself_shows_its_map() -> None:

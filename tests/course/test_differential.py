@@ -141,6 +141,12 @@ def cuts_off(call: Call) -> bool:
     return min(weight, default=0) <= largest
 
 
+def has_output_padding(call: Call) -> bool:
+    place = 6 if call.function.startswith("nn") else 5
+    given = call.kwargs.get("output_padding", call.args[place] if len(call.args) > place else 0)
+    return given not in (0, (0,), (0, 0), (0, 0, 0))
+
+
 def rank_differs(call: Call) -> bool:
     return len({len(a.shape) for a in call.arrays()} | {int(call.function[-2]) + 2}) > 1
 
@@ -151,6 +157,13 @@ ON_PURPOSE = [
         ALL,
         "where more is cut off than the kernel spans, MLX cuts before it spreads the elements",
         cuts_off,
+    ),
+    Purpose(
+        "ConvTranspose1d ConvTranspose2d ConvTranspose3d "
+        "conv_transpose1d conv_transpose2d conv_transpose3d",
+        DERIVATIVES,
+        "with output padding MLX's cotangent of the input has another shape than the input",
+        has_output_padding,
     ),
     Purpose(
         "ConvTranspose1d ConvTranspose2d ConvTranspose3d",
