@@ -141,6 +141,14 @@ def cuts_off(call: Call) -> bool:
     return min(weight, default=0) <= largest
 
 
+def layer_cuts_off(call: Call) -> bool:
+    """The same of a layer."""
+    kernel = call.kwargs.get("kernel_size", call.args[2] if len(call.args) > 2 else 1)
+    padding = call.kwargs.get("padding", call.args[4] if len(call.args) > 4 else 0)
+    small = min(kernel) if isinstance(kernel, tuple) else kernel
+    return small <= (max(padding) if isinstance(padding, tuple) else padding)
+
+
 def has_output_padding(call: Call) -> bool:
     place = 6 if call.function.startswith("nn") else 5
     given = call.kwargs.get("output_padding", call.args[place] if len(call.args) > place else 0)
@@ -157,6 +165,15 @@ ON_PURPOSE = [
         ALL,
         "where more is cut off than the kernel spans, MLX cuts before it spreads the elements",
         cuts_off,
+    ),
+    Purpose(
+        "ConvTranspose1d ConvTranspose2d ConvTranspose3d",
+        ALL,
+        "where more is cut off than the kernel spans, MLX cuts before it spreads the elements",
+        layer_cuts_off,
+    ),
+    Purpose(
+        "convolve", ALL, "complex numbers are refused, as in the other convolutions", is_complex
     ),
     Purpose(
         "ConvTranspose1d ConvTranspose2d ConvTranspose3d "
