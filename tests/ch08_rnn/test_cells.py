@@ -26,6 +26,12 @@ def test_a_step(check, draw, batch):
 
 
 @exercise("8.6")
+def test_a_step_in_half_precision(check, draw):
+    """The dtype of the inputs is that of the state."""
+    check("elman_step", **half(step(draw, 1)), g=half(draw.normal(3, 4)), terms=4, scale=4.0)
+
+
+@exercise("8.6")
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
 @pytest.mark.parametrize("outer", [(2, 5), (5,)], ids=str)
 def test_inputs_before_the_first_step(check, draw, outer, bias):
@@ -164,6 +170,14 @@ def test_a_step_of_memory(check, draw, batch, size):
 
 
 @exercise("8.10")
+def test_a_step_of_memory_in_half_precision(check, draw):
+    """The dtype of the inputs is that of state and cell."""
+    g = half([draw.normal(3, 4) for _ in range(2)])
+    inputs = half({**step(draw, 4), "c": draw.normal(3, 4)})
+    check("memory_step", **inputs, g=g, terms=8, scale=4.0)
+
+
+@exercise("8.10")
 @pytest.mark.parametrize("value", [None, 2.5, 0.0])
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_open_gates(check, draw, value, dtype):
@@ -188,6 +202,14 @@ def test_the_slope_of_memory(check, draw, batch, size):
 
 
 @exercise("8.11")
+def test_the_slope_of_memory_in_half_precision(check, draw):
+    """The dtype of the inputs is that of every cotangent."""
+    g = half([draw.normal(3, 4) for _ in range(2)])
+    inputs = half({**step(draw, 4), "c": draw.normal(3, 4)})
+    check("memory_slope", **inputs, g=g, terms=16, scale=4.0)
+
+
+@exercise("8.11")
 @pytest.mark.parametrize("masked", [False, True], ids=["all", "masked"])
 def test_memory_all_the_way_back(check, draw, masked):
     """The gradients of an LSTM over five steps."""
@@ -199,6 +221,12 @@ def test_memory_all_the_way_back(check, draw, masked):
 def test_a_gated_step(check, draw, batch):
     """The new state, and its gradients by x, p and the state."""
     check("gated_step", **step(draw, 3, batch), g=draw.normal(batch, 4), terms=4)
+
+
+@exercise("8.12")
+def test_a_gated_step_in_half_precision(check, draw):
+    """The dtype of the inputs is that of the state."""
+    check("gated_step", **half(step(draw, 3)), g=half(draw.normal(3, 4)), terms=8, scale=4.0)
 
 
 def gru(draw, bias=True, inputs=3, hidden=4):
