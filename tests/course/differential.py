@@ -230,7 +230,8 @@ def _guessed(p: inspect.Parameter) -> tuple[str, ...]:
     """What a parameter without an annotation takes: the type of its default, or an array."""
     if p.default is p.empty:
         return ("tree",) if p.name.startswith(("tree", "grads")) else ("array",)
-    return ("callable" if p.default is None else type(p.default).__name__,)
+    # A function that MLX has compiled is of a type of its own.
+    return ("callable" if p.default is None or callable(p.default) else type(p.default).__name__,)
 
 
 def names(stack: Stack) -> list[str]:

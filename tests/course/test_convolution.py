@@ -24,9 +24,9 @@ from course.registry import Registry
 def core(project: Project, registry: Registry) -> Iterator[Any]:
     with implementation(project, registry, "solutions"):
         from tinymlx import core
-        from tinymlx.core.convolution import routes, sizes, windows
+        from tinymlx.core.convolution import routes, sizes, steps, windows
 
-        yield core, routes, sizes, windows
+        yield core, routes, sizes, windows, steps
 
 
 def defined(x: np.ndarray, w: np.ndarray, at: Any) -> np.ndarray:
@@ -101,8 +101,8 @@ def close(a: Any, b: Any, what: str) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_any_geometry(core: Any, monkeypatch: pytest.MonkeyPatch, seed: int, chunk: int) -> None:
     """Values, both gradients, jvp, mixed second derivatives and vmap; whole and in small chunks."""
-    core, routes, sizes, _ = core
-    monkeypatch.setattr(routes, "CHUNK_BYTES", chunk)
+    core, routes, sizes, _, steps = core
+    monkeypatch.setattr(steps, "CHUNK_BYTES", chunk)
     rng, numbers = random.Random(seed), np.random.default_rng(seed)
 
     def normal(*shape: int) -> np.ndarray:
@@ -166,7 +166,7 @@ def test_a_dilated_kernel_may_not_be_larger_than_the_input(core: Any) -> None:
 
 def test_windows_and_their_transpose(core: Any) -> None:
     """Every window is where it should be; adding up is the adjoint, and counts overlaps."""
-    core, _, _, windows = core
+    core, _, _, windows, _ = core
     numbers = np.random.default_rng(0)
     x = numbers.normal(size=(2, 7, 6, 3)).astype(np.float32)
     how = {"taps": (3, 2), "stride": (2, 1), "dilation": (1, 3)}

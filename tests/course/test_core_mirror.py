@@ -32,7 +32,6 @@ LATER = {
             "layer_norm",
             "rms_norm",
             "rope",
-            "scaled_dot_product_attention",
         ],
         14,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -236,13 +237,18 @@ def test_misconceptions_travel_and_offend_nobody(project: Project, registry: Reg
 def _mistaken(project: Project, symbol: Symbol, misconception: Misconception) -> str:
     """The text of a solution's module with a misconception in it."""
     tree = ast.parse(read_text(project.solutions / "tinymlx" / symbol.file))
-    wrong = ast.parse(read_text(Path(misconception.file)))
-    (node,) = (n for n in wrong.body if n.lineno == misconception.line)
+    (node,) = (n for n in _parsed(misconception.file).body if n.lineno == misconception.line)
     assert isinstance(node, (ast.FunctionDef, ast.ClassDef))
     target = find(tree, symbol.qualname)[0]
     node.name, node.decorator_list = target.node.name, target.node.decorator_list
     target.siblings[target.siblings.index(target.node)] = node
     return ast.unparse(tree)
+
+
+@functools.cache
+def _parsed(file: str) -> ast.Module:
+    """A chapter's misconceptions, which are thousands of lines; each of them is taken once."""
+    return ast.parse(read_text(Path(file)))
 
 
 DEEP = "x" + ".T" * 700

@@ -25,6 +25,8 @@ Where to find what:
                    picking and writing
 ``products``, ``contraction``, ``convolution``, ``quantized``, ``linalg``, ``fft``
                    linear algebra
+``recurrence``, ``attention``
+                   what sequences need: a cell over time, and everything asking everything
 ``creation``, ``random``, ``passthrough``, ``distributed``, ``fast``
                    arrays from nothing, and what ``mlx.core`` does by itself
 ``check``, ``draw``

@@ -1,4 +1,7 @@
-"""``tinymlx.core.fast``: custom kernels. The fused operations arrive with chapter 14."""
+"""``tinymlx.core.fast``: attention, and custom kernels.
+
+The other fused operations arrive with chapter 14.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 import mlx.core as mx
 
+from .attention import scaled_dot_product_attention as scaled_dot_product_attention
 from .passthrough import passed
 
 

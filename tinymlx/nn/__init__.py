@@ -20,10 +20,6 @@ from tinymlx.nn.layers import *
 from tinymlx.nn.utils import average_gradients, value_and_grad
 
 _CHAPTERS = {
-    11: (
-        "MultiHeadAttention Transformer TransformerDecoder TransformerDecoderLayer "
-        "TransformerEncoder TransformerEncoderLayer"
-    ),
     14: (
         "AllToShardedLinear FullyShardedModule QQLinear QuantizedAllToShardedLinear "
         "QuantizedEmbedding QuantizedLinear QuantizedShardedToAllLinear ShardedToAllLinear "

@@ -8,12 +8,22 @@ They register themselves in the table ``rules`` of :mod:`tinymlx.core.batching`;
 imports them.
 """
 
-from . import alignment, along_axes, arrangement, convolution, elementwise, indexing, products
+from . import (
+    alignment,
+    along_axes,
+    arrangement,
+    attention,
+    convolution,
+    elementwise,
+    indexing,
+    products,
+)
 
 __all__ = [
     "alignment",
     "along_axes",
     "arrangement",
+    "attention",
     "convolution",
     "elementwise",
     "indexing",

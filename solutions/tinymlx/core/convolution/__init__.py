@@ -5,7 +5,7 @@
 ``windows``    all windows of a picture, and adding overlapping windows up
 ``general``    the primitive and its derivatives
 ``functions``  the names of ``mlx.core``, and transposed convolution
-``routes``     how it is computed
+``routes``     how it is computed, and ``rows``, ``steps``: by products of matrices
 =============  ===================================================================
 """
 

@@ -30,4 +30,12 @@ from tinymlx.nn.layers.pooling import (
 )
 from tinymlx.nn.layers.positional_encoding import ALiBi, RoPE, SinusoidalPositionalEncoding
 from tinymlx.nn.layers.recurrent import GRU, LSTM, RNN
+from tinymlx.nn.layers.transformer import (
+    MultiHeadAttention,
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from tinymlx.nn.layers.upsample import Upsample

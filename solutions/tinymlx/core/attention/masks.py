@@ -1,0 +1,77 @@
+"""Masks: which query may ask which key.
+
+A mask is ``None``, the word ``"causal"``, or an array that broadcasts to ``(B, N, T_q, T_kv)``:
+
+- of truth values, where a query asks the keys at which it is true;
+- of numbers, which are added to the scores, minus infinity at keys that are not asked.
+
+A score that shall not count becomes the smallest number, and not minus infinity: a row of
+infinities is nan after the softmax, and nan times 0 is nan in every gradient. A row of equal
+numbers is harmless, and what comes out of it is replaced by 0 (:func:`silenced`).
+"""
+
+from __future__ import annotations
+
+import mlx.core as mx
+
+from ..arrays import array, wrap
+from ..logic import all, any, equal, logical_not
+from ..selection import maximum, where
+
+#: A mask as it is described above.
+Mask = str | array | None
+
+
+def causal_mask(queries: int, keys: int) -> array:
+    """Each query asks the keys up to its own position; the last query stands at the last key.
+
+    Args:
+        queries, keys: how many there are. With a cache there are fewer queries than keys.
+
+    Returns:
+        Truth values, ``(queries, keys)``.
+    """
+    return wrap((mx.arange(queries) + (keys - queries))[:, None] >= mx.arange(keys))
+
+
+def masked(scores: array, mask: array) -> array:
+    """Scores with those that a mask hides so small that the softmax makes 0 of them.
+
+    Args:
+        scores: ``(B, N, T_q, T_kv)``.
+        mask: an array that broadcasts to them.
+    """
+    low = mx.finfo(scores.dtype).min
+    if mask.dtype == mx.bool_:
+        return where(mask, scores, low)
+    # Half of it, since a negative score is added, and the sum may not be infinite again.
+    return scores + maximum(mask.astype(scores.dtype), low / 2)
+
+
+def silenced(y: array, mask: Mask, keys: int) -> array:
+    """What the queries got, with 0 for those that may ask nobody.
+
+    Args:
+        y: ``(B, N, T_q, D_v)``.
+        mask: which keys may be asked.
+        keys: how many there are.
+    """
+    if isinstance(mask, array):
+        return where(lonely(mask), 0, y)
+    queries = y.shape[2]
+    if mask is None or queries <= keys:
+        return y
+    return where(wrap((mx.arange(queries) < queries - keys)[:, None]), 0, y)
+
+
+def lonely(mask: array) -> array:
+    """Which queries may ask nobody: truth values, ``(..., T_q, 1)``, for a mask of the shape
+    ``(..., T_q, T_kv)``."""
+    if mask.dtype == mx.bool_:
+        return logical_not(any(mask, -1, keepdims=True))
+    return all(equal(mask, -float("inf")), -1, keepdims=True)
+
+
+def precise(x: array) -> array:
+    """``x`` in float32 at least."""
+    return x if x.dtype in (mx.float32, mx.float64) else x.astype(mx.float32)
