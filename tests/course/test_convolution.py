@@ -101,7 +101,7 @@ def close(a: Any, b: Any, what: str) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_any_geometry(core: Any, monkeypatch: pytest.MonkeyPatch, seed: int, chunk: int) -> None:
     """Values, both gradients, jvp, mixed second derivatives and vmap; whole and in small chunks."""
-    core, routes, sizes, _, steps = core
+    core, _, sizes, _, steps = core
     monkeypatch.setattr(steps, "CHUNK_BYTES", chunk)
     rng, numbers = random.Random(seed), np.random.default_rng(seed)
 

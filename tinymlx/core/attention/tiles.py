@@ -16,7 +16,7 @@ https://arxiv.org/abs/2205.14135
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 
@@ -33,34 +33,34 @@ from .online import Part, part, sinks_alone, together
 from .plain import below, mixed, plain_parts, scores_of
 
 
-def tiled(
-    q: array, k: array, v: array, mask: array | None, sinks: array | None, grid: Grid
-) -> Part:
+class Inputs(NamedTuple):
+    """As for :func:`~.plain.plain`; a mask has at least two axes."""
+
+    q: array
+    k: array
+    v: array
+    mask: array | None
+    sinks: array | None
+
+
+def tiled(inputs: Inputs, grid: Grid) -> Part:
     """Attention, and the logarithm of each query's sum of exponentials, tile by tile.
 
     Args:
-        q, k, v, sinks: as for :func:`~.plain.plain`.
-        mask: an array of at least two axes, or ``None``.
+        inputs: the arrays.
         grid: where the tiles are, and whether the mask is the causal one.
     """
     rows: list[Part] = []
     for piece in grid.rows():
-        here = after(q[:, :, piece], rows[-1].mean if rows else None)
-        rows.append(seen_from(piece, here, k, v, mask, sinks, grid))
+        here = after(inputs.q[:, :, piece], rows[-1].mean if rows else None)
+        rows.append(seen_from(piece, here, inputs, grid))
     mean, log_sum = (concatenate(list(parts), 2) for parts in zip(*rows))
-    return Part(grid.silenced(mean, mask).astype(v.dtype), log_sum)
+    return Part(grid.silenced(mean, inputs.mask).astype(inputs.v.dtype), log_sum)
 
 
-def seen_from(
-    rows: slice,
-    q: array,
-    k: array,
-    v: array,
-    mask: array | None,
-    sinks: array | None,
-    grid: Grid,
-) -> Part:
+def seen_from(rows: slice, q: array, inputs: Inputs, grid: Grid) -> Part:
     """What one piece ``q`` of the queries sees of all keys."""
+    _, k, v, mask, sinks = inputs
     shape = q.shape[:-1]
     seen = None if sinks is None else sinks_alone(sinks, shape, v.shape[-1])
     for tile in grid.tiles(rows):
@@ -72,26 +72,18 @@ def seen_from(
     return seen
 
 
-def tiled_pull(
-    g: Part,
-    y: Part,
-    q: array,
-    k: array,
-    v: array,
-    mask: array | None,
-    sinks: array | None,
-    grid: Grid,
-) -> list[array | None]:
+def tiled_pull(g: Part, y: Part, inputs: Inputs, grid: Grid) -> list[array | None]:
     """The derivative of :func:`tiled`.
 
     Args:
         g: the cotangents of ``y``.
         y: what :func:`tiled` returned.
-        q, k, v, mask, sinks, grid: what it was called with.
+        inputs, grid: what it was called with.
 
     Returns:
         The cotangents of ``q``, ``k``, ``v``, ``mask`` and ``sinks``.
     """
+    q, k, v, mask, sinks = inputs
     gy = grid.silenced(precise(g.mean), mask)
     # What is taken off the cotangents of all the weights of a query.
     level = (gy * precise(y.mean)).sum(-1, keepdims=True) - g.log_sum
@@ -99,26 +91,27 @@ def tiled_pull(
     columns = pieces(grid.keys, grid.side)
     gk = {piece.start: precise(zeros_like(k[:, :, piece])) for piece in columns}
     gv = {piece.start: precise(zeros_like(v[:, :, piece])) for piece in columns}
-    gq, gmask = [], []
+    gq: list[array] = []
+    gmask: list[list[array]] = []
     for rows in grid.rows():
-        seen = after(q[:, :, rows], gq[-1] if gq else None)
-        gq_here, gmask_here = precise(zeros_like(seen)), []
+        here, gy_here = after(q[:, :, rows], gq[-1] if gq else None), gy[:, :, rows]
+        gq_here = precise(zeros_like(here))
+        gmask.append([])
         for tile in grid.tiles(rows):
             keys, at = tile.columns, tile.columns.start
-            seen = after(seen, gq_here)
-            weights = exp(precise(grid.scores(tile, seen, k, mask)) - y.log_sum[:, :, rows])
-            gweights = precise(scores_of(gy[:, :, rows], v[:, :, keys]))
+            here = after(here, gq_here)
+            weights = exp(precise(grid.scores(tile, here, k, mask)) - y.log_sum[:, :, rows])
+            gweights = precise(scores_of(gy_here, v[:, :, keys]))
             gscores = weights * (gweights - level[:, :, rows])
             if mask is not None:
-                gmask_here.append(unbroadcast(gscores, mask_in(tile, mask)))
+                gmask[-1].append(added_up(gscores, mask_in(tile, mask)))
             weights, gscores = weights.astype(v.dtype), gscores.astype(k.dtype)
             gq_here, gk[at], gv[at] = together_in_time(
                 gq_here + mixed(gscores, k[:, :, keys]),
-                gk[at] + gathered(gscores, seen, k.shape[1]),
-                gv[at] + gathered(weights, gy[:, :, rows], k.shape[1]),
+                gk[at] + gathered(gscores, here, k.shape[1]),
+                gv[at] + gathered(weights, gy_here, k.shape[1]),
             )
         gq.append(gq_here)
-        gmask.append(gmask_here)
     return [
         concatenate(gq, 2).astype(q.dtype),
         concatenate(list(gk.values()), 2).astype(k.dtype),
@@ -157,6 +150,13 @@ def together_in_time(*arrays: array) -> list[array]:
     return depends(list(arrays), list(arrays[:1]))
 
 
+def added_up(g: array, x: array) -> array:
+    """A cotangent summed over the axes along which ``x`` was repeated."""
+    found = unbroadcast(g, x)
+    assert found is not None  # it is only for numbers
+    return found
+
+
 def assembled(parts: list[list[array]], mask: array) -> array:
     """The cotangent of a mask of that of its tiles; along an axis of size 1 they are added."""
     rows = [sum(row[1:], row[0]) if mask.shape[-1] == 1 else concatenate(row, -1) for row in parts]
@@ -177,7 +177,7 @@ def sinks_pull(level: array, log_sum: array, sinks: array) -> array:
 @behind("scaled_dot_product_attention")
 def attention(*arrays: Any, grid: Grid) -> list[mx.array]:
     """:func:`tiled` on bare arrays ``q, k, v, mask, sinks``."""
-    return [bare(a) for a in tiled(*map(wrapped, arrays), grid)]
+    return [bare(a) for a in tiled(Inputs(*map(wrapped, arrays)), grid)]
 
 
 @attention.defvjp
@@ -193,9 +193,10 @@ def attention_vjp(
 def attention_pull(*arrays: Any, grid: Grid) -> list[mx.array]:
     """:func:`tiled_pull` on bare arrays: two cotangents, two outputs, and ``q, k, v, mask, sinks``.
     Only for those of the five that have a cotangent there is one."""
-    gm, gl, ym, yl, *inputs = map(wrapped, arrays)
-    found = tiled_pull(Part(gm, gl), Part(ym, yl), *inputs, grid)
-    return [bare(a) for a, x in zip(found, inputs) if differentiable(x)]
+    gm, gl, ym, yl, *others = map(wrapped, arrays)
+    inputs = Inputs(*others)
+    found = tiled_pull(Part(gm, gl), Part(ym, yl), inputs, grid)
+    return [bare(a) for a, x in zip(found, inputs) if a is not None and differentiable(x)]
 
 
 @attention_pull.defvjp
@@ -224,7 +225,7 @@ def attention_pull_vjp(
     return result
 
 
-def wrapped(x: mx.array | None) -> array | None:
+def wrapped(x: mx.array | None) -> Any:
     """A bare array as an array of the library; ``None`` stays."""
     return None if x is None else wrap(x)
 
