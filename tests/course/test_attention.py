@@ -198,7 +198,14 @@ def test_who_may_ask_nobody_gets_nothing_and_changes_nothing(core: Any, fused: b
         assert not bool(only[:, :, 1].any()) and bool(only[:, :, 0].any())
 
 
-def test_tiles_take_memory_that_grows_with_the_length_alone(core: Any) -> None:
+def test_tiles_take_memory_that_grows_with_the_length_alone(
+    core: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tinymlx.core.attention import grid
+
+    monkeypatch.setattr(grid, "TILE_BYTES", 1_000_000)
+    monkeypatch.setattr(grid, "GPU_TILE_BYTES", 1_000_000)
+
     def peak(length: int) -> float:
         q, k, v = (core.random.normal((1, 4, length, 8)) for _ in range(3))
 

@@ -12,8 +12,9 @@ from .masks import Mask
 from .plain import plain
 from .tiles import attention
 
-#: What the scores may take if they are kept for the derivative.
+#: What the scores may take if they are kept for the derivative; on a GPU, where tiles cost more.
 SCORES_BYTES = 128_000_000
+GPU_SCORES_BYTES = 512_000_000
 
 
 def scaled_dot_product_attention(
@@ -74,7 +75,8 @@ def _attention(q: array, k: array, v: array, mask: Mask, sinks: array | None, fu
     keys = k.shape[2]
     if 0 in (batch, heads, queries, keys):
         return zeros((batch, heads, queries, v.shape[-1]), q.dtype)
-    if not fused and batch * heads * queries * keys * q.itemsize <= SCORES_BYTES:
+    most = SCORES_BYTES if mx.default_device().type == mx.cpu else GPU_SCORES_BYTES
+    if not fused and batch * heads * queries * keys * q.itemsize <= most:
         return plain(q, k, v, mask, sinks)
     causal = isinstance(mask, str)
     grid = Grid(queries, keys, tile_side(batch * heads, q.itemsize), causal)

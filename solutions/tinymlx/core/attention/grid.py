@@ -13,8 +13,10 @@ from ..arrays import array, wrap
 from .masks import masked, silenced
 from .plain import scores_of
 
-#: What the scores of one tile may take.
+#: What the scores of one tile may take: on a CPU, where they stay in its cache, and on a GPU, which
+#: wants much work at a time. MLX runs ahead by ten operations or so, and each may have a tile.
 TILE_BYTES = 4_000_000
+GPU_TILE_BYTES = 64_000_000
 
 
 class Tile(NamedTuple):
@@ -93,10 +95,11 @@ def mask_in(tile: Tile, mask: array) -> array:
 
 
 def tile_side(grids: int, size: int) -> int:
-    """The side of tiles that take no more than :data:`TILE_BYTES`: a multiple of 64, at least 64.
+    """The side of tiles that take no more than they may: a multiple of 64, at least 64.
 
     Args:
         grids: how many grids of scores there are, examples times heads.
         size: the bytes of a score.
     """
-    return max(math.isqrt(TILE_BYTES // max(grids * size, 1)) // 64, 1) * 64
+    most = TILE_BYTES if mx.default_device().type == mx.cpu else GPU_TILE_BYTES
+    return max(math.isqrt(most // max(grids * size, 1)) // 64, 1) * 64
