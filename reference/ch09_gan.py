@@ -282,8 +282,8 @@ def one_paired(name, real, fake):
 def iterated(w, u, v, rounds, g):
     with torch.no_grad():
         for _ in range(rounds):
-            v = torch.nn.functional.normalize(w.T @ u, dim=0)
             u = torch.nn.functional.normalize(w @ v, dim=0)
+            v = torch.nn.functional.normalize(w.T @ u, dim=0)
     return {"u": u, "v": v, "by w": g[0][0].detach() * torch.ones_like(w)}
 
 

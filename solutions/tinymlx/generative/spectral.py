@@ -21,14 +21,14 @@ def unit(x: array, eps: float = 1e-12) -> array:
 
 
 def power_iteration(w: array, u: array, v: array, rounds: int) -> tuple[array, array]:
-    r"""Rounds of :math:`v \leftarrow W^\top u`, :math:`u \leftarrow W v`, each made :func:`unit`.
+    r"""Rounds of :math:`u \leftarrow W v`, :math:`v \leftarrow W^\top u`, each made :func:`unit`.
 
     Nothing is differentiated through it: both results are constants to every gradient.
 
     Args:
         w: :math:`W`, ``(rows, columns)``.
-        u: ``(rows,)``, of length 1.
-        v: ``(columns,)``; returned as it is where there is no round.
+        u: ``(rows,)``, of length 1; returned as it is where there is no round.
+        v: ``(columns,)``, of length 1; likewise.
         rounds: how many.
 
     Returns:
@@ -36,8 +36,8 @@ def power_iteration(w: array, u: array, v: array, rounds: int) -> tuple[array, a
     """
     w = core.stop_gradient(w)
     for _ in range(rounds):
-        v = unit(u @ w)
         u = unit(w @ v)
+        v = unit(u @ w)
     return u, v
 
 
