@@ -35,7 +35,6 @@ from tinymlx.generative.neighbours import nearest, precision_and_recall
 from tinymlx.generative.optimum import least_loss
 from tinymlx.generative.penalties import zero_centred_penalty
 from tinymlx.generative.shadow import Shadow
-from tinymlx.generative.spectral import SpectralNorm
 from tinymlx.models.conditional_gan import ConditionalGenerator, ProjectionDiscriminator
 from tinymlx.models.dcgan import Discriminator, Generator, dcgan_start, scaled, unscaled
 from tinymlx.models.perceptron import Perceptron
@@ -58,12 +57,12 @@ class Setting:
     judged: int  # how many samples are judged
     gaussians: int  # steps on the 25 Gaussians
     batch: int = 64
-    rate: float = 2e-4
+    rate: float = 5e-4
     average: float = 0.998
 
 
-QUICK = Setting("quick", ("dcgan",), 400, 16, 500, 1000, rate=1e-3, average=0.98)
-DEFAULT = Setting("default", ("dcgan",), 2400, 32, 2000, 3000)
+QUICK = Setting("quick", ("dcgan",), 600, 16, 500, 1000, rate=1e-3, average=0.98)
+DEFAULT = Setting("default", ("dcgan",), 3600, 32, 2000, 3000)
 FULL = Setting("full", ("plain", "dcgan", "conditional"), 20_000, 64, 10_000, 6000, 128)
 
 
@@ -204,13 +203,14 @@ class Training:
         self.setting, self.kind = setting, kind
         self.x, self.y = scaled(core.array(data.train.x)), core.array(data.train.y)
         generator, discriminator = networks(kind, self.x.shape[1], setting.width)
-        rates = [optimizers.Adam(setting.rate, betas=[0.5, 0.999]) for _ in range(2)]
+        rate = optimizers.cosine_decay(setting.rate, setting.steps, setting.rate / 20)
+        pair = [optimizers.Adam(rate, betas=[0.5, 0.999]) for _ in range(2)]
         shift = self.x.shape[1] // 12
         plain = kind == "plain"
         self.duel = Duel(
             generator,
             discriminator,
-            *rates,
+            *pair,
             augment=(lambda x: x) if plain else lambda x: random_view(x, shift),
         )
         self.shadow = Shadow(generator, setting.average)
@@ -327,20 +327,19 @@ def networks(kind: str, side: int, width: int) -> tuple[Module, Module]:
         target = sum(
             w.size for _, w in tree_flatten(networks("dcgan", side, width)[0].parameters())
         )
-        hidden = int((-(LATENT + pixels) + math.sqrt((LATENT + pixels) ** 2 + 4 * target)) / 2)
+        inner = LATENT + pixels
+        hidden = int((math.sqrt(inner**2 + 4 * target) - inner) / 2)
         generator = Perceptron(LATENT, (hidden, hidden), (side, side, 1), bounded=True)
         return generator, Perceptron(pixels, (hidden, hidden))
     options = {"side": side, "width": width}
-    judge_options = {**options, "normalize": None, "wrap": SpectralNorm, "group": 4}
     if kind == "conditional":
-        pair = (
+        pair: tuple[Module, Module] = (
             ConditionalGenerator(10, LATENT, **options),
-            ProjectionDiscriminator(10, **judge_options),
+            ProjectionDiscriminator(10, **options),
         )
     else:
-        pair = Generator(LATENT, **options), Discriminator(**judge_options)
-    dcgan_start(pair[0])
-    return pair
+        pair = Generator(LATENT, **options), Discriminator(**options)
+    return dcgan_start(pair[0]), dcgan_start(pair[1])
 
 
 # What it is worth
