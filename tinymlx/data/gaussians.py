@@ -12,7 +12,7 @@ import mlx.core as mx
 
 SIDE = 5
 SPACING = 1.0
-SPREAD = 0.05
+SPREAD = 0.1
 
 
 def centres() -> mx.array:

@@ -44,3 +44,33 @@ class Perceptron(Module):
             x = nn.leaky_relu(layer(x), 0.2)
         x = self.layers[-1](x).reshape(-1, *self.outputs)
         return core.tanh(x) if self.bounded else x
+
+
+class Waves(Module):
+    r"""A network that sees its input through waves: :math:`x`, :math:`\sin(Bx)`, :math:`\cos(Bx)`.
+
+    A network of linear layers learns what is smooth first and what is fine very late. On sines and
+    cosines of random directions and lengths, :math:`B`, fine things are near the surface.
+
+    Args:
+        inputs: the size of an input.
+        count: how many waves; ``self.directions``, ``(inputs, count)``, is drawn once and frozen.
+        spread: the deviation of the numbers in :math:`B`: the larger, the finer.
+        network: reads the ``inputs + 2 * count`` numbers.
+
+    Shape:
+        ``(N, inputs)`` to what the network makes of ``(N, inputs + 2 * count)``.
+
+    Source: A. Rahimi and B. Recht (2007); M. Tancik et al. (2020), https://arxiv.org/abs/2006.10739
+    """
+
+    def __init__(self, inputs: int, count: int, spread: float, network: Module) -> None:
+        super().__init__()
+        self.directions = spread * core.random.normal((inputs, count))
+        self.network = network
+        self.freeze(keys=["directions"], recurse=False)
+
+    def __call__(self, x: array) -> array:
+        """What the network says of the waves."""
+        angles = x @ self.directions
+        return self.network(core.concatenate([x, core.sin(angles), core.cos(angles)], axis=-1))
