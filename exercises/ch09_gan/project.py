@@ -61,7 +61,7 @@ class Setting:
     average: float = 0.998
 
 
-QUICK = Setting("quick", ("dcgan",), 1000, 64, 500, 600, rate=1e-3, average=0.99)
+QUICK = Setting("quick", ("dcgan",), 800, 32, 500, 600, rate=2e-3, average=0.99)
 DEFAULT = Setting("default", ("dcgan",), 3000, 32, 2000, 2000)
 FULL = Setting("full", ("plain", "dcgan", "conditional"), 20_000, 64, 10_000, 4000, 128)
 
