@@ -136,7 +136,9 @@ def test_a_start(probe, draw):
 @exercise("9.8")
 def test_what_a_start_leaves(probe, draw):
     """Biases are 0; other layers, bare arrays and running statistics stay; another seed, others."""
-    weights, others = (probe("started", seed=draw.seed())["weights"] for _ in range(2))
+    first, second = (probe("started", seed=draw.seed()) for _ in range(2))
+    weights, others = first["weights"], second["weights"]
+    assert first["itself"] and weights["free"].sum() == 15
     biases = {"inner.0.a.layers.0.bias", "inner.0.a.layers.1.bias", "linear.bias"}
     for name, w in weights.items():
         if name in SPREADS:
