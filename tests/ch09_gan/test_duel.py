@@ -67,6 +67,23 @@ def test_both_sides_are_augmented(check, draw, steps):
     check("played", **game(draw, steps, augment=True), terms=4000, scale=16.0)
 
 
+def half(tree):
+    """A tree of inputs in float16."""
+    if isinstance(tree, dict):
+        return {name: half(branch) for name, branch in tree.items()}
+    if isinstance(tree, list):
+        return [half(branch) for branch in tree]
+    floating = isinstance(tree, np.ndarray) and tree.dtype == np.float32
+    return tree.astype("float16") if floating else tree
+
+
+@exercise("9.5")
+@pytest.mark.parametrize("steps", ["d", "g"])
+def test_steps_in_half_precision(check, draw, steps):
+    """Nothing is computed in another dtype than the networks and what they are given."""
+    check("played", **half(game(draw, steps)), terms=2000, scale=4.0)
+
+
 @exercise("9.5")
 @pytest.mark.parametrize("labels", [False, True])
 def test_a_penalty(check, draw, labels):
@@ -140,6 +157,16 @@ def test_penalties(check, draw, name, shape):
     shift = np.array(0.5, np.float32)
     g = slope_of(draw, name, shape[0])
     check("penalty", name=name, **critic(draw, shape), shift=shift, g=g, terms=100, scale=64.0)
+
+
+@exercise("9.9", "9.10")
+@pytest.mark.parametrize("name", [*PENALTIES, "zero_centred_penalty"])
+def test_penalties_in_half_precision(check, draw, name):
+    """The dtype of the points."""
+    some = {k: a.astype("float16") for k, a in critic(draw, (3, 2)).items()}
+    g = np.asarray(slope_of(draw, name, 3), "float16")
+    shift = np.array(0.5, "float16")
+    check("penalty", name=name, **some, shift=shift, g=g, terms=50, scale=64.0)
 
 
 @exercise("9.9")

@@ -64,6 +64,16 @@ def test_places_that_only_one_of_them_has(check, draw):
 
 
 @exercise("9.1")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_optima_in_half_precision(check, draw, dtype):
+    """The dtype of the densities."""
+    p, q = (distribution(draw, 4).astype(draw.normal(1, dtype=dtype).dtype) for _ in range(2))
+    check("divergences", p=p, q=q, terms=8)
+    g = draw.normal(4, dtype=dtype)
+    check("best_logits", log_p=draw.normal(4, dtype=dtype), log_q=draw.normal(4, dtype=dtype), g=g)
+
+
+@exercise("9.1")
 def test_nobody_can_tell_them_apart(check, draw):
     """The same distribution twice: the loss is log 4, and not 0."""
     p = distribution(draw, 6)
@@ -114,6 +124,14 @@ def test_squares_and_margins(check, draw, sizes):
 
 
 @exercise("9.3")
+def test_squares_and_margins_in_half_precision(check, draw):
+    """The dtype of the outputs."""
+    real, fake = (draw.normal(4, dtype="float16") for _ in range(2))
+    g = [a.astype("float16") for a in slopes(draw, 4)]
+    check("others", real=real, fake=fake, g=g, terms=4)
+
+
+@exercise("9.3")
 def test_each_side_of_the_margin(check, draw):
     """Far enough is far enough; a wrong sign of the margin would go on pulling."""
     real = np.array([1.5, 0.5, -0.5, -1.5], np.float32)
@@ -139,6 +157,14 @@ def test_a_distance_on_a_line(check, draw, sizes):
 
 
 @exercise("9.4")
+def test_a_critic_in_half_precision(check, draw):
+    """The dtype of what it says."""
+    real, fake = draw.normal(4, dtype="float16"), draw.normal(4, dtype="float16")
+    g = [a.astype("float16") for a in slopes(draw, 2)]
+    check("critics", real=real, fake=fake, g=g, terms=4)
+
+
+@exercise("9.4")
 def test_ties_and_heaps(check):
     """The same number several times, in one sample and in both."""
     a = np.array([2.0, 0.0, 2.0, 2.0, 5.0], np.float32)
@@ -147,7 +173,9 @@ def test_ties_and_heaps(check):
 
 
 @exercise("9.4")
-@pytest.mark.parametrize("shapes", [((0,), (3,)), ((3,), (0,)), ((2, 2), (3,))], ids=str)
+@pytest.mark.parametrize(
+    "shapes", [((0,), (3,)), ((3,), (0,)), ((2, 2), (3,)), ((3,), (2, 2))], ids=str
+)
 def test_no_sample(check, draw, shapes):
     """Nothing to carry, or no line; and two samples that are fine."""
     check("distance", a=draw.normal(3), b=draw.normal(2), terms=5)
@@ -161,6 +189,14 @@ def test_pairs(check, draw, n):
     """Each real one against its own partner, for both sides, and the slopes."""
     real, fake = draw.normal(n, scale=3.0), draw.normal(n, scale=3.0)
     check("paired", real=real, fake=fake, g=slopes(draw, 2), terms=n)
+
+
+@exercise("9.10")
+def test_pairs_in_half_precision(check, draw):
+    """The dtype of the logits."""
+    real, fake = draw.normal(4, dtype="float16"), draw.normal(4, dtype="float16")
+    g = [a.astype("float16") for a in slopes(draw, 2)]
+    check("paired", real=real, fake=fake, g=g, terms=4)
 
 
 @exercise("9.10")

@@ -1,5 +1,7 @@
 """Judges of 9.15 to 9.18: distances of clouds, coverage, neighbours, and arcs."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
@@ -42,7 +44,7 @@ def covariance(draw, n, rank, scale=1.0):
 def test_the_trace_of_a_root(probe, draw, n):
     """Against SciPy's root of the product, in float64."""
     a, b = covariance(draw, n, n + 2), covariance(draw, n, n + 3, 2.0)
-    expected = np.trace(sqrtm(a.astype(np.float64) @ b.astype(np.float64)).real)
+    expected = np.trace(sqrtm(a.astype(np.float64) / 3 @ b.astype(np.float64) / 7).real)
     assert agree(probe("root_trace", a=a, b=b)["trace"], expected, "float64", terms=n**4 * 10**6)
 
 
@@ -50,17 +52,16 @@ def test_the_trace_of_a_root(probe, draw, n):
 def test_flat_clouds(probe, draw):
     """A covariance without full rank: roots of tiny negative numbers are 0, not nan.
 
-    The root makes 1e-16 of rounding into 1e-8: the tolerance is that of float32 squared.
+    The root of a product of one matrix with itself, a third and a seventh, has that matrix's trace
+    by the root of 21. A root makes 1e-16 of rounding into 1e-8: the tolerance is that of float32.
     """
     x = draw.normal(3, 8).astype(np.float64)
     a = (x.T @ x).astype(np.float32)
-    square = a.astype(np.float64)
-    eigenvalues = np.linalg.eigvalsh(square @ square)
-    expected = np.sqrt(eigenvalues.clip(0)).sum()
+    expected = np.trace(x.T @ x) / math.sqrt(21)
     assert agree(probe("root_trace", a=a, b=a)["trace"], expected, terms=8)
     zero = np.zeros_like(a)
     zero[0, 0] = 4.0
-    expected = 2 * np.sqrt(a[0, 0].astype(np.float64))
+    expected = 2 * np.sqrt(a[0, 0].astype(np.float64) / 21)
     assert agree(probe("root_trace", a=zero, b=a)["trace"], expected, terms=8)
 
 
@@ -155,6 +156,15 @@ def test_a_radius(check):
 
 
 @exercise("9.16")
+def test_exactly_a_fifth(check):
+    """20 of 400 points are a fifth of a fair share among four, and 19 are not."""
+    for few in (19, 20):
+        points = np.repeat(CENTRES[:1], 400, axis=0)
+        points[:few] = CENTRES[1]
+        check("modes", x=points, centres=CENTRES, radius=0.5)
+
+
+@exercise("9.16")
 def test_places_in_more_dimensions(check, draw):
     """And with circles that overlap: a point belongs to one place only, the nearest."""
     centres = draw.normal(7, 3)
@@ -225,6 +235,23 @@ def test_precision_and_recall(check, draw, k, spread):
 
 
 @exercise("9.17")
+def test_neighbours_in_half_precision(check, draw):
+    """The dtype of the points."""
+    x, known = (draw.integers(6, 2, low=-4, high=5).astype("float16") for _ in range(2))
+    known[:, 0] += np.arange(6) * 16
+    check("nearest_known", x=x + known[:1] * 0, known=known, terms=8, scale=100.0)
+    check("neighbour_radii", x=known, k=2, terms=8, scale=10000.0)
+
+
+@exercise("9.17")
+def test_the_rim_of_a_ball(check):
+    """It belongs to it."""
+    real = np.array([[0, 0], [2, 0]], np.float32)
+    made = np.array([[0, 2], [5, 0], [9, 0]], np.float32)
+    check("precise", real=real, made=made, k=1)
+
+
+@exercise("9.17")
 def test_a_copy_and_a_collapse(check, draw):
     """The same set has both 1; one point again and again has no recall."""
     x = draw.integers(12, 3, low=-9, high=9).astype(np.float32)
@@ -257,6 +284,13 @@ def test_arcs_with_many_ts(check, draw):
     """One vector to another in seven steps: t broadcasts."""
     a, b, t = draw.normal(1, 4), draw.normal(1, 4), draw.uniform(7, 1)
     check("arc", a=a, b=b, t=t, g=draw.normal(7, 4), terms=100, scale=32.0)
+
+
+@exercise("9.18")
+def test_an_arc_in_half_precision(check, draw):
+    """The dtype of the vectors."""
+    a, b, g = (draw.normal(2, 4, dtype="float16") for _ in range(3))
+    check("arc", a=a, b=b, t=0.5, g=g, terms=20, scale=32.0)
 
 
 @exercise("9.18")

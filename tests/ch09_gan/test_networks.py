@@ -26,6 +26,24 @@ def test_ranges(check, draw):
 
 
 @exercise("9.6")
+def test_ranges_in_half_precision(check, draw):
+    """The dtype of the pictures, also behind a block in evaluation."""
+    x = draw.uniform(2, 3, 3, 1, dtype="float16")
+    g = draw.normal(2, 3, 3, 1, dtype="float16")
+    check("ranges", pixels=x, g=[g, g])
+    weights = {"conv.weight": draw.normal(3, 4, 4, 2), **norm(draw, "norm", 3)}
+    check(
+        "generator_block",
+        x=draw.normal(2, 2, 2, 2, dtype="float16"),
+        weights={name: w.astype("float16") for name, w in weights.items()},
+        g=draw.normal(2, 4, 4, 3, dtype="float16"),
+        training=False,
+        terms=400,
+        scale=16.0,
+    )
+
+
+@exercise("9.6")
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 @pytest.mark.parametrize("shape", [(3, 4, 5), (2, 1, 1)], ids=str)
 def test_a_generator_block(check, draw, training, shape):
@@ -93,6 +111,22 @@ def test_examples_that_do_not_meet(check, draw, normalize):
     weights = block(draw, normalize)
     x = draw.normal(3, 4, 4, 3)
     check("alone", x=x, weights=weights, normalize=normalize, terms=100, scale=8.0)
+
+
+@exercise("9.7")
+def test_a_discriminator_block_in_half_precision(check, draw):
+    """The dtype of its weights and of the picture."""
+    check(
+        "discriminator_block",
+        x=draw.normal(2, 4, 4, 3, dtype="float16"),
+        weights={name: w.astype("float16") for name, w in block(draw, None).items()},
+        g=draw.normal(2, 2, 2, 4, dtype="float16"),
+        normalize=None,
+        training=True,
+        wrapped=False,
+        terms=400,
+        scale=16.0,
+    )
 
 
 @exercise("9.7")
@@ -178,6 +212,14 @@ def test_rounds_of_a_small_matrix(check, draw):
 
 
 @exercise("9.11")
+def test_rounds_in_half_precision(check, draw):
+    """The dtype of the weight."""
+    w, g = draw.normal(3, 4, dtype="float16"), [draw.normal(n, dtype="float16") for n in (3, 4)]
+    u, v = (a.astype("float16") for a in vectors(draw, 3, 4))
+    check("iterated", w=w, u=u, v=v, rounds=1, g=g, terms=60)
+
+
+@exercise("9.11")
 @pytest.mark.parametrize("kind", ["linear", "conv"])
 @pytest.mark.parametrize("modes, rounds", [("ttett", 1), ("e", 1), ("tt", 3)])
 def test_normalized_layers(check, draw, kind, modes, rounds):
@@ -210,11 +252,18 @@ def test_normalized_layers(check, draw, kind, modes, rounds):
 
 
 @exercise("9.12")
-@pytest.mark.parametrize("n, group", [(8, 4), (8, None), (6, 2), (6, 6), (3, 1), (6, 3)])
+@pytest.mark.parametrize("n, group", [(8, 4), (8, None), (8, 2), (6, 6), (3, 1), (6, 3)])
 def test_deviations(check, draw, n, group):
     """One number for each group of neighbours, in a new last channel, with its slope."""
     x = draw.normal(n, 2, 3, 4)
     check("deviation", x=x, group=group, g=draw.normal(n, 2, 3, 5), terms=100, scale=8.0)
+
+
+@exercise("9.12")
+def test_deviations_in_half_precision(check, draw):
+    """The dtype of the maps."""
+    x, g = draw.normal(4, 2, 2, 3, dtype="float16"), draw.normal(4, 2, 2, 4, dtype="float16")
+    check("deviation", x=x, group=2, g=g, terms=50, scale=8.0)
 
 
 @exercise("9.12")
