@@ -25,7 +25,8 @@ def pulled_model(function, weights, x, g):
     gradients = torch.autograd.grad((y * g.detach()).sum(), [x, *trained.values()])
     return {
         "y": y,
-        "names": sorted(weights),
+        "shapes": {name: list(w.shape) for name, w in weights.items()},
+        "trainable": sorted(trained),
         "gx": gradients[0],
         "gradients": dict(zip(trained, gradients[1:], strict=True)),
         "buffers": buffers,

@@ -43,7 +43,9 @@ def given(model, weights):
 
 
 def pulled_model(model, weights, x, g, *others):
-    """Output, buffers and all gradients of a model."""
+    """Output, buffers and all gradients of a model; its parameters before they were given."""
+    shapes = {name: list(w.shape) for name, w in named(model).items()}
+    trainable = sorted(dict(tree_flatten(model.trainable_parameters())))
     given(model, weights)
     buffers = [name for name in weights if "running" in name or name.split(".")[-1] in "uv"]
     trained = [name for name in weights if name not in buffers]
@@ -57,7 +59,8 @@ def pulled_model(model, weights, x, g, *others):
     y = model(x, *others)
     return {
         "y": y,
-        "names": sorted(named(model)),
+        "shapes": shapes,
+        "trainable": trainable,
         "gx": found["gradients"][0],
         "gradients": dict(zip(trained, found["gradients"][1:], strict=True)),
         "buffers": {name: named(model)[name] for name in buffers},
@@ -430,6 +433,15 @@ def moments(features):
     return {"mean": as_float32(mean), "covariance": as_float32(covariance)}
 
 
+def fine_moments(features):
+    """Of thirds, which float32 could not hold: a number of each."""
+    with core.stream(core.cpu):
+        features = features.astype(core.float64) / 3
+    mean, covariance = frechet.mean_and_covariance(features)
+    with core.stream(core.cpu):
+        return {"mean": core.sum(mean).item(), "covariance": core.sum(covariance).item()}
+
+
 def root_trace(a, b):
     with core.stream(core.cpu):
         a, b = a.astype(core.float64) / 3, b.astype(core.float64) / 7
@@ -441,6 +453,9 @@ def clouds(first, second):
 
 
 def cloud_ratio(made, real, other):
+    """In thirds, which float32 could not hold."""
+    with core.stream(core.cpu):
+        made, real, other = (x.astype(core.float64) / 3 for x in (made, real, other))
     return {"ratio": frechet.frechet_ratio(made, real, other).item()}
 
 

@@ -347,6 +347,42 @@ def test_a_discriminator_that_knows(check, draw, training, n):
     )
 
 
+@exercise("9.13")
+def test_conditions_in_half_precision(check, draw):
+    """The dtype of latent vectors and pictures."""
+    weights = generator_weights(draw, 4, 8, 2)
+    check(
+        "conditional_generator",
+        weights={name: 0.1 * w.astype("float16") for name, w in weights.items()},
+        z=draw.normal(2, 4, dtype="float16"),
+        labels=np.array([2, 0], np.int32),
+        g=draw.normal(2, 8, 8, 1, dtype="float16"),
+        side=8,
+        width=2,
+        training=False,
+        terms=4000,
+        scale=32.0,
+    )
+    weights = {
+        "discriminator.blocks.0.conv.weight": draw.normal(2, 4, 4, 1),
+        "discriminator.blocks.0.conv.bias": draw.normal(2),
+        "discriminator.linear.weight": draw.normal(1, 48),
+        "discriminator.linear.bias": draw.normal(1),
+        "embedding.weight": draw.normal(3, 48),
+    }
+    check(
+        "projection",
+        weights={name: w.astype("float16") for name, w in weights.items()},
+        x=draw.normal(2, 8, 8, 1, dtype="float16"),
+        labels=np.array([2, 0], np.int32),
+        g=draw.normal(2, dtype="float16"),
+        width=2,
+        training=False,
+        terms=4000,
+        scale=64.0,
+    )
+
+
 # 9.19
 
 
