@@ -2,10 +2,10 @@
 
 First 25 Gaussians, where the best discriminator is known in closed form and every mode can be
 counted. Then handwritten digits: MNIST where the data folder has it, the small ones of
-scikit-learn otherwise. What is made is judged by the course's frozen judge. Two generators are trained, one that
-draws what it likes and one that can be asked for a digit; the full setting adds the first GAN of
-all, made of linear layers, for comparison. Training can be stopped with Ctrl-C: the same
-command goes on.
+scikit-learn otherwise. What is made is judged by the course's frozen judge. Two generators are
+trained, one that draws what it likes and one that can be asked for a digit; the full setting adds
+the first GAN of all, made of linear layers, for comparison. Training can be stopped with Ctrl-C:
+the same command goes on.
 """
 
 import json
