@@ -9,7 +9,10 @@ Those for pictures (chapter 7):
 :mod:`.depth`        stochastic depth: whole branches that are left out in training
 ===================  ==============================================================
 
-Every network for pictures has two parts, ``features(x)``, ``(N, H, W, C)``, and
+Those that make pictures (chapter 9): :mod:`.perceptron`, :mod:`.dcgan` and
+:mod:`.conditional_gan`.
+
+Every network that classifies pictures has two parts, ``features(x)``, ``(N, H, W, C)``, and
 ``head(features)``, the logits; calling it is one after the other.
 """
 
