@@ -9,7 +9,15 @@ Those for pictures (chapter 7):
 :mod:`.depth`        stochastic depth: whole branches that are left out in training
 ===================  ==============================================================
 
-Every network for pictures has two parts, ``features(x)``, ``(N, H, W, C)``, and
+Those that draw what they have seen (chapter 10):
+
+===================  ==============================================================
+:mod:`.autoencoder`  tied, dense and convolutional autoencoders
+:mod:`.vae`          variational autoencoders, also with a label
+:mod:`.vqvae`        a code of whole numbers
+===================  ==============================================================
+
+Every network that tells pictures apart has two parts, ``features(x)``, ``(N, H, W, C)``, and
 ``head(features)``, the logits; calling it is one after the other.
 """
 

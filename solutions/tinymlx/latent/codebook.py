@@ -46,7 +46,7 @@ def quantized(z: array, codebook: array) -> tuple[array, array, array, array]:
     Source: A. van den Oord, O. Vinyals and K. Kavukcuoglu, Neural discrete representation learning
     (2017), https://arxiv.org/abs/1711.00937
     """
-    codes = nearest(core.stop_gradient(z), core.stop_gradient(codebook))
+    codes = nearest(z, codebook)
     e = codebook[codes]
     codebook_loss = core.mean(core.square(e - core.stop_gradient(z)))
     commitment = core.mean(core.square(z - core.stop_gradient(e)))

@@ -32,7 +32,8 @@ def kl_divergence(
     """The Kullback-Leibler divergence of a Gaussian from another one, number by number.
 
     It is the mean of log q(z) - log p(z) for z drawn from q, in nats, and is exact: nothing is
-    drawn. It should be right for log-variances of 80, too.
+    drawn. It is right for log-variances from -80 to 100; a variance of e^100 by itself would be
+    infinite in float32.
 
     Args:
         mean, log_variance: of q.
