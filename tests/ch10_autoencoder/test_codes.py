@@ -11,7 +11,7 @@ from course.grading.marks import exercise
 
 @exercise("10.16")
 @pytest.mark.parametrize(
-    "leading, size, dims", [((20,), 7, 3), ((2, 3, 4), 5, 2), ((6,), 1, 4), ((), 9, 2)], ids=str
+    "leading, size, dims", [((20,), 7, 3), ((2, 3, 4), 5, 2), ((6, 1), 3, 4)], ids=str
 )
 def test_the_nearest(check, draw, leading, size, dims):
     """Codes of very different lengths."""
@@ -22,7 +22,9 @@ def test_the_nearest(check, draw, leading, size, dims):
 
 @exercise("10.16")
 def test_equally_near(probe):
-    """The first one of several."""
+    """The first one of several; with one code there is no choice."""
+    z = np.ones((2, 2), np.float32)
+    assert probe("nearest_codes", z=z, book=z[:1])["codes"].tolist() == [0, 0]
     book = np.array([[9, 9], [1, 0], [0, 1], [1, 0]], np.float32)
     z = np.array([[2, 0], [1, 1], [0, 3], [8, 8]], np.float32)
     assert probe("nearest_codes", z=z, book=book)["codes"].tolist() == [1, 1, 2, 0]
@@ -179,6 +181,15 @@ def test_around_the_middle(probe):
     sums = [0, 499_999, 500_001, 1_000_000]
     symbols = [1] * 12 + [0, 1, 2, 1, 1, 2, 0] + [1] * 9
     found = probe("coded_and_read", symbols=symbols, tables=[sums] * len(symbols))
+    assert found["symbols"] == symbols
+
+
+@exercise("10.19")
+@pytest.mark.parametrize("first", [1, 2])
+def test_at_the_beginning_of_a_part(probe, first):
+    """Thirds are no whole numbers: the part begins a little before, and there the number lies."""
+    symbols = [first] + [0] * 40
+    found = probe("coded_and_read", symbols=symbols, tables=[[0, 1, 2, 3]] * 41)
     assert found["symbols"] == symbols
 
 

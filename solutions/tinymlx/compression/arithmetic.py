@@ -34,7 +34,7 @@ def narrowed(low: int, high: int, start: int, end: int, total: int) -> tuple[int
 
     Raises:
         ValueError: the frequency is 0, since what is impossible has no code, or the frequencies
-            are not ``0 <= start < end <= total <= QUARTER``.
+            are not ``0 <= start < end <= total <= QUARTER``; or the interval has become too small.
     """
     if not 0 <= start < end <= total <= QUARTER:
         raise ValueError(
@@ -42,6 +42,8 @@ def narrowed(low: int, high: int, start: int, end: int, total: int) -> tuple[int
             f"0 <= start < end <= total <= {QUARTER}."
         )
     size = high - low
+    if size <= QUARTER:
+        raise ValueError(f"The interval has {size} numbers left, too few to tell symbols apart.")
     return low + size * start // total, low + size * end // total
 
 
