@@ -1,4 +1,4 @@
-"""Variational autoencoders: dense, convolutional, and with a label given."""
+"""Variational autoencoders: dense, convolutional, linear, and with a label given."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tinymlx import core, nn
 from tinymlx.core import array
+from tinymlx.latent.gaussian import kl_to_standard, log_density, reparameterized
 from tinymlx.models.autoencoder import ConvDecoder, ConvEncoder
 from tinymlx.nn import Module
 
@@ -82,6 +83,34 @@ class ConvVAE(Module):
     def decode(self, z: array) -> array:
         """``(..., latent)`` to logits, ``(..., H, W, C)``."""
         return self.decoder(self.units(z))
+
+
+class LinearVAE(Module):
+    r"""The smallest one: every map is linear, the noise of the pixels is learned, too.
+
+    Its best bound is known: it is the log-likelihood of :class:`.ProbabilisticPCA`.
+
+    Args:
+        inputs: numbers of a row.
+        latent: the numbers of a code.
+
+    Source: J. Lucas et al., Don't blame the ELBO! (2019), https://arxiv.org/abs/1911.02469
+    """
+
+    def __init__(self, inputs: int, latent: int) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(inputs, latent)
+        self.log_variance = core.zeros((latent,))
+        self.decoder = nn.Linear(latent, inputs)
+        self.log_noise = core.zeros(())
+
+    def bound(self, x: array, noise: array) -> array:
+        """The evidence lower bound of each row, ``(N, inputs)`` and ``(N, latent)`` to ``(N,)``."""
+        mean = self.encoder(x)
+        z = reparameterized(mean, self.log_variance, noise)
+        picture = log_density(x, self.decoder(z), self.log_noise)
+        kl = kl_to_standard(mean, core.broadcast_to(self.log_variance, mean.shape))
+        return core.sum(picture, axis=-1) - core.sum(kl, axis=-1)
 
 
 class ConditionalVAE(Module):

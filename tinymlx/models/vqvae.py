@@ -16,7 +16,8 @@ class VQVAE(Module):
         dims: the numbers of a code vector.
         width: channels of the convolutions.
         in_channels: channels of the pictures.
-        moving: whether the codebook follows by moving averages, or by a gradient.
+        moving: whether the codebook follows by moving averages (and codes that nobody takes any
+            more are revived), or learns by a gradient.
 
     Shape:
         ``(N, H, W, in_channels)`` with H and W multiples of 4; codes are ``(N, H / 4, W / 4)``.
@@ -47,7 +48,7 @@ class VQVAE(Module):
             nn.ConvTranspose2d(width, in_channels, 4, stride=2, padding=1),
         )
         if moving:
-            self.book = MovingCodebook(size, dims)
+            self.book = MovingCodebook(size, dims, decay=0.98)
         else:
             self.codebook = core.random.uniform(-1 / size, 1 / size, (size, dims))
 
@@ -66,6 +67,7 @@ class VQVAE(Module):
             loss = loss + codebook_loss
         elif self.training:
             self.book.follow(z, codes)
+            self.book.revive(z, least=0.5)
         return nn.sigmoid(self.up(through)), loss, codes
 
     def codes(self, x: array) -> array:
