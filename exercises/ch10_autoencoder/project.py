@@ -80,19 +80,20 @@ QUICK = Setting(
     average=0.98,
     examples=2000,
 )
-DEFAULT = Setting("default", (8, 16, 32), 30, 60, 32, (512, 256), 20, (16, 128), 20, 100)
+DEFAULT = Setting("default", (8, 16, 32), 20, 40, 32, (512, 256), 20, (16, 128), 10, 100, batch=50)
 FULL = Setting(
     "full",
     (8, 16, 32),
     100,
-    400,
+    300,
     32,
     (512,),
     60,
     (16, 64, 256),
-    100,
+    60,
     5000,
     channels=(1, 32, 64, 128),
+    batch=200,
     shift=2,
     compile=False,  # on CUDA every new kernel takes seconds to compile, and there are many models
 )
