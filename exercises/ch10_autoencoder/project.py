@@ -387,7 +387,8 @@ def draw_map(run: Run, model: nn.Module, side: int = 15) -> None:
     left.legend(ncols=5, loc="upper center", markerscale=3, handletextpad=0.1, columnspacing=0.8)
     axis = core.linspace(-2.2, 2.2, side)
     codes = core.stack([*core.meshgrid(axis, -axis)], axis=-1).reshape(-1, 2)
-    right.imshow(sheet(nn.sigmoid(model.decode(codes)), side), cmap="Greys", extent=(-2.2, 2.2) * 2)
+    drawn = framed(nn.sigmoid(model.decode(codes)))
+    right.imshow(sheet(drawn, side), cmap="Greys", extent=(-2.2, 2.2) * 2)
     right.set(xlabel="first number")
     right.grid(False)
     plotting.save(fig, run.out, "map")
@@ -456,7 +457,7 @@ def other_files(x: np.ndarray) -> dict[str, list[tuple[float, float]]]:
     columns = next(n for n in range(int(math.sqrt(len(x))), 0, -1) if len(x) % n == 0)
     whole = sheet(core.array(x[..., None]), columns)
     for levels in (2, 3, 4, 6, 8, 16, 256):
-        q = np.minimum((x * levels).astype(np.uint8), levels - 1)
+        q = np.minimum((x * levels).astype(int), levels - 1).astype(np.uint8)
         means = np.array([x[q == k].mean() if (q == k).any() else 0 for k in range(levels)])
         picture = Image.fromarray(sheet(core.array(q[..., None]), columns).astype(np.uint8))
         picture.putpalette([round(255 * m) for m in means for _ in range(3)])
@@ -486,6 +487,11 @@ def sheet(x: array, columns: int) -> np.ndarray:
     n, height, width, _ = x.shape
     rows = x.reshape(n // columns, columns, height, width).swapaxes(1, 2)
     return np.array(rows.reshape(n // columns * height, columns * width).tolist())
+
+
+def framed(x: array) -> array:
+    """Small pictures with paper around them; those of 28 x 28 have some of their own."""
+    return core.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)]) if x.shape[1] < 28 else x
 
 
 def cut(whole: np.ndarray, side: int, columns: int) -> np.ndarray:
@@ -519,7 +525,7 @@ def draw_rates(
 
 def draw_grid(out: Path, name: str, x: array, columns: int) -> None:
     """Pictures on one sheet."""
-    x = x[: x.shape[0] // columns * columns]
+    x = framed(x[: x.shape[0] // columns * columns])
     rows = x.shape[0] // columns
     fig, ax = plotting.figure(width=9.0, height=9.0 * rows / columns)
     ax.imshow(sheet(x, columns), cmap="Greys", vmin=0, vmax=1)
@@ -532,8 +538,8 @@ def draw_rows(out: Path, name: str, rows: dict[str, array]) -> None:
     columns = next(iter(rows.values())).shape[0]
     fig, axes = plotting.figure(len(rows), 1, width=9.0, height=0.85 * len(rows))
     for ax, (title, x) in zip(np.atleast_1d(axes), rows.items(), strict=True):
-        ax.imshow(sheet(x, columns), cmap="Greys", vmin=0, vmax=1)
-        ax.set_ylabel(title, rotation=0, ha="right", va="center")
+        ax.imshow(sheet(framed(x), columns), cmap="Greys", vmin=0, vmax=1)
+        ax.set_ylabel(title, rotation=0, ha="left", va="center", labelpad=110)
         ax.set(xticks=[], yticks=[])
         ax.grid(False)
         for spine in ax.spines.values():
