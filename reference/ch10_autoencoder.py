@@ -119,7 +119,11 @@ def drawn(z, size, channels, weights, g):
         x = torch.relu(x) if i > 0 else x
         x = torch.func.functional_call(layer, named, (x,), {"output_size": goal})
     y = x.movedim(1, -1).reshape(*z.shape[:-1], *size, channels[0])
-    return pulled([y], [z, *weights], g)
+    fresh = [
+        [list(w.shape), list(b.shape), True]
+        for w, b in zip(weights[::2], weights[1::2], strict=True)
+    ]
+    return {**pulled([y], [z, *weights], g), "fresh": [*fresh, True]}
 
 
 # 10.7 and 10.8
@@ -153,7 +157,7 @@ def probability(logits, x):
     """The log-probability of each picture."""
     coins = torch.distributions.Bernoulli(logits=logits, validate_args=False)
     whole = coins.log_prob(x.expand(logits.shape))
-    return whole.flatten(logits.ndim - x.ndim + 1).sum(-1)
+    return whole.unsqueeze(-1).flatten(logits.ndim - x.ndim + 1).sum(-1)
 
 
 def pixels(logits, x, g):
@@ -212,6 +216,7 @@ def plane_with_noise(x, count, new):
     return {
         "mean": found.mean_,
         "noise": np.array(noise),
+        "a number": True,
         "covariance": found.get_covariance(),
         "inner": weight.T @ weight,
         "log likelihood": multivariate_normal(found.mean_, found.get_covariance()).logpdf(new),
@@ -326,4 +331,7 @@ def followed_under_a_gradient(vectors, counts, sums, z, codes):
         0.5,
         [(z.detach().numpy(), codes.numpy())],
     )["after"][0]["vectors"]
-    return {"dz": torch.from_numpy(after)[codes.long()]}
+    return {
+        "dz": torch.from_numpy(after)[codes.long()],
+        "dz of the revived": torch.ones_like(z),
+    }

@@ -1135,7 +1135,7 @@ def pack(archive):
         raise ValueError("An archive needs 8 bytes, 1 to 65535 codes and one to four axes.")
     if not all(0 <= n < 1 << 32 for n in shape):
         raise ValueError("The shape does not fit into 32 bits.")
-    head = struct.pack(f"<B8sHB{len(shape)}I", VERSION, model, size, len(shape), *shape)
+    head = struct.pack(f"{HEAD}{len(shape)}I", VERSION, model, size, len(shape), *shape)
     return MAGIC + head + payload + struct.pack("<I", zlib.crc32(payload))
 
 
@@ -1149,16 +1149,17 @@ def unpack(data, model=None):
     at = len(MAGIC)
     if len(data) > at and data[at] != VERSION:
         raise ValueError(f"The file has the version {data[at]}.")
-    fixed = struct.calcsize("<B8sHB")
-    if len(data) < at + fixed + 4:
+    start = at + struct.calcsize(HEAD)
+    if len(data) < start + 4:
         raise ValueError("The file is damaged or not complete.")
-    _, name, size, axes = struct.unpack_from("<B8sHB", data, at)
+    _, name, size, axes = struct.unpack(HEAD, data[at:start])
     if model is not None and name != model:
         raise ValueError("The file was made with another model.")
-    if len(data) < at + fixed + 4 * axes + 4:
+    payload = start + 4 * axes
+    if len(data) < payload + 4:
         raise ValueError("The file is damaged or not complete.")
-    shape = struct.unpack_from(f"<{axes}I", data, at + fixed)
-    return Archive(name, size, tuple(shape), data[at + fixed + 4 * axes : -4])
+    shape = struct.unpack(f"<{axes}I", data[start:payload])
+    return Archive(name, size, shape, data[payload:-4])
 
 
 @misconception(
@@ -1170,16 +1171,17 @@ def unpack(data, model=None):
     if data[: len(MAGIC)] != MAGIC:
         raise ValueError("This is no file of this compressor: it begins otherwise.")
     at = len(MAGIC)
-    version, name, size, axes = struct.unpack_from("<B8sHB", data, at)
+    start = at + struct.calcsize(HEAD)
+    version, name, size, axes = struct.unpack(HEAD, data[at:start])
     if version != VERSION:
         raise ValueError(f"The file has the version {version}.")
     if data[-4:] != struct.pack("<I", zlib.crc32(data[:-4])):
         raise ValueError("The file is damaged or not complete: its checksum does not fit.")
     if model is not None and name != model:
         raise ValueError("The file was made with another model.")
-    fixed = struct.calcsize("<B8sHB")
-    shape = struct.unpack_from(f"<{axes}I", data, at + fixed)
-    return Archive(name, size, tuple(shape), data[at + fixed + 4 * axes : -4])
+    payload = start + 4 * axes
+    shape = struct.unpack(f"<{axes}I", data[start:payload])
+    return Archive(name, size, shape, data[payload:-4])
 
 
 @misconception(
@@ -1193,9 +1195,13 @@ def unpack(data, model=None):
     if len(data) > at and data[at] != VERSION:
         raise ValueError(f"The file has the version {data[at]}.")
     body, end = data[:-4], data[-4:]
-    fixed = struct.calcsize("<B8sHB")
-    if len(data) < at + fixed + 4 or end != struct.pack("<I", zlib.crc32(body)):
-        raise ValueError("The file is damaged or not complete: its checksum does not fit.")
-    _, name, size, axes = struct.unpack_from("<B8sHB", body, at)
-    shape = struct.unpack_from(f"<{axes}I", body, at + fixed)
-    return Archive(name, size, tuple(shape), body[at + fixed + 4 * axes :])
+    damaged = ValueError("The file is damaged or not complete: its checksum does not fit.")
+    start = at + struct.calcsize(HEAD)
+    if len(body) < start or end != struct.pack("<I", zlib.crc32(body)):
+        raise damaged
+    _, name, size, axes = struct.unpack(HEAD, body[at:start])
+    payload = start + 4 * axes
+    if len(body) < payload:
+        raise damaged
+    shape = struct.unpack(f"<{axes}I", body[start:payload])
+    return Archive(name, size, shape, body[payload:])

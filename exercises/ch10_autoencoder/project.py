@@ -80,7 +80,7 @@ QUICK = Setting(
     average=0.98,
     examples=2000,
 )
-DEFAULT = Setting("default", (8, 16, 32), 20, 40, 32, (512, 256), 20, (16, 128), 10, 100, batch=50)
+DEFAULT = Setting("default", (8, 16, 32), 25, 60, 32, (512, 256), 30, (16, 128), 12, 100)
 FULL = Setting(
     "full",
     (8, 16, 32),
@@ -157,6 +157,7 @@ class Run:
         epochs: int,
         rate: float = 3e-3,
         average: bool = True,
+        batch: int | None = None,
     ) -> nn.Module:
         """A trained model, in evaluation mode.
 
@@ -167,11 +168,12 @@ class Run:
             epochs: how long.
             rate: the greatest rate.
             average: whether to end with the average of the weights.
+            batch: how many examples at a time, if not as the setting says.
         """
         setting = self.setting
         core.random.seed(0)
         model = make()
-        batches = Batches(self.x, self.y, batch_size=setting.batch, drop_last=True)
+        batches = Batches(self.x, self.y, batch_size=batch or setting.batch, drop_last=True)
         optimizer = optimizers.AdamW(schedule(rate, epochs * len(batches)), weight_decay=0.01)
         running = WeightAverage(model, setting.average) if average else None
 
@@ -240,9 +242,11 @@ def against_pca(run: Run) -> Numbers:
         plane = core.clip(pca.decode(pca.encode(test_rows)), 0.0, 1.0).reshape(test.shape)
         model = run.fit(
             f"autoencoder{count}",
-            lambda count=count: ConvAutoencoder(run.shape[:2], (1, 16, 32), 256, count),
+            lambda count=count: ConvAutoencoder(run.shape[:2], (1, 16, 32), count),
             lambda model, x, y, step: core.mean(core.square(model(x) - x)),
             setting.autoencoder_epochs,
+            rate=5e-3,
+            batch=setting.batch // 2,
         )
         back = in_parts(model, test)
         for name, found in ((f"PCA, {count} numbers", plane), (f"network, {count}", back)):

@@ -1,6 +1,7 @@
 """What the graders of chapter 10 run of the student's code."""
 
 import struct
+import zlib
 
 import mlx.core as mx
 
@@ -163,14 +164,21 @@ def sizes(size, times):
 def drawn(z, size, channels, weights, g):
     """The decoder with given weights: linear layer, then the stages."""
 
+    shapes = []
+
     def function(z, *weights):
         model = autoencoder.ConvDecoder(tuple(size), tuple(channels), z.shape[-1])
+        shapes.append(
+            [[list(layer.weight.shape), list(layer.bias.shape), layer.training]
+             for layer in (model.linear, *model.stages)] + [model.training]
+        )  # fmt: skip
         model.linear.weight, model.linear.bias = weights[:2]
         for i, stage in enumerate(model.stages):
             stage.weight, stage.bias = weights[2 + 2 * i : 4 + 2 * i]
         return [model(z)]
 
-    return pulled(function, [z, *weights], g)
+    found = pulled(function, [z, *weights], g)
+    return {**found, "fresh": shapes[0]}
 
 
 # 10.7 and 10.8
@@ -269,6 +277,7 @@ def tested(x, encoder, decoder, draws, batch_size, seed, training):
     core.random.seed(3)
     return {
         "value": value,
+        "a number": isinstance(value, float),
         "seen": list(model._seen),
         "training": model.training,
         "state left alone": core.array_equal(after, core.random.uniform()),
@@ -299,6 +308,7 @@ def plane_with_noise(x, count, new):
     return {
         "mean": found.mean,
         "noise": core.array(found.noise),
+        "a number": isinstance(found.noise, float),
         "covariance": found.weight @ found.weight.T + found.noise * core.eye(x.shape[1]),
         "inner": found.weight.T @ found.weight,
         "log likelihood": found.log_likelihood(new),
@@ -424,7 +434,11 @@ def followed_under_a_gradient(vectors, counts, sums, z, codes):
         book.follow(z, codes)
         return core.sum(z * book.vectors[codes])
 
-    return {"dz": core.grad(loss)(z)}
+    def new_life(z):
+        book.revive(z, 100.0, core.random.key(1))
+        return core.sum(book.vectors) + core.sum(book.sums) + core.sum(z)
+
+    return {"dz": core.grad(loss)(z), "dz of the revived": core.grad(new_life)(z)}
 
 
 def revived(vectors, counts, sums, z, least, seed):
@@ -460,13 +474,16 @@ def read_back(data, tables):
 
 
 def coded_and_read(symbols, tables):
-    encoder = arithmetic.Encoder()
+    encoder, ends = arithmetic.Encoder(), []
     for s, sums in zip(symbols, tables, strict=True):
         encoder.encode(sums[s], sums[s + 1], sums[-1])
+        ends.append((encoder.low, encoder.high))
     data = encoder.finish()
-    decoder = arithmetic.Decoder(data)
-    found = [decoder.decode(sums) for sums in tables]
-    return {"symbols": found, "bits": len(encoder.bits), "bytes": len(data)}
+    decoder, found, alike = arithmetic.Decoder(data), [], []
+    for sums, end in zip(tables, ends, strict=True):
+        found.append(decoder.decode(sums))
+        alike.append((decoder.low, decoder.high) == end)
+    return {"symbols": found, "bits": len(encoder.bits), "bytes": len(data), "alike": alike}
 
 
 # 10.20
@@ -488,6 +505,11 @@ def packed(model, size, shape, payload, reader=None):
     }
 
 
+def sealed(data):
+    """With a checksum that fits, as somebody could write it who knows the format."""
+    return data + struct.pack("<I", zlib.crc32(data))
+
+
 def changed(model, size, shape, payload):
     """What is said of every file that differs from a good one in a bit, or in its length."""
     data = archive.pack(archive.Archive(bytes(model), size, tuple(shape), bytes(payload)))
@@ -500,6 +522,7 @@ def changed(model, size, shape, payload):
         "cut": [data[:n] for n in range(len(data))],
         "longer": [data + b"\n", data + data, data + b"\0"],
         "foreign": [b"", b"\x89PNG\r\n\x1a\n" + bytes(40), b"GIF89a" + bytes(90), data[1:]],
+        "forged": [sealed(data[:7] + bytes([255]) * n) for n in range(60)],
         "later": [data[:6] + b"\x02" + data[7:], data[:6] + b"\xff"],
     }
     said = {}

@@ -49,12 +49,21 @@ def test_straight_through(check, draw, leading):
     check("through", z=z, book=book, g=g, terms=36, scale=4.0)
 
 
+@exercise("10.17")
+def test_straight_through_in_half_precision(check, draw):
+    """The dtype is that of vectors and book."""
+    z, book = draw.normal(5, 2, dtype="float16"), draw.normal(3, 2, dtype="float16")
+    g = [draw.normal(5, 2, dtype="float16"), *(draw.normal(dtype="float16") for _ in range(2))]
+    check("through", z=z, book=book, g=g, terms=10, scale=4.0)
+
+
 @exercise("10.18")
 def test_perplexity(check, draw):
     """From 1 to the number of codes; codes that nobody takes count for nothing."""
     check("unsure", counts=draw.uniform(6, low=1, high=9), terms=6, scale=6.0)
     check("unsure", counts=np.array([3, 0, 3, 0, 3], np.float32), terms=6, scale=6.0)
     check("unsure", counts=np.array([0, 0, 8], np.float32), terms=6, scale=6.0)
+    check("unsure", counts=np.array([4, 0, 1], np.float16), terms=6, scale=3.0)
 
 
 def book(draw, size=5, dims=3):
@@ -68,8 +77,8 @@ def book(draw, size=5, dims=3):
 @pytest.mark.parametrize("shape", [(8,), (2, 3, 2)], ids=str)
 def test_a_book_that_follows(check, draw, decay, shape):
     """Three batches; code 4 is never taken, and fades away at once where the decay is 0."""
-    batches = [[draw.normal(*shape, 3), draw.integers(*shape, low=0, high=4)] for _ in range(3)]
-    check("followed", **book(draw), decay=decay, batches=batches, terms=40, scale=8.0)
+    batches = [[draw.normal(*shape, 4), draw.integers(*shape, low=0, high=4)] for _ in range(3)]
+    check("followed", **book(draw, dims=4), decay=decay, batches=batches, terms=40, scale=8.0)
 
 
 @exercise("10.18")
@@ -103,6 +112,10 @@ def test_dead_codes(probe, draw):
         assert np.array_equal(state["sums"][:40], state["vectors"][:40])
         assert np.array_equal(state["counts"][:40], np.ones(40, np.float32))
     assert not np.array_equal(found["first"]["vectors"], found["by state"]["vectors"])
+    given = book(draw, 4, 2)
+    one = draw.normal(1, 1, 2)
+    found = probe("revived", **given, z=one, least=100.0, seed=1)["first"]
+    assert np.array_equal(found["vectors"], np.repeat(one[0], 4, axis=0))
 
 
 @exercise("10.19")
@@ -161,7 +174,7 @@ def test_there_and_back(probe, draw, size, most):
     """Tables that change with every symbol; as long as they are improbable, and two digits more."""
     symbols, tables, bits = sequence(draw, 300, size, most)
     found = probe("coded_and_read", symbols=symbols, tables=tables)
-    assert found["symbols"] == symbols
+    assert found["symbols"] == symbols and all(found["alike"])
     assert bits - 1 <= found["bits"] <= bits + 2.1
     assert found["bytes"] == math.ceil(found["bits"] / 8)
 
@@ -182,6 +195,16 @@ def test_around_the_middle(probe):
     symbols = [1] * 12 + [0, 1, 2, 1, 1, 2, 0] + [1] * 9
     found = probe("coded_and_read", symbols=symbols, tables=[sums] * len(symbols))
     assert found["symbols"] == symbols
+
+
+@exercise("10.19")
+def test_where_a_half_ends(probe, draw):
+    """Intervals that end exactly at the middle or at a quarter; both sides do the same."""
+    tables = [[[0, 1, 2], [0, 1, 3, 4], [0, 1, 2, 3]][i] for i in draw.integers(200, low=0, high=3)]
+    tables = [[0, 1, 2], [0, 1, 3, 4], *tables]
+    symbols = [1, 1] + [int(draw.integers(low=0, high=len(sums) - 1)) for sums in tables[2:]]
+    found = probe("coded_and_read", symbols=symbols, tables=tables)
+    assert found["symbols"] == symbols and all(found["alike"])
 
 
 @exercise("10.19")
@@ -243,6 +266,8 @@ def test_a_file_and_what_it_holds(probe, draw, other):
         {"shape": [1] * 5},
         {"shape": [-1]},
         {"shape": [2**32]},
+        {"shape": [3, -1]},
+        {"shape": [2**32, 1]},
         {"size": 0},
         {"size": 65536},
         {"model": [1] * 7},
@@ -272,6 +297,7 @@ def test_files_that_have_changed(probe, draw, other):
     found = probe("changed", **file(draw, **other))
     said, length = found["said"], found["length"]
     assert all("no file of this compressor" in s for s in said["foreign"]), said["foreign"]
+    assert all(s == "nothing" or " " in s for s in said["forged"]), said["forged"]
     assert all("version" in s for s in said["later"]), said["later"]
     assert all("damaged" in s for s in said["longer"]), said["longer"]
     assert all("damaged" in s for s in said["cut"][7:]), said["cut"]
@@ -286,6 +312,7 @@ def test_files_that_have_changed(probe, draw, other):
 def test_a_sentence_is_one_line(probe, draw):
     """Short enough to be read, and without a traceback."""
     said = probe("changed", **file(draw))["said"]
-    for each in said.values():
+    for kind in ("bits", "cut", "longer", "foreign", "later"):
+        each = said[kind]
         assert all(15 < len(s) < 200 and "\n" not in s for s in each)
     assert agree(np.array(float(len(said["later"]))), np.array(2.0))

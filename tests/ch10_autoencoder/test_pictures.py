@@ -63,6 +63,14 @@ def test_decibels(check, draw, peak, shape):
 
 
 @exercise("10.2")
+def test_decibels_in_half_precision(check, draw):
+    """The dtype is that of the pictures."""
+    x, y = draw.uniform(2, 3, 4, 1, dtype="float16"), draw.uniform(2, 3, 4, 1, dtype="float16")
+    g = [draw.normal(2, dtype="float16"), draw.normal(2, dtype="float16")]
+    check("decibels", x=x, y=y, peak=None, g=g, terms=12)
+
+
+@exercise("10.2")
 def test_equal_pictures(probe, draw):
     """Infinitely many decibels, for that picture."""
     x = draw.uniform(2, 3, 3, 1)
@@ -97,6 +105,26 @@ def test_likeness(check, draw, peak, shape):
 
 
 @exercise("10.3")
+@pytest.mark.parametrize("peak", [None, 255.0])
+def test_dark_pictures(check, draw, peak):
+    """Where the constants count as much as the pictures."""
+    factor = 0.02 * (1.0 if peak is None else peak)
+    x, y = (factor * draw.uniform(2, 12, 13, 1) for _ in range(2))
+    x, y = x.astype(np.float32), y.astype(np.float32)
+    found = factor if peak is None else factor / 255
+    check("likeness", x=x, y=y, peak=peak, g=found * draw.normal(2), terms=1000)
+
+
+@exercise("10.3")
+def test_likeness_in_half_precision(check, draw):
+    """The dtype is that of the pictures."""
+    x, y = draw.uniform(2, 12, 11, 1, dtype="float16"), draw.uniform(2, 12, 11, 1, dtype="float16")
+    check("around", x=x, g=draw.normal(2, 2, 1, 1, dtype="float16"), terms=121)
+    g = draw.normal(2, dtype="float16")
+    check("likeness", x=x, y=y, peak=None, g=g, terms=121, scale=4.0)
+
+
+@exercise("10.3")
 def test_likeness_of_equals(probe, draw):
     """1, also where nothing happens on the picture."""
     x = draw.uniform(2, 12, 12, 1)
@@ -128,6 +156,15 @@ def test_one_matrix_two_uses(check, draw, dims, latent):
         g=[draw.normal(6, latent), draw.normal(6, dims), draw.normal(6, dims)],
         terms=100,
     )
+
+
+@exercise("10.4")
+def test_one_matrix_in_half_precision(check, draw):
+    """The dtype is that of the inputs."""
+    shapes = {"x": (3, 4), "z": (3, 2), "weight": (2, 4), "bias": (4,)}
+    inputs = {name: draw.normal(*shape, dtype="float16") for name, shape in shapes.items()}
+    g = [draw.normal(*shape, dtype="float16") for shape in ((3, 2), (3, 4), (3, 4))]
+    check("tied", **inputs, g=g, terms=20, scale=8.0)
 
 
 @exercise("10.4")
@@ -193,6 +230,14 @@ def test_the_loss_of_mending(check, draw, training):
     )
 
 
+@exercise("10.5")
+def test_mending_in_half_precision(check, draw):
+    """The dtype is that of the pictures."""
+    x, w, spoil = (draw.normal(6, dtype="float16") for _ in range(3))
+    g = [draw.normal(dtype="float16")]
+    check("mended", x=x, w=w, spoil=spoil, training=True, g=g, terms=6)
+
+
 @exercise("10.6")
 @pytest.mark.parametrize("size, times", [((28, 28), 3), ((7, 12), 2), ((1, 5), 3), ((9, 4), 0)])
 def test_sizes(check, size, times):
@@ -235,3 +280,12 @@ def test_back_to_every_size(check, draw, size, channels, leading):
         terms=2000,
         scale=30.0,
     )
+
+
+@exercise("10.6")
+def test_a_decoder_in_half_precision(check, draw):
+    """The dtype is that of codes and weights."""
+    weights = [w.astype(np.float16) for w in decoder_weights(draw, (3, 4), (1, 2), 3)]
+    z, g = draw.normal(2, 3, dtype="float16"), [draw.normal(2, 3, 4, 1, dtype="float16")]
+    inputs = {"size": [3, 4], "channels": [1, 2], "weights": weights}
+    check("drawn", z=z, **inputs, g=g, terms=30, scale=8.0)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 MAGIC = b"\x89TMX\r\n"  # the first byte is no text; a transfer that changes line ends spoils it
 VERSION = 1
+HEAD = "<B8sHB"  # version, model, size, number of axes; "<" is one byte order everywhere, no gaps
 
 
 class Archive(NamedTuple):

@@ -160,26 +160,20 @@ class ConvDecoder(Module):
 
 
 class ConvAutoencoder(Module):
-    """Convolutions, a layer of units, the code, and all of it backwards; a sigmoid at the end.
+    """A convolutional encoder, and a decoder with a sigmoid at the end.
 
     Args:
         size: ``(H, W)`` of the pictures.
         channels: of the pictures, then of each stage.
-        hidden: units between the convolutions and the code.
         latent: the numbers of a code.
     """
 
     def __init__(
-        self,
-        size: tuple[int, int],
-        channels: Sequence[int] = (1, 16, 32),
-        hidden: int = 256,
-        latent: int = 16,
+        self, size: tuple[int, int], channels: Sequence[int] = (1, 16, 32), latent: int = 16
     ) -> None:
         super().__init__()
-        down, up = ConvEncoder(size, channels, hidden), ConvDecoder(size, channels, hidden)
-        self.encoder = nn.Sequential(down, nn.ReLU(), nn.Linear(hidden, latent))
-        self.decoder = nn.Sequential(nn.Linear(latent, hidden), nn.ReLU(), up)
+        self.encoder = ConvEncoder(size, channels, latent)
+        self.decoder = ConvDecoder(size, channels, latent)
 
     def encode(self, x: array) -> array:
         """``(N, H, W, C)`` to ``(N, latent)``."""

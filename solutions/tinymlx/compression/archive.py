@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 MAGIC = b"\x89TMX\r\n"  # the first byte is no text; a transfer that changes line ends spoils it
 VERSION = 1
+HEAD = "<B8sHB"  # version, model, size, number of axes; "<" is one byte order everywhere, no gaps
 
 
 class Archive(NamedTuple):
@@ -45,7 +46,7 @@ def pack(archive: Archive) -> bytes:
         )
     if not all(0 <= n < 1 << 32 for n in shape):
         raise ValueError(f"The shape {shape} has numbers that do not fit into 32 bits.")
-    head = struct.pack(f"<B8sHB{len(shape)}I", VERSION, model, size, len(shape), *shape)
+    head = struct.pack(f"{HEAD}{len(shape)}I", VERSION, model, size, len(shape), *shape)
     body = MAGIC + head + payload
     return body + struct.pack("<I", zlib.crc32(body))
 
@@ -71,13 +72,17 @@ def unpack(data: bytes, model: bytes | None = None) -> Archive:
             f"The file has the version {data[at]}, and this program reads version {VERSION}."
         )
     body, end = data[:-4], data[-4:]
-    fixed = struct.calcsize("<B8sHB")
-    if len(data) < at + fixed + 4 or end != struct.pack("<I", zlib.crc32(body)):
-        raise ValueError("The file is damaged or not complete: its checksum does not fit.")
-    _, name, size, axes = struct.unpack_from("<B8sHB", body, at)
+    damaged = ValueError("The file is damaged or not complete: its checksum does not fit.")
+    start = at + struct.calcsize(HEAD)
+    if len(body) < start or end != struct.pack("<I", zlib.crc32(body)):
+        raise damaged
+    _, name, size, axes = struct.unpack(HEAD, body[at:start])
+    payload = start + 4 * axes
+    if len(body) < payload:
+        raise damaged
     if model is not None and name != model:
         raise ValueError(
             f"The file was made with the model {name.hex()}, and this is the model {model.hex()}."
         )
-    shape = struct.unpack_from(f"<{axes}I", body, at + fixed)
-    return Archive(name, size, tuple(shape), body[at + fixed + 4 * axes :])
+    shape = struct.unpack(f"<{axes}I", body[start:payload])
+    return Archive(name, size, shape, body[payload:])

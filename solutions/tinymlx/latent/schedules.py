@@ -20,7 +20,7 @@ def warm_up(step: int | array, steps: int, beta: float = 1.0) -> array:
 
     Source: S. Bowman et al., Generating sentences from a continuous space (2015).
     """
-    return beta * core.minimum(core.array(step) / max(steps, 1), 1.0) if steps else core.array(beta)
+    return beta * core.minimum(core.array(step) / steps, 1.0) if steps else core.array(beta)
 
 
 def free_bits(kl: array, least: float) -> array:
