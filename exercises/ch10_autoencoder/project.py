@@ -253,7 +253,7 @@ def against_pca(run: Run) -> Numbers:
             numbers[f"PSNR of {name} (dB)"] = core.mean(psnr(test, found)).item()
             if run.shape[0] >= 11:
                 numbers[f"SSIM of {name}"] = core.mean(ssim(test, found)).item()
-            shown[name] = found[:10]
+            shown[name.replace(",", "").removesuffix(" numbers")] = found[:10]
         names = (f"PSNR of network, {count} (dB)", f"PSNR of PCA, {count} numbers (dB)")
         numbers[f"better than PCA at {count} (dB)"] = numbers[names[0]] - numbers[names[1]]
         run.console.print(
@@ -543,7 +543,7 @@ def draw_rows(out: Path, name: str, rows: dict[str, array]) -> None:
     fig, axes = plotting.figure(len(rows), 1, width=9.0, height=0.85 * len(rows))
     for ax, (title, x) in zip(np.atleast_1d(axes), rows.items(), strict=True):
         ax.imshow(sheet(framed(x), columns), cmap="Greys", vmin=0, vmax=1)
-        ax.set_ylabel(title, rotation=0, ha="left", va="center", labelpad=110)
+        ax.set_ylabel(title, rotation=0, ha="right", va="center", labelpad=8)
         ax.set(xticks=[], yticks=[])
         ax.grid(False)
         for spine in ax.spines.values():

@@ -62,7 +62,8 @@ def quantizing(lib, nn):
         def __call__(self, x):
             z = self.conv3(nn.relu(self.conv2(nn.relu(self.conv1(x)))))
             lengths = lib.sum(lib.square(self.book), axis=-1)
-            e = self.book[lib.argmin(lengths - 2 * z @ self.book.T, axis=-1)]
+            codes = lib.argmin(lengths - 2 * z @ self.book.T, axis=-1)
+            e = self.book[lib.stop_gradient(codes)]
             code = lib.mean(lib.square(e - lib.stop_gradient(z)))
             code = code + 0.25 * lib.mean(lib.square(z - lib.stop_gradient(e)))
             z = z + lib.stop_gradient(e - z)
@@ -92,9 +93,9 @@ def step_of(build, pictures, lib, nn, optimizers, compile):
 def torch_step(modules, loss, pictures):
     """The same in PyTorch."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    parameters = [w for m in modules for w in (m.parameters() if hasattr(m, "parameters") else [m])]
-    for m in modules:
-        m.data = m.data.to(device) if isinstance(m, torch.nn.Parameter) else m.to(device)
+    for module in modules:
+        module.to(device)
+    parameters = [w for module in modules for w in module.parameters()]
     optimizer = torch.optim.Adam(parameters, 1e-3)
     x = torch.from_numpy(pictures).to(device)
 
@@ -138,11 +139,12 @@ def torch_quantizing():
         relu(),
         nn.ConvTranspose2d(WIDTH, 1, 4, 2, 1),
     )
-    book = nn.Parameter(torch.randn(CODES, DIMS))
+    book = nn.Embedding(CODES, DIMS)
 
     def loss(x):
         z = down(x).movedim(1, -1)
-        e = book[((book**2).sum(-1) - 2 * z @ book.T).argmin(-1)]
+        vectors = book.weight
+        e = vectors[((vectors**2).sum(-1) - 2 * z @ vectors.T).argmin(-1)]
         code = ((e - z.detach()) ** 2).mean() + 0.25 * ((z - e.detach()) ** 2).mean()
         z = z + (e - z).detach()
         return ((torch.sigmoid(up(z.movedim(-1, 1))) - x) ** 2).mean() + code
