@@ -141,6 +141,7 @@ STANDARD: dict[str, frozenset[str]] = {
     "unicodedata": frozenset({"normalize", "category", "name", "combining"}),
     "warnings": frozenset({"warn", "catch_warnings", "simplefilter"}),
     "weakref": frozenset({"ref", "WeakKeyDictionary", "WeakValueDictionary", "WeakSet"}),
+    "zlib": frozenset({"adler32", "crc32"}),
 }
 
 _ERRORS = {

@@ -9,10 +9,23 @@ Those for pictures (chapter 7):
 :mod:`.depth`        stochastic depth: whole branches that are left out in training
 ===================  ==============================================================
 
-Those that make pictures (chapter 9): :mod:`.perceptron`, :mod:`.dcgan` and
-:mod:`.conditional_gan`.
+Those that make pictures (chapter 9):
 
-Every network that classifies pictures has two parts, ``features(x)``, ``(N, H, W, C)``, and
+=======================  ==========================================================
+:mod:`.perceptron`       linear layers
+:mod:`.dcgan`            convolutions and transposed ones
+:mod:`.conditional_gan`  the same, asked for a class
+=======================  ==========================================================
+
+Those that draw what they have seen (chapter 10):
+
+===================  ==============================================================
+:mod:`.autoencoder`  tied, dense and convolutional autoencoders
+:mod:`.vae`          variational autoencoders, also with a label
+:mod:`.vqvae`        a code of whole numbers
+===================  ==============================================================
+
+Every network that tells pictures apart has two parts, ``features(x)``, ``(N, H, W, C)``, and
 ``head(features)``, the logits; calling it is one after the other.
 """
 

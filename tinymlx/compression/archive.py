@@ -1,0 +1,63 @@
+"""The file of the compressor: what is in it, and whether it is whole."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import NamedTuple
+
+MAGIC = b"\x89TMX\r\n"  # the first byte is no text; a transfer that changes line ends spoils it
+VERSION = 1
+HEAD = "<B8sHB"  # version, model, size, number of axes; "<" is one byte order everywhere, no gaps
+
+
+class Archive(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        model: 8 bytes that name the model whose decoder belongs to it.
+        size: how many codes there are to choose from, 1 to 65,535.
+        shape: the shape of the codes, one to four numbers from 0 to 2**32 - 1.
+        payload: the coded codes, any bytes.
+    """
+
+    model: bytes
+    size: int
+    shape: tuple[int, ...]
+    payload: bytes
+
+
+def pack(archive: Archive) -> bytes:
+    """The bytes of a file.
+
+    They begin with ``MAGIC`` and a byte, the ``VERSION``. What comes then is yours to design, so
+    that :func:`unpack` can keep what it promises. All together they are at most 40 bytes more than
+    the payload, and the same for the same archive on every machine. ``zlib.crc32(data)`` is a
+    checksum of four bytes.
+
+    Raises:
+        ValueError: something in the archive is outside of the limits that :class:`Archive` states.
+    """
+    raise NotImplementedError(
+        "10.20 pack - exercises/ch10_autoencoder/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
+
+
+def unpack(data: bytes, model: bytes | None = None) -> Archive:
+    """What :func:`pack` was given.
+
+    Args:
+        data: the bytes of a file, wherever they come from.
+        model: the name of the model that is going to decode it, if the file has to fit.
+
+    Raises:
+        ValueError: always with one sentence that says which of these it is, and never with
+            another exception. A file of something else ("no file of this compressor"), a later
+            version ("version"), one that is not whole or has changed, be it a single bit, a byte
+            too few or too many ("damaged"), or the codes of another model ("model").
+    """
+    raise NotImplementedError(
+        "10.20 unpack - exercises/ch10_autoencoder/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
