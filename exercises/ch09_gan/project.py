@@ -60,11 +60,25 @@ class Setting:
     rate: float = 5e-4
     average: float = 0.998
     shift: int = 2  # how far views are moved, in pixels
+    light: float = 0.2  # how much their ink changes
+    penalty: float = 0.0  # on the slope at real digits; 0 for the paper's game without one
 
 
 QUICK = Setting("quick", ("dcgan",), 800, 32, 500, 600, rate=2e-3, average=0.99)
 DEFAULT = Setting("default", ("dcgan", "conditional"), 2000, 32, 2000, 2000)
-FULL = Setting("full", ("plain", "dcgan", "conditional"), 20_000, 64, 10_000, 4000, 128, shift=1)
+FULL = Setting(
+    "full",
+    ("plain", "dcgan", "conditional"),
+    20_000,
+    64,
+    10_000,
+    4000,
+    batch=128,
+    average=0.9995,
+    shift=1,
+    light=0.0,
+    penalty=10.0,
+)
 
 
 def main(
@@ -192,7 +206,7 @@ def small_gan(latents: Callable[[int], array], steps: int) -> tuple[array, float
         Perceptron(8, (64, 64), (2,)),
         Waves(2, 24, 2.0, Perceptron(50, (64,))),
         *(optimizers.Adam(optimizers.cosine_decay(1e-2, steps, 2e-4), [0.5, 0.99]) for _ in "gd"),
-        penalty=lambda critic, real, fake: 0.03 * zero_centred_penalty(critic, real),
+        penalty=slope_penalty(0.03),
     )
     shadow = Shadow(duel.generator, 0.98)
     losses = []
@@ -221,16 +235,19 @@ class Training:
         core.random.seed(0)
         self.setting, self.kind = setting, kind
         self.x, self.y = scaled(core.array(data.train.x)), core.array(data.train.y)
-        generator, discriminator = networks(kind, self.x.shape[1], setting.width)
-        rate = optimizers.cosine_decay(setting.rate, setting.steps, setting.rate / 20)
-        pair = [optimizers.Adam(rate, betas=[0.5, 0.999]) for _ in range(2)]
-        shift = setting.shift if self.x.shape[1] > 8 else 0
         plain = kind == "plain"
+        weight = 0.0 if plain else setting.penalty
+        generator, discriminator = networks(kind, self.x.shape[1], setting.width, weight > 0)
+        rate = optimizers.cosine_decay(setting.rate, setting.steps, setting.rate / 20)
+        betas = [0.0, 0.99] if weight else [0.5, 0.999]
+        pair = [optimizers.Adam(rate, betas=betas) for _ in range(2)]
+        shift = setting.shift if self.x.shape[1] > 8 else 0
         self.duel = Duel(
             generator,
             discriminator,
             *pair,
-            augment=(lambda x: x) if plain else lambda x: random_view(x, shift),
+            penalty=slope_penalty(weight) if weight else None,
+            augment=(lambda x: x) if plain else lambda x: random_view(x, shift, setting.light),
         )
         self.shadow = Shadow(generator, setting.average)
         self.step_number = 0
@@ -339,27 +356,34 @@ class Training:
         return core.concatenate(made), core.concatenate(asked) if asked else None
 
 
-def networks(kind: str, side: int, width: int) -> tuple[Module, Module]:
-    """A generator and a discriminator."""
+def slope_penalty(weight: float) -> Callable[..., array]:
+    """R1: a price on the slope of the discriminator at real examples."""
+    return lambda critic, real, fake: weight * zero_centred_penalty(critic, real)
+
+
+def networks(kind: str, side: int, width: int, penalized: bool) -> tuple[Module, Module]:
+    """A generator and a discriminator; one whose slope is penalized judges examples one by one."""
     if kind == "plain":
         # As many weights as the convolutional ones have, within a few hundredths.
         pixels = side * side
         target = sum(
-            w.size for _, w in tree_flatten(networks("dcgan", side, width)[0].parameters())
+            w.size
+            for _, w in tree_flatten(networks("dcgan", side, width, penalized)[0].parameters())
         )
         inner = LATENT + pixels
         hidden = int((math.sqrt(inner**2 + 4 * target) - inner) / 2)
         generator = Perceptron(LATENT, (hidden, hidden), (side, side, 1), bounded=True)
         return generator, Perceptron(pixels, (hidden, hidden))
-    options = {"side": side, "width": width}
+    options: dict[str, int] = {"side": side, "width": width}
+    normalize = "layer" if penalized else "batch"
     if kind == "conditional":
         pair: tuple[Module, Module] = (
             ConditionalGenerator(10, LATENT, **options),
-            ProjectionDiscriminator(10, **options),
+            ProjectionDiscriminator(10, normalize=normalize, **options),
         )
     else:
-        pair = Generator(LATENT, **options), Discriminator(**options)
-    return dcgan_start(pair[0]), dcgan_start(pair[1])
+        pair = Generator(LATENT, **options), Discriminator(normalize=normalize, **options)
+    return pair if penalized else (dcgan_start(pair[0]), dcgan_start(pair[1]))
 
 
 # What it is worth
