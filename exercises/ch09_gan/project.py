@@ -63,8 +63,8 @@ class Setting:
 
 
 QUICK = Setting("quick", ("dcgan",), 800, 32, 500, 600, rate=2e-3, average=0.99)
-DEFAULT = Setting("default", ("dcgan", "conditional"), 2000, 32, 2000, 2000)
-FULL = Setting("full", ("plain", "dcgan", "conditional"), 20_000, 64, 10_000, 4000, 128, shift=1)
+DEFAULT = Setting("default", ("dcgan", "conditional"), 2000, 32, 2000, 1000)
+FULL = Setting("full", ("plain", "dcgan", "conditional"), 20_000, 64, 10_000, 1000, 128, shift=1)
 
 
 def main(
