@@ -45,7 +45,7 @@ def test_modes_are_found_and_digits_drawn(script, tmp_path):
     # 25 and 0.5 %; a cloud without a gap has 36 % between.
     assert numbers["corners: modes found"] == 25
     assert numbers["corners: between"] < 0.04 < 0.15 < numbers["cloud: between"]
-    # 18.7 and ten classes; where nothing is cut 30.3, where pictures stay from 0 to 1 116 and three.
+    # 18.7 and ten classes; nothing cut: 30.3; pictures from 0 to 1: 116, and three classes.
     assert numbers["dcgan, ratio"] < 25
     assert numbers["dcgan, classes"] >= 8
     nearest = numbers["dcgan, to the nearest training digit"]
