@@ -40,8 +40,8 @@ def test_modes_are_found_and_digits_drawn(script, tmp_path):
     numbers = script.main(out, quick=True)
     assert {path.name for path in out.iterdir()} == FILES
     assert json.loads((out / "numbers.json").read_text()) == numbers
-    # 0.006 above what is possible; with the sigmoid twice 0.695.
-    assert 0 < numbers["gap"] < 0.03
+    # 0.0033 above what is possible; with the sigmoid twice 62.
+    assert 0 < numbers["gap"] < 0.01
     # 25 and 0.5 %; a cloud without a gap has 36 % between.
     assert numbers["corners: modes found"] == 25
     assert numbers["corners: between"] < 0.04 < 0.15 < numbers["cloud: between"]
