@@ -1166,7 +1166,7 @@ def precision_and_recall(real, made, k=3):
 @misconception(
     "9.17",
     "Both of your shares ask for balls around real points. For recall the balls are around what was "
-    "made: could it have made this?",
+    "made, and ask whether it could have made the real one.",
     symbol="precision_and_recall",
 )
 def precision_and_recall(real, made, k=3):

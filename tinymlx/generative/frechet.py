@@ -23,7 +23,7 @@ def mean_and_covariance(features: array) -> tuple[array, array]:
     .. math:: C = \frac{1}{N - 1} \sum_n (f_n - \mu)(f_n - \mu)^\top
 
     Args:
-        features: ``(N, D)``, at least two rows.
+        features: ``(N, D)`` with N at least 2.
 
     Returns:
         ``(D,)`` and ``(D, D)``.

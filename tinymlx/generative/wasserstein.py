@@ -49,7 +49,7 @@ def wasserstein_distance(a: array, b: array) -> array:
     where :math:`F_a(x)` is the share of ``a`` that is at most :math:`x`.
 
     Args:
-        a, b: ``(N,)`` and ``(M,)`` numbers, at least one each, in any order.
+        a, b: ``(N,)`` and ``(M,)``: numbers in a row, at least one each, in any order.
 
     Returns:
         A scalar.

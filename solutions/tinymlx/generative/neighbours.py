@@ -30,7 +30,7 @@ def radii(x: array, k: int = 3) -> array:
 
     Args:
         x: ``(N, D)``.
-        k: which neighbour, from 1 to ``N - 1``.
+        k: which neighbour; k should be from 1 to ``N - 1``.
 
     Returns:
         ``(N,)``.
