@@ -158,7 +158,7 @@ def test_tables_that_learn(library: SimpleNamespace) -> None:
 def test_the_codebook_is_not_trained(library: SimpleNamespace) -> None:
     model = library.vqvae.VQVAE(8, 4, 4)
     assert not model.trainable_parameters().get("book")
-    model.unfreeze()
+    model.book.unfreeze()
     assert not model.trainable_parameters().get("book")
     assert "codebook" in library.vqvae.VQVAE(8, 4, 4, moving=False).trainable_parameters()
 

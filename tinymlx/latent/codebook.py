@@ -110,7 +110,7 @@ class MovingCodebook(Module):
         self.freeze()
 
     def unfreeze(self, *args: Any, **kwargs: Any) -> MovingCodebook:
-        """Like every module; but what the averages make is never a weight."""
+        """As for every module, but what the averages make stays frozen, as in `nn.BatchNorm`."""
         super().unfreeze(*args, **kwargs)
         self.freeze(recurse=False)
         return self

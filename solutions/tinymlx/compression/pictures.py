@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from typing import Any
 
 from tinymlx import core
 from tinymlx.compression.adaptive import coded, decoded
@@ -20,7 +21,8 @@ def fingerprint(model: Module) -> bytes:
     digest = hashlib.sha256()
     for name, w in sorted(tree_flatten(model.parameters())):
         digest.update(f"{name} {tuple(w.shape)};".encode())
-        digest.update(memoryview(bare(w.astype(core.float32))))
+        values: Any = bare(w.astype(core.float32))  # which has the bytes of its numbers
+        digest.update(memoryview(values))
     return digest.digest()[:8]
 
 

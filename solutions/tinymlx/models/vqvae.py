@@ -7,9 +7,15 @@ from tinymlx.core import array
 from tinymlx.latent.codebook import MovingCodebook, nearest, quantized
 from tinymlx.nn import Module
 
+COMMITMENT = 0.05  # the weight of the loss that holds the vectors near their codes
+
 
 class VQVAE(Module):
     """Convolutions down to a quarter of the size, a code for each place, and back.
+
+    The encoder ends with a normalization: from the first step on, its vectors are spread as the
+    codebook is. Without it they begin in one spot, all get the same few codes, and the decoder
+    learns to draw the mean before there is anything to tell apart.
 
     Args:
         size: the number of codes.
@@ -39,6 +45,7 @@ class VQVAE(Module):
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
             nn.ReLU(),
             nn.Conv2d(2 * width, dims, 3, padding=1),
+            nn.BatchNorm(dims),
         )
         self.up = nn.Sequential(
             nn.Conv2d(dims, 2 * width, 3, padding=1),
@@ -50,7 +57,7 @@ class VQVAE(Module):
         if moving:
             self.book = MovingCodebook(size, dims, decay=0.98)
         else:
-            self.codebook = core.random.uniform(-1 / size, 1 / size, (size, dims))
+            self.codebook = core.random.normal((size, dims)) / dims**0.5
 
     @property
     def vectors(self) -> array:
@@ -62,7 +69,7 @@ class VQVAE(Module):
         codebook which learns by gradient), and the codes."""
         z = self.down(x)
         through, codebook_loss, commitment, codes = quantized(z, self.vectors)
-        loss = 0.25 * commitment
+        loss = COMMITMENT * commitment
         if "book" not in self:
             loss = loss + codebook_loss
         elif self.training:
