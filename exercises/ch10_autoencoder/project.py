@@ -11,7 +11,7 @@ import gzip
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from tinymlx.models.autoencoder import ConvAutoencoder
 from tinymlx.models.vae import VAE, ConditionalVAE, ConvVAE, Given, LinearVAE
 from tinymlx.models.vqvae import VQVAE
 from tinymlx.training import Batches, Trainer, WeightAverage
+from tinymlx.utils import tree_flatten
 from tinymlx.vision.augmentation import random_crop
 
 Numbers = dict[str, float]
