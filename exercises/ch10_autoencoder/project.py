@@ -11,7 +11,7 @@ import gzip
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from tinymlx.models.autoencoder import ConvAutoencoder
 from tinymlx.models.vae import VAE, ConditionalVAE, ConvVAE, Given, LinearVAE
 from tinymlx.models.vqvae import VQVAE
 from tinymlx.training import Batches, Trainer, WeightAverage
+from tinymlx.utils import tree_flatten
 from tinymlx.vision.augmentation import random_crop
 
 Numbers = dict[str, float]
@@ -87,7 +88,7 @@ FULL = Setting(
     100,
     300,
     32,
-    (512,),
+    (384,),
     60,
     (16, 64, 256),
     60,
@@ -105,7 +106,8 @@ def main(out: Path, quick: bool = False, full: bool = False) -> Numbers:
     Args:
         out: the folder.
         quick: small networks on a part of the digits, for seconds.
-        full: a convolutional variational autoencoder, for minutes on a GPU.
+        full: a convolutional variational autoencoder, for minutes on a GPU; its weights are
+            written, too, in half precision.
 
     Returns:
         What was measured.
@@ -328,6 +330,11 @@ def variational(run: Run) -> Numbers:
         f"digits {train:.2f}); {few.shape[0]} of them with {setting.draws} draws {several:.2f}, "
         f"with one {few_once:.2f}."
     )
+    if setting.name == "full":
+        named = tree_flatten(model.parameters(), destination={})
+        halves = {name: w.astype(core.float16) for name, w in named.items()}
+        told = {"setting": json.dumps(asdict(setting)), "numbers": json.dumps(numbers)}
+        core.save_safetensors(str(run.out / "weights.safetensors"), halves, told)
     draw_grid(run.out, "samples", samples[:60], 12)
     draw_interpolation(run, model)
     return numbers
