@@ -198,7 +198,7 @@ def test_all_distances(probe, draw, sizes):
 def test_distances_by_one_product(probe, draw):
     """No array of all differences, which would have 128 numbers for each distance."""
     found = probe("distances", a=draw.normal(300, 128), b=draw.normal(400, 128))
-    assert found["memory"] < 16, f"{found['memory']:.0f} numbers are kept for each distance"
+    assert found["lean"], "more than 16 numbers are kept for each distance"
     assert found["y"].max() > 100
 
 
@@ -299,7 +299,7 @@ def test_arcs_with_many_ts(check, draw):
 def test_an_arc_in_half_precision(check, draw):
     """The dtype of the vectors."""
     a, b, g = (draw.normal(2, 4, dtype="float16") for _ in range(3))
-    check("arc", a=a, b=b, t=0.5, g=g, terms=20, scale=32.0)
+    check("arc", a=a, b=b, t=0.5, g=g, terms=4)
 
 
 @exercise("9.18")
