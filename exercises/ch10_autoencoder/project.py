@@ -11,7 +11,7 @@ import gzip
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -100,7 +100,11 @@ FULL = Setting(
 )
 
 
-def main(out: Path, quick: bool = False, full: bool = False) -> Numbers:
+#: The weights of the full setting, and fewer draws of fewer digits.
+TRAINED = replace(FULL, name="trained", draws=100)
+
+
+def main(out: Path, quick: bool = False, full: bool = False, trained: bool = False) -> Numbers:
     """Train, measure, compress, draw; pictures and files go into ``out``.
 
     Args:
@@ -108,27 +112,28 @@ def main(out: Path, quick: bool = False, full: bool = False) -> Numbers:
         quick: small networks on a part of the digits, for seconds.
         full: a convolutional variational autoencoder, for minutes on a GPU; its weights are
             written, too, in half precision.
+        trained: no training: the variational autoencoder of ``full``, with the weights that came
+            with the course.
 
     Returns:
         What was measured.
     """
-    setting = QUICK if quick else FULL if full else DEFAULT
+    setting = QUICK if quick else TRAINED if trained else FULL if full else DEFAULT
     console = Console()
     out.mkdir(parents=True, exist_ok=True)
     data = mnist.load_or_digits()
     if setting.examples:
-        parts = (setting.examples, setting.examples // 4)
+        counts = (setting.examples, setting.examples // 4)
         train, test = (
-            Part(p.x[:n], p.y[:n]) for p, n in zip((data.train, data.test), parts, strict=True)
+            Part(p.x[:n], p.y[:n]) for p, n in zip((data.train, data.test), counts, strict=True)
         )
         data = Dataset(data.source, data.classes, train, test)
     console.print(f"[bold]{data.source}[/], setting {setting.name}.")
     run = Run(out, setting, data, console)
-    numbers = known_floor(run)
-    numbers |= against_pca(run)
-    numbers |= variational(run)
-    numbers |= small_ones(run)
-    numbers |= compressor(run)
+    parts = (known_floor, against_pca, variational, small_ones, compressor)
+    numbers: Numbers = {}
+    for part in (variational,) if trained else parts:
+        numbers |= part(run)
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
     run.finish()
     return numbers
@@ -303,7 +308,10 @@ def variational(run: Run) -> Numbers:
     length = setting.vae_epochs * (len(run.x) // setting.batch) // 10
     shift = setting.shift if side == 28 else 0
     loss = variational_loss(setting, latent, shift, length)
-    model = run.fit("vae", make, loss, setting.vae_epochs, rate=2e-3)
+    if setting.name == "trained":
+        model = with_weights(make())
+    else:
+        model = run.fit("vae", make, loss, setting.vae_epochs, rate=2e-3)
     one = -bounds.held_out(model, run.test, latent)
     train = -bounds.held_out(model, core.array(run.x[: len(run.test)]), latent)
     few = run.test if setting.name == "full" else run.test[:200]
@@ -338,6 +346,20 @@ def variational(run: Run) -> Numbers:
     draw_grid(run.out, "samples", samples[:60], 12)
     draw_interpolation(run, model)
     return numbers
+
+
+def with_weights(model: nn.Module) -> nn.Module:
+    """The model with the weights that came with the course, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: the course has none.
+        ValueError: they are of a model for digits of another size.
+    """
+    path = Path(__file__).parent / "trained" / "weights.safetensors"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist; --full makes it, on a GPU.")
+    model.load_weights([(n, w.astype(core.float32)) for n, w in core.load(str(path)).items()])
+    return model.eval()
 
 
 def draw_interpolation(run: Run, model: nn.Module, steps: int = 11) -> None:

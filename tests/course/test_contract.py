@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 import subprocess
 from pathlib import Path
@@ -15,6 +16,7 @@ from course.lessons import anchors, headings, links
 from course.misconceptions import load_misconceptions
 from course.paths import Project, find_project
 from course.registry import Chapter, Registry, load_registry
+from course.toml import load_toml
 
 PROJECT = find_project()
 CHAPTERS = load_registry(PROJECT).chapters
@@ -88,6 +90,17 @@ def test_the_lesson_shows_the_figures_that_its_script_draws(
     assert kept == drawn
     shown = {Path(t).name for t in links((folder / "lesson.md").read_text()) if "figures/" in t}
     assert kept == shown
+
+
+def test_trained_weights_are_small_and_say_where_they_are_from(project: Project) -> None:
+    told = sorted(project.exercises.glob("*/trained/provenance.toml"))
+    assert {f.parent for f in project.exercises.glob("*/trained/*")} == {f.parent for f in told}
+    for path in told:
+        facts = load_toml(path)
+        content = (path.parent / facts["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == facts["sha256"], path
+        assert len(content) < 4_000_000, path
+        assert {"command", "seed", "data", "machine", "versions", "score"} <= facts.keys(), path
 
 
 def test_relative_links_resolve(project: Project) -> None:
