@@ -496,10 +496,11 @@ def draw_points(out: Path, made: dict[str, array]) -> None:
 
 
 def tiled(pictures: array, columns: int) -> list[list[float]]:
-    """Pictures ``(N, H, W, 1)`` side by side as one, in rows of ``columns``."""
-    n, height, width, _ = pictures.shape
+    """Pictures ``(N, H, W, 1)`` as one, in rows of ``columns``, a pixel of paper around each."""
+    x = core.pad(pictures[:, :, :, 0], [(0, 0), (1, 1), (1, 1)])
+    n, height, width = x.shape
     rows = n // columns
-    x = pictures[: rows * columns].reshape(rows, columns, height, width)
+    x = x[: rows * columns].reshape(rows, columns, height, width)
     return core.transpose(x, (0, 2, 1, 3)).reshape(rows * height, columns * width).tolist()
 
 

@@ -570,6 +570,7 @@ def draw_rows(out: Path, name: str, rows: dict[str, array]) -> None:
     """Rows of pictures with their names."""
     columns = next(iter(rows.values())).shape[0]
     fig, axes = plotting.figure(len(rows), 1, width=9.0, height=0.85 * len(rows))
+    fig.get_layout_engine().set(rect=(0.06, 0, 0.94, 1))  # the names are wider than it believes
     for ax, (title, x) in zip(np.atleast_1d(axes), rows.items(), strict=True):
         ax.imshow(sheet(framed(x), columns), cmap="Greys", vmin=0, vmax=1)
         ax.set_ylabel(title, rotation=0, ha="right", va="center", labelpad=8)
