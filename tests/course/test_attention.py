@@ -263,3 +263,53 @@ def test_nothing_to_ask_is_nothing(core: Any) -> None:
                 z(q), z(k), z(k), scale=1.0, force_fused=fused
             )
             assert y.shape == q and not bool(y.any())
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", ["growing", "rotating"])
+def test_with_a_cache_it_is_the_whole_attention(core: Any, kind: str, seed: int) -> None:
+    """New positions in pieces of any length, also one by one, against one masked pass."""
+    from tinymlx.models.caches import KVCache, RotatingKVCache
+
+    rng = np.random.default_rng(seed)
+    size, keep, length = 7, seed, 40
+    q, k, v = (core.array(rng.normal(size=(2, 3, length, 4)).astype("f4")) for _ in range(3))
+    places = np.arange(length)
+    ago = places[:, None] - places
+    may = ago >= 0
+    if kind == "rotating":
+        may &= (ago < size - keep) | (places < keep)
+    attend = core.fast.scaled_dot_product_attention
+    expected = np.array(attend(q, k, v, scale=0.5, mask=core.array(may)))
+    cache = KVCache(step=8) if kind == "growing" else RotatingKVCache(size, keep)
+    start, found = 0, []
+    while start < length:
+        count = min(int(rng.choice([1, 1, 1, 2, 5, 11])), length - start)
+        piece = slice(start, start + count)
+        keys, values = cache.update_and_fetch(k[:, :, piece], v[:, :, piece])
+        mask = "causal" if kind == "growing" else cache.mask(count)
+        found.append(attend(q[:, :, piece], keys, values, scale=0.5, mask=mask))
+        start += count
+        assert cache.offset == start
+        assert kind == "growing" or count > 1 or keys.shape[2] <= size
+    assert np.abs(np.concatenate([np.array(y) for y in found], 2) - expected).max() < 1e-5
+
+
+def test_a_cache_forgets_and_goes_on(core: Any) -> None:
+    from tinymlx.models.caches import KVCache, RotatingKVCache
+
+    cache, x = KVCache(step=4), core.random.normal((1, 1, 9, 2))
+    cache.update_and_fetch(x, x)
+    assert cache.trim(3) == 3 and cache.offset == 6
+    keys, _ = cache.update_and_fetch(x[:, :, :1] * 2, x[:, :, :1])
+    assert np.array_equal(
+        np.array(keys), np.array(core.concatenate([x[:, :, :6], x[:, :, :1] * 2], 2))
+    )
+    assert cache.trim(100) == 7 and cache.offset == 0
+    before = np.array(x)
+    rotating = RotatingKVCache(2)
+    for i in range(4):
+        rotating.update_and_fetch(x[:, :, i : i + 1], x[:, :, i : i + 1])
+    assert np.array_equal(np.array(x), before)
+    with pytest.raises(ValueError, match="keep should be from 0 to 3; it is 4"):
+        RotatingKVCache(4, 4)

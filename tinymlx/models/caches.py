@@ -1,0 +1,147 @@
+"""Keys and values of positions that a Transformer has seen, so that each is computed once.
+
+A cache belongs to one layer of attention. ``update_and_fetch`` takes the keys and values of new
+positions and returns all that the new queries may ask, ``(B, H, T, D)`` each; ``offset`` is the
+position of the next one, for encodings of positions.
+"""
+
+from __future__ import annotations
+
+from tinymlx import core
+from tinymlx.core import array
+
+Pair = tuple[array, array]
+
+
+class KVCache:
+    """Everything that was seen, in an array that grows by whole pieces.
+
+    To append one position to an array is to copy all of it. Here there is room for ``step`` more
+    each time, and new positions are written in place.
+
+    Args:
+        step: by how many positions the room grows.
+
+    Attributes:
+        offset: how many positions were seen.
+    """
+
+    def __init__(self, step: int = 256) -> None:
+        self.step = step
+        self.offset = 0
+        self.room: Pair | None = None
+
+    def update_and_fetch(self, keys: array, values: array) -> Pair:
+        """Keep new positions, and return all.
+
+        Args:
+            keys: ``(B, H, T, D)``.
+            values: ``(B, H, T, D_v)``.
+        """
+        start, self.offset = self.offset, self.offset + keys.shape[2]
+        if self.room is None or self.offset > self.room[0].shape[2]:
+            self.room = self._larger(keys), self._larger(values, 1)
+        for room, new in zip(self.room, (keys, values)):
+            room[:, :, start : self.offset] = new
+        return self.room[0][:, :, : self.offset], self.room[1][:, :, : self.offset]
+
+    def _larger(self, new: array, which: int = 0) -> array:
+        """Room for all positions up to ``offset``, with those that were there."""
+        pieces = -(-self.offset // self.step)
+        room = core.zeros((*new.shape[:2], pieces * self.step, new.shape[3]), new.dtype)
+        if self.room is not None:
+            old = self.room[which]
+            room[:, :, : old.shape[2]] = old
+        return room
+
+    def trim(self, count: int) -> int:
+        """Forget the last ``count`` positions, or as many as there are, and return how many."""
+        count = min(count, self.offset)
+        self.offset -= count
+        return count
+
+
+class RotatingKVCache:
+    """The first ``keep`` positions and the last ones, ``size`` together.
+
+    Memory no longer grows with the text. A new position takes the place of the oldest one behind
+    the first ``keep``. Their order does not matter to attention, since positions are encoded in the
+    keys before they come here.
+
+    Args:
+        size: how many positions are kept.
+        keep: how many of the first ones are never given up.
+
+    Attributes:
+        offset: how many positions were seen.
+        positions: which position stands in each place.
+
+    Raises:
+        ValueError: ``keep`` is not below ``size``.
+    """
+
+    def __init__(self, size: int, keep: int = 0) -> None:
+        if not 0 <= keep < size:
+            raise ValueError(
+                f"[RotatingKVCache] keep should be from 0 to {size - 1}; it is {keep}."
+            )
+        self.size, self.keep = size, keep
+        self.offset = 0
+        self.positions: list[int] = []
+        self.kept: Pair | None = None
+
+    def update_and_fetch(self, keys: array, values: array) -> Pair:
+        """Keep new positions, and return all that one of them may ask; see :meth:`mask`.
+
+        Args:
+            keys: ``(B, H, T, D)``.
+            values: ``(B, H, T, D_v)``.
+        """
+        count = keys.shape[2]
+        new = range(self.offset, self.offset + count)
+        self.offset += count
+        if self.kept is None:
+            self.kept, self.positions = (keys, values), [*new]
+        elif count == 1 and len(self.positions) == self.size:
+            self._replace(keys, values)
+        else:
+            self._append((keys, values), new)
+        assert self.kept is not None
+        return self.kept
+
+    def _replace(self, keys: array, values: array) -> None:
+        """One new position in the place of the oldest that may go."""
+        assert self.kept is not None
+        place = min(range(self.keep, self.size), key=self.positions.__getitem__)
+        self.positions[place] = self.offset - 1
+        at = core.array([place])
+        old_keys, old_values = self.kept
+        self.kept = (
+            core.slice_update(old_keys, keys, at, axes=[2]),
+            core.slice_update(old_values, values, at, axes=[2]),
+        )
+
+    def _append(self, pair: Pair, new: range) -> None:
+        """Several new positions behind those that the first of them may still ask."""
+        assert self.kept is not None
+        oldest = new.start - (self.size - self.keep) + 1
+        stay = [i for i, p in enumerate(self.positions) if p < self.keep or p >= oldest]
+        stay.sort(key=self.positions.__getitem__)
+        places = core.array(stay, core.int32)
+        keys, values = (
+            core.concatenate([core.take(old, places, axis=2), more], axis=2)
+            for old, more in zip(self.kept, pair)
+        )
+        self.kept, self.positions = (keys, values), [*(self.positions[i] for i in stay), *new]
+
+    def mask(self, count: int) -> array:
+        """Which of the places that were returned last the last ``count`` positions may ask.
+
+        Returns:
+            Truth values, ``(count, places)``: a position asks itself, the ``size - keep - 1``
+            before it, and the first ``keep``.
+        """
+        places = core.array(self.positions)
+        queries = core.arange(self.offset - count, self.offset)[:, None]
+        near = (places <= queries) & (places > queries - (self.size - self.keep))
+        return near | ((places < self.keep) & (places <= queries))
