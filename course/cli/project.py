@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import inspect
 import types
@@ -14,6 +15,7 @@ from course.errors import CourseError
 from course.overlay import Choice, Overlay, make_bundle
 from course.paths import Project, find_project
 from course.registry import Registry, load_registry
+from course.toml import load_toml
 
 
 @contextmanager
@@ -62,6 +64,26 @@ def chosen(chapter: int, main: Callable[..., object], **wanted: bool) -> dict[st
     return dict.fromkeys(names, True)
 
 
+def check_trained(folder: Path) -> None:
+    """Whether the trained weights of a chapter are those that came with the course.
+
+    Raises:
+        CourseError: they are missing, or are not what their provenance says.
+    """
+    told = folder / "provenance.toml"
+    if not told.is_file():
+        raise CourseError(f"{told} does not exist; `tinymlx update` brings it back.")
+    facts = load_toml(told)
+    path = folder / facts["file"]
+    if not path.is_file():
+        raise CourseError(f"{path} does not exist; `tinymlx update` brings it back.")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != facts["sha256"]:
+        raise CourseError(
+            f"{path} is not the file that came with the course: its checksum differs from that in "
+            f"{told.name}. `tinymlx update` brings it back."
+        )
+
+
 def run_project(
     chapter: int,
     quick: bool,
@@ -88,9 +110,11 @@ def run_project(
             console().print(note, style="yellow")
         main = load_script(project.exercises / folder / "project.py").main
         options = chosen(chapter, main, quick=quick, full=full, trained=trained)
+        if trained:
+            check_trained(project.exercises / folder / "trained")
         try:
             numbers = main(target, **options)
-        except (FileNotFoundError, ValueError) as error:
+        except ValueError as error:
             if not trained:
                 raise
             raise CourseError(f"The trained weights are of no use here: {error}") from error

@@ -209,12 +209,9 @@ def read_weights(model: ResNet) -> None:
     from, and what they reached, stands beside them in ``provenance.toml``.
 
     Raises:
-        FileNotFoundError: the course has none.
         ValueError: they tell other classes.
     """
     path = Path(__file__).parent / "trained" / "weights.safetensors"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; --full makes it, on a GPU.")
     found = core.load(str(path))
     if found["linear.bias"].shape != model.linear.bias.shape:
         raise ValueError("they tell photographs apart; fetch some with `tinymlx data cifar10`.")

@@ -468,12 +468,13 @@ def read_weights(training: Training) -> None:
     """The weights that :func:`write_weights` wrote, as they came with the course.
 
     Raises:
-        FileNotFoundError: the course has none.
         ValueError: they make digits of another size.
     """
     path = Path(__file__).parent / "trained" / "weights.safetensors"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; --full makes it, on a GPU.")
+    if training.x.shape[1] != 28:
+        raise ValueError(
+            "they draw digits of 28 x 28 pixels; fetch some with `tinymlx data mnist`."
+        )
     prefix = f"{training.kind}."
     found = {n[len(prefix) :]: w for n, w in core.load(str(path)).items() if n.startswith(prefix)}
     generator = training.duel.generator

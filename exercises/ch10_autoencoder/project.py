@@ -309,7 +309,7 @@ def variational(run: Run) -> Numbers:
     shift = setting.shift if side == 28 else 0
     loss = variational_loss(setting, latent, shift, length)
     if setting.name == "trained":
-        model = with_weights(make())
+        model = with_weights(make(), side)
     else:
         model = run.fit("vae", make, loss, setting.vae_epochs, rate=2e-3)
     one = -bounds.held_out(model, run.test, latent)
@@ -348,16 +348,17 @@ def variational(run: Run) -> Numbers:
     return numbers
 
 
-def with_weights(model: nn.Module) -> nn.Module:
+def with_weights(model: nn.Module, side: int) -> nn.Module:
     """The model with the weights that came with the course, in evaluation mode.
 
     Raises:
-        FileNotFoundError: the course has none.
         ValueError: they are of a model for digits of another size.
     """
     path = Path(__file__).parent / "trained" / "weights.safetensors"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist; --full makes it, on a GPU.")
+    if side != 28:
+        raise ValueError(
+            "they know digits of 28 x 28 pixels; fetch some with `tinymlx data mnist`."
+        )
     model.load_weights([(n, w.astype(core.float32)) for n, w in core.load(str(path)).items()])
     return model.eval()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -214,6 +215,26 @@ def test_run_has_a_full_setting_where_the_project_has_one(mini: Mini) -> None:
     assert both.returncode == 2 and "exclude each other" in both.stderr
     refused = mini.tinymlx("run", "1", "--trained")
     assert refused.returncode == 2 and "chapter 1 has no --trained version" in refused.stderr
+
+
+def test_trained_weights_are_those_that_came_with_the_course(mini: Mini) -> None:
+    folder = mini.root / "exercises/ch01_rows"
+    (folder / "project.py").write_text("def main(out, trained=False):\n    return {'ran': 1.0}\n")
+    said = mini.tinymlx("run", "1", "--trained")
+    assert said.returncode == 2 and "provenance.toml does not exist" in said.stderr
+    (folder / "trained").mkdir()
+    weights, digest = folder / "trained/w.safetensors", hashlib.sha256(b"abc").hexdigest()
+    (folder / "trained/provenance.toml").write_text(
+        f'file = "{weights.name}"\nsha256 = "{digest}"\n'
+    )
+    said = mini.tinymlx("run", "1", "--trained")
+    assert said.returncode == 2 and "w.safetensors does not exist; `tinymlx update`" in said.stderr
+    weights.write_bytes(b"ab")
+    said = mini.tinymlx("run", "1", "--trained")
+    assert said.returncode == 2 and "its checksum differs" in said.stderr
+    weights.write_bytes(b"abc")
+    said = mini.tinymlx("run", "1", "--trained")
+    assert said.returncode == 0 and "ran: 1" in said.stdout, said.stderr
 
 
 def test_the_working_copy_itself_shows_its_map() -> None:
