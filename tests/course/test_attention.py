@@ -313,3 +313,62 @@ def test_a_cache_forgets_and_goes_on(core: Any) -> None:
     assert np.array_equal(np.array(x), before)
     with pytest.raises(ValueError, match="keep should be from 0 to 3; it is 4"):
         RotatingKVCache(4, 4)
+
+
+def test_a_position_uses_the_experts_that_it_chose(core: Any) -> None:
+    """Against all experts computed for all positions; with every gradient."""
+    from tinymlx.models.feed_forward import MixtureOfExperts, SwiGLU
+
+    core.random.seed(3)
+    rng = np.random.default_rng(3)
+    model, x = MixtureOfExperts(6, 5, 4, chosen=2), rng.normal(size=(2, 7, 6))
+    g = rng.normal(size=x.shape)
+    names = ("gate_proj", "up_proj", "down_proj")
+    weights = {n: torch.tensor(np.array(model[n]), dtype=torch.float64) for n in names}
+    weights["router"] = torch.tensor(np.array(model.router.weight), dtype=torch.float64)
+    for w in weights.values():
+        w.requires_grad_()
+    tx = torch.tensor(x, requires_grad=True)
+    logits = tx @ weights["router"].T
+    best, experts = logits.topk(2)
+    hidden = torch.nn.functional.silu(torch.einsum("bti,eih->bteh", tx, weights["gate_proj"]))
+    hidden = hidden * torch.einsum("bti,eih->bteh", tx, weights["up_proj"])
+    every = torch.einsum("bteh,eho->bteo", hidden, weights["down_proj"])
+    picked = every.gather(2, experts[..., None].expand(-1, -1, -1, 6))
+    y = (best.softmax(-1)[..., None] * picked).sum(2)
+    expected = torch.autograd.grad(y, [tx, *weights.values()], torch.tensor(g))
+
+    def pulled(x: Any, gate: Any, up: Any, down: Any, router: Any) -> Any:
+        model.gate_proj, model.up_proj, model.down_proj = gate, up, down
+        model.router.weight = router
+        return model(x)
+
+    inputs = [core.array(x.astype("f4")), *(model[n] for n in names), model.router.weight]
+    (mine,), found = core.vjp(pulled, inputs, [core.array(g.astype("f4"))])
+    assert np.abs(np.array(mine) - y.detach().numpy()).max() < 1e-5
+    for a, b in zip(found, expected):
+        assert np.abs(np.array(a) - b.numpy()).max() < 1e-5
+    with pytest.raises(ValueError, match="chosen should be from 1 to 4; it is 5"):
+        MixtureOfExperts(6, 5, 4, chosen=5)
+    one = SwiGLU(6, 5)
+    one.gate_proj.weight, one.up_proj.weight = inputs[1][0].T, inputs[2][0].T
+    one.down_proj.weight = inputs[3][0].T
+    alone = np.array(one(inputs[0]))
+    assert np.abs(alone - every[:, :, 0].detach().numpy()).max() < 1e-5
+
+
+def test_balance_is_one_where_all_experts_are_used_alike(core: Any) -> None:
+    from tinymlx.models.feed_forward import MixtureOfExperts
+
+    model = MixtureOfExperts(4, 2, 4, chosen=1)
+    model.router.weight = 50 * core.eye(4)
+    assert abs(model.balance(core.eye(4)).item() - 1) < 1e-5
+    assert abs(model.balance(core.eye(4)[:1]).item() - 4) < 1e-5
+    slope = core.grad(lambda w: _with_router(model, w).balance(core.eye(4)[:2]))(0.5 * core.eye(4))
+    # Experts 0 and 1 are used, 2 and 3 are not: the first two are to be lowered.
+    assert float(slope[0, 0].item()) > 0 > float(slope[2, 0].item())
+
+
+def _with_router(model: Any, weight: Any) -> Any:
+    model.router.weight = weight
+    return model

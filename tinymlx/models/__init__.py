@@ -26,7 +26,7 @@ Those that draw what they have seen (chapter 10):
 ===================  ==============================================================
 
 Those that read sequences: :mod:`.recurrent`, :mod:`.char_rnn` and their kin (chapter 8), and
-:mod:`.caches` for attention (chapter 11).
+:mod:`.caches` and :mod:`.feed_forward` for attention (chapter 11).
 
 Every network that tells pictures apart has two parts, ``features(x)``, ``(N, H, W, C)``, and
 ``head(features)``, the logits; calling it is one after the other.
