@@ -232,6 +232,21 @@ def wasserstein_distance(a, b):
 
 
 @misconception(
+    "9.4",
+    "You compare each place with every number of a sample: a table of N (N + M) entries, 10 GB for "
+    "two samples of seventy thousand. In a sorted sample core.searchsorted counts what lies below.",
+    symbol="wasserstein_distance",
+)
+def wasserstein_distance(a, b):
+    if a.ndim != 1 or b.ndim != 1 or a.size == 0 or b.size == 0:
+        raise ValueError("[wasserstein_distance] The samples should be numbers in a row.")
+    places = core.sort(core.concatenate([a, b]))
+    below_a = core.sum(a[None] <= places[:-1, None], axis=1) / a.size
+    below_b = core.sum(b[None] <= places[:-1, None], axis=1) / b.size
+    return core.sum(core.abs(below_a - below_b) * (places[1:] - places[:-1]))
+
+
+@misconception(
     "9.5",
     "Nothing is cut between the two: the discriminator's loss is differentiated by both networks, "
     "and the generator makes a step, too. It learns to be found out.",
@@ -778,6 +793,20 @@ def normalized(self):
 
 
 @misconception(
+    "9.11",
+    "You leave a weight as it is if its sigma is below 1. It is always divided by sigma: a layer "
+    "that shrinks everything is stretched until its largest singular value is 1.",
+    symbol="SpectralNorm.normalized",
+)
+def normalized(self):
+    matrix = self.layer.weight.reshape(self.layer.weight.shape[0], -1)
+    if self.training:
+        self.u, self.v = power_iteration(matrix, self.u, self.v, self.rounds)
+    sigma = core.maximum(core.sum(self.u * (matrix @ self.v)), 1)
+    return self.layer.weight / sigma
+
+
+@misconception(
     "9.12",
     "You take the deviation over the channels and places of each example. What counts is how the "
     "examples differ from each other.",
@@ -1119,6 +1148,34 @@ def modes_found(x, centres, radius):
 
 
 @misconception(
+    "9.16",
+    "Your fair share is one of the points near a mode. It is N / K, of all points: otherwise a "
+    "generator that smears nearly everything needs only a few lucky ones.",
+    symbol="modes_found",
+)
+def modes_found(x, centres, radius):
+    squares = core.sum(core.square(x[:, None] - centres), axis=-1)
+    near = core.min(squares, axis=1) <= radius**2
+    belongs = (core.argmin(squares, axis=1)[:, None] == core.arange(len(centres))) & near[:, None]
+    found = core.sum(core.sum(belongs, axis=0) * len(centres) * 5 >= core.sum(near))
+    return found, 1 - core.mean(near.astype(core.float32))
+
+
+@misconception(
+    "9.16",
+    "You count a point for every mode within the radius. Where circles overlap, one point would "
+    "find several: it belongs to the nearest only.",
+    symbol="modes_found",
+)
+def modes_found(x, centres, radius):
+    squares = core.sum(core.square(x[:, None] - centres), axis=-1)
+    belongs = squares <= radius**2
+    near = core.any(belongs, axis=1)
+    found = core.sum(core.sum(belongs, axis=0) * len(centres) * 5 >= len(x))
+    return found, 1 - core.mean(near.astype(core.float32))
+
+
+@misconception(
     "9.17",
     "You count each point as its own nearest neighbour. The balls are then too small by one "
     "neighbour, and for k = 1 they are points.",
@@ -1234,6 +1291,22 @@ def spherical(a, b, t):
     sine = core.where(straight, 1.0, sine)
     arc = core.sin(t * angle) / sine * a + core.sin((1 - t) * angle) / sine * b
     return core.where(straight, t * a + (1 - t) * b, arc)
+
+
+@misconception(
+    "9.18",
+    "You go straight too soon. Two nearly opposite vectors still have an arc of full length, and "
+    "the straight line between them goes through the origin: only below a sine of 1e-4.",
+)
+def spherical(a, b, t):
+    lengths = core.linalg.norm(a, axis=-1) * core.linalg.norm(b, axis=-1)
+    cosine = core.clip(core.sum(a * b, axis=-1) / lengths, -1, 1)
+    angle = core.arccos(cosine)[..., None]
+    sine = core.sin(angle)
+    straight = sine < 1e-2
+    sine = core.where(straight, 1.0, sine)
+    arc = core.sin((1 - t) * angle) / sine * a + core.sin(t * angle) / sine * b
+    return core.where(straight, (1 - t) * a + t * b, arc)
 
 
 @misconception(

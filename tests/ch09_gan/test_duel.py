@@ -159,14 +159,18 @@ def test_penalties(check, draw, name, shape):
     check("penalty", name=name, **critic(draw, shape), shift=shift, g=g, terms=100, scale=64.0)
 
 
-@exercise("9.9", "9.10")
-@pytest.mark.parametrize("name", [*PENALTIES, "zero_centred_penalty"])
-def test_penalties_in_half_precision(check, draw, name):
-    """The dtype of the points."""
+def in_half_precision(check, draw, name):
     some = {k: a.astype("float16") for k, a in critic(draw, (3, 2)).items()}
     g = np.asarray(slope_of(draw, name, 3), "float16")
     shift = np.array(0.5, "float16")
     check("penalty", name=name, **some, shift=shift, g=g, terms=6, scale=4.0)
+
+
+@exercise("9.9")
+@pytest.mark.parametrize("name", PENALTIES)
+def test_penalties_in_half_precision(check, draw, name):
+    """The dtype of the points."""
+    in_half_precision(check, draw, name)
 
 
 @exercise("9.9")
@@ -217,6 +221,12 @@ def test_a_penalty_around_zero(check, draw, shape):
         terms=100,
         scale=64.0,
     )
+
+
+@exercise("9.10")
+def test_a_penalty_around_zero_in_half_precision(check, draw):
+    """The dtype of the points."""
+    in_half_precision(check, draw, "zero_centred_penalty")
 
 
 # 9.14

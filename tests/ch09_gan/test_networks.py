@@ -250,6 +250,19 @@ def test_normalized_layers(check, draw, kind, modes, rounds):
     )
 
 
+@exercise("9.11")
+@pytest.mark.parametrize("modes", ["t", "e"])
+def test_a_layer_that_shrinks(check, draw, modes):
+    """A weight that stretches by less than 1 is divided by its sigma, too."""
+    u, _ = vectors(draw, 4, 1)
+    weight = 0.05 * draw.normal(4, 6)
+    v = u @ weight
+    v /= np.linalg.norm(v)
+    some = {"kind": "linear", "weight": weight, "u": u, "v": v, "modes": modes, "rounds": 1}
+    x, g = draw.normal(3, 6), draw.normal(3, 4)
+    check("spectral_layer", **some, x=x, g=g, terms=400, scale=160.0)
+
+
 # 9.12 and 9.13
 
 
@@ -281,7 +294,7 @@ def test_groups_that_do_not_fit(check, draw, group):
     """No divisor of six; and one that is."""
     x = draw.normal(6, 1, 2, 2)
     check("deviation_fails", x=x, group=3, terms=50)
-    check.raises("deviation_fails", "ValueError", match="groups", x=x, group=group)
+    check.raises("deviation_fails", "ValueError", match="group", x=x, group=group)
 
 
 def generator_weights(draw, latent, side, width):

@@ -40,7 +40,8 @@ def wasserstein_distance(a: array, b: array) -> array:
 
     .. math:: W = \int |F_a(x) - F_b(x)| \, dx,
 
-    where :math:`F_a(x)` is the share of ``a`` that is at most :math:`x`.
+    where :math:`F_a(x)` is the share of ``a`` that is at most :math:`x`. The memory for it grows
+    with ``N + M``, not with ``N * M``: there is no table of each number with each.
 
     Args:
         a, b: ``(N,)`` and ``(M,)``: numbers in a row, at least one each, in any order.
