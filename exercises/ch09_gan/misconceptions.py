@@ -126,6 +126,27 @@ def minimax_loss(fake):
 
 
 @misconception(
+    "9.2",
+    "You take the mean of the two means. The loss is their sum: a discriminator that knows nothing "
+    "has log 4, and with a half it learns half as fast.",
+    symbol="discriminator_loss",
+)
+def discriminator_loss(real, fake):
+    return (core.mean(softplus(-real)) + core.mean(softplus(fake))) / 2
+
+
+@misconception(
+    "9.2",
+    "You add a little to a sigmoid before you take its logarithm. Nothing is infinite then, but a "
+    "logit of -200 costs 18 instead of 200 and has no slope: use a softplus.",
+    symbol="discriminator_loss",
+)
+def discriminator_loss(real, fake):
+    real, fake = core.sigmoid(real), core.sigmoid(fake)
+    return -core.mean(core.log(real + 1e-8)) - core.mean(core.log(1 - fake + 1e-8))
+
+
+@misconception(
     "9.3",
     "You square the distance of a sigmoid. The outputs are used as they are: behind a sigmoid the "
     "slope vanishes again, which this loss was made to avoid.",
@@ -399,6 +420,54 @@ def generator_step(self, z, *labels):
 
 
 @misconception(
+    "9.5",
+    "You augment made examples only. Real ones without views are told apart by what the views do: "
+    "both sides need them.",
+    symbol="Duel.discriminator_step",
+)
+def discriminator_step(self, real, z, *labels):
+    fake = core.stop_gradient(self.generator(z, *labels))
+
+    def loss(real, fake):
+        def critic(x):
+            return self.discriminator(x, *labels)
+
+        value = self.discriminator_loss(critic(real), critic(fake))
+        if self.penalty is not None:
+            value = value + self.penalty(critic, real, fake)
+        return value
+
+    gradient = nn.value_and_grad(self.discriminator, loss)
+    value, gradients = gradient(real, self.augment(fake))
+    self.discriminator_optimizer.update(self.discriminator, gradients)
+    return value
+
+
+@misconception(
+    "9.5",
+    "You stop the gradient of the penalty. The loss shows it, and the discriminator does not obey "
+    "it: the cut belongs to what the generator made, and nowhere else.",
+    symbol="Duel.discriminator_step",
+)
+def discriminator_step(self, real, z, *labels):
+    fake = core.stop_gradient(self.generator(z, *labels))
+
+    def loss(real, fake):
+        def critic(x):
+            return self.discriminator(x, *labels)
+
+        value = self.discriminator_loss(critic(real), critic(fake))
+        if self.penalty is not None:
+            value = value + core.stop_gradient(self.penalty(critic, real, fake))
+        return value
+
+    gradient = nn.value_and_grad(self.discriminator, loss)
+    value, gradients = gradient(self.augment(real), self.augment(fake))
+    self.discriminator_optimizer.update(self.discriminator, gradients)
+    return value
+
+
+@misconception(
     "9.6",
     "You leave the pictures between 0 and 1. The generator's tanh ends at -1 and 1: a single pixel "
     "of paper then tells the discriminator which ones are real.",
@@ -521,6 +590,27 @@ def __init__(self, in_channels, out_channels, normalize=None, wrap=lambda layer:
 def __call__(self, x):
     y = self.conv(x)
     return nn.relu(self.norm(y) if "norm" in self else y)
+
+
+@misconception(
+    "9.7",
+    "The leaky relu comes before your normalization. Normalized last, the bend of the relu is "
+    "somewhere else for every channel: convolution, normalization, leaky relu.",
+    symbol="DiscriminatorBlock.__call__",
+)
+def __call__(self, x):
+    y = nn.leaky_relu(self.conv(x), 0.2)
+    return self.norm(y) if "norm" in self else y
+
+
+@misconception(
+    "9.7",
+    "Your leaky relu has the slope 0.01, the default. Here it is 0.2.",
+    symbol="DiscriminatorBlock.__call__",
+)
+def __call__(self, x):
+    y = self.conv(x)
+    return nn.leaky_relu(self.norm(y) if "norm" in self else y)
 
 
 @misconception(
@@ -661,6 +751,17 @@ def gradient_penalty(critic, x):
 )
 def gradient_penalty(critic, x):
     return core.mean(squared_slopes(critic, x))
+
+
+@misconception(
+    "9.9",
+    "You sum the squares over the last axis only. An example of several axes then has many slopes: "
+    "it is one vector, of all its numbers, so sum over all axes but the first.",
+    symbol="squared_slopes",
+)
+def squared_slopes(critic, x):
+    slope = core.grad(lambda x: core.sum(critic(x)))(x)
+    return core.sum(core.square(slope), axis=-1)
 
 
 @misconception(
@@ -862,6 +963,21 @@ def minibatch_deviation(x, group=4, eps=1e-8):
 
 
 @misconception(
+    "9.12",
+    "You divide the squared deviations by one less than the group. Here it is their mean, divided "
+    "by the group; with a group of one yours is 0 / 0.",
+)
+def minibatch_deviation(x, group=4, eps=1e-8):
+    n, height, width, channels = x.shape
+    if group < 1 or n % group:
+        raise ValueError("[minibatch_deviation] no such groups")
+    groups = x.reshape(n // group, group, height, width, channels)
+    each = core.mean(core.sqrt(core.var(groups, axis=1, ddof=1) + eps), axis=(1, 2, 3))
+    channel = core.repeat(each, group).reshape(n, 1, 1, 1)
+    return core.concatenate([x, core.broadcast_to(channel, (n, height, width, 1))], axis=-1)
+
+
+@misconception(
     "9.13",
     "The vector of the class stands in front of z. It belongs behind it; weights that were trained "
     "so would read one for the other.",
@@ -901,6 +1017,17 @@ def __call__(self, x, labels):
 def __call__(self, x, labels):
     h = self.discriminator.features(x)
     return core.sum(self.embedding(labels) * h, axis=-1)
+
+
+@misconception(
+    "9.13",
+    "You take the mean of the products over the features. It is their sum: with a mean, the label "
+    "counts less the more features there are.",
+    symbol="ProjectionDiscriminator.__call__",
+)
+def __call__(self, x, labels):
+    h = self.discriminator.features(x)
+    return self.discriminator.linear(h)[:, 0] + core.mean(self.embedding(labels) * h, axis=-1)
 
 
 @misconception(
@@ -996,6 +1123,37 @@ def __call__(self, *inputs):
 
 
 @misconception(
+    "9.14",
+    "You leave the generator in the mode that it has. While training, a batch normalization then "
+    "uses the statistics of what is drawn together: samples are drawn in evaluation mode.",
+    symbol="Shadow.__call__",
+)
+def __call__(self, *inputs):
+    own = self.generator.parameters()
+    self.generator.update(self.state["parameters"])
+    try:
+        return self.generator(*inputs)
+    finally:
+        self.generator.update(own)
+
+
+@misconception(
+    "9.14",
+    "When something is raised, the averages and the evaluation mode stay in the generator: give "
+    "both back in a finally.",
+    symbol="Shadow.__call__",
+)
+def __call__(self, *inputs):
+    own, training = self.generator.parameters(), self.generator.training
+    self.generator.update(self.state["parameters"])
+    self.generator.eval()
+    y = self.generator(*inputs)
+    self.generator.update(own)
+    self.generator.train(training)
+    return y
+
+
+@misconception(
     "9.15",
     "Your covariance is over the wrong axis: how examples vary together, instead of features. With "
     "it distances come out absurdly small.",
@@ -1085,6 +1243,18 @@ def frechet_ratio(made, real, other):
 def frechet_ratio(made, real, other):
     n = min(made.shape[0], real.shape[0], other.shape[0])
     return frechet_distance(made[:n], real[:n])
+
+
+@misconception(
+    "9.15",
+    "You compare other real examples with what was made. Below the line is the distance of real "
+    "from real ones.",
+    symbol="frechet_ratio",
+)
+def frechet_ratio(made, real, other):
+    n = min(made.shape[0], real.shape[0], other.shape[0])
+    with core.stream(core.cpu):
+        return frechet_distance(made[:n], real[:n]) / frechet_distance(other[:n], made[:n])
 
 
 @misconception(
