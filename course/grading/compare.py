@@ -85,7 +85,8 @@ class Mismatch:
 
     Attributes:
         entry: which output or gradient, ``"dx"`` or ``"grads['weight']"``.
-        kind: ``"shape"``, ``"dtype"``, ``"values"``, ``"finite"``, ``"type"`` or ``"missing"``.
+        kind: ``"shape"``, ``"dtype"``, ``"values"``, ``"finite"``, ``"type"``,
+            ``"missing"`` or ``"extra"``.
         detail: the rest of the message, one or two lines.
         error: the worst error in units of the tolerance, for values.
     """
@@ -105,6 +106,7 @@ class Mismatch:
             "finite": f"{name} is not finite where it should be, or the other way round",
             "type": f"{name} is of the wrong kind",
             "missing": f"{name} lacks something",
+            "extra": f"{name} has something that it should not have",
         }.get(self.kind, f"{name} differs")
 
 
@@ -131,7 +133,7 @@ def _dicts(yours: Any, expected: dict[str, Any], rules: Rules, entry: str) -> Mi
     if set(yours) != set(expected):
         missing, extra = sorted(set(expected) - set(yours)), sorted(set(yours) - set(expected))
         text = f"missing {missing}" if missing else f"unexpected {extra}"
-        return Mismatch(entry, "missing", f"the keys differ: {text}")
+        return Mismatch(entry, "missing" if missing else "extra", f"the keys differ: {text}")
     for key, wanted in expected.items():
         name = f"{entry}[{key!r}]" if entry else key
         found = first_mismatch(yours[key], wanted, rules, name)

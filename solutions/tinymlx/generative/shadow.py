@@ -66,8 +66,8 @@ class Shadow:
     def __call__(self, *inputs: array) -> array:
         """What the generator makes of ``inputs`` with the averages, in evaluation mode.
 
-        Afterwards the generator has its own arrays and its own mode again, also when something was
-        raised meanwhile.
+        Afterwards the generator has its own arrays again and is, with all modules in it, in the
+        mode that it had itself (``generator.training``), also when something was raised meanwhile.
         """
         own, training = self.generator.parameters(), self.generator.training
         self.generator.update(self.state["parameters"])
