@@ -1205,3 +1205,79 @@ def unpack(data, model=None):
         raise damaged
     shape = struct.unpack(f"<{axes}I", body[start:payload])
     return Archive(name, size, shape, body[payload:])
+
+
+@misconception(
+    "10.20",
+    "You compare two bytes of the checksum. One change in 65,536 is overlooked by that; all four "
+    "bytes overlook one in four thousand million.",
+)
+def unpack(data, model=None):
+    if data[: len(MAGIC)] != MAGIC:
+        raise ValueError("This is no file of this compressor: it begins otherwise.")
+    at = len(MAGIC)
+    if len(data) > at and data[at] != VERSION:
+        raise ValueError(f"The file has the version {data[at]}.")
+    body, end = data[:-4], data[-4:]
+    damaged = ValueError("The file is damaged or not complete: its checksum does not fit.")
+    start = at + struct.calcsize(HEAD)
+    if len(body) < start or end[:2] != struct.pack("<H", zlib.crc32(body) & 0xFFFF):
+        raise damaged
+    _, name, size, axes = struct.unpack(HEAD, body[at:start])
+    payload = start + 4 * axes
+    if len(body) < payload:
+        raise damaged
+    if model is not None and name != model:
+        raise ValueError("The file was made with another model.")
+    shape = struct.unpack(f"<{axes}I", body[start:payload])
+    return Archive(name, size, shape, body[payload:])
+
+
+@misconception(
+    "10.20",
+    "You compare the model's name before the checksum. A bit that has turned in the name makes it "
+    "another model's file with you; it is a damaged one.",
+)
+def unpack(data, model=None):
+    if data[: len(MAGIC)] != MAGIC:
+        raise ValueError("This is no file of this compressor: it begins otherwise.")
+    at = len(MAGIC)
+    if len(data) > at and data[at] != VERSION:
+        raise ValueError(f"The file has the version {data[at]}.")
+    body, end = data[:-4], data[-4:]
+    damaged = ValueError("The file is damaged or not complete: its checksum does not fit.")
+    start = at + struct.calcsize(HEAD)
+    if len(body) < start:
+        raise damaged
+    _, name, size, axes = struct.unpack(HEAD, body[at:start])
+    if model is not None and name != model:
+        raise ValueError("The file was made with another model.")
+    payload = start + 4 * axes
+    if len(body) < payload or end != struct.pack("<I", zlib.crc32(body)):
+        raise damaged
+    shape = struct.unpack(f"<{axes}I", body[start:payload])
+    return Archive(name, size, shape, body[payload:])
+
+
+@misconception(
+    "10.20",
+    "One sentence for everything says nothing: whoever reads it does not know whether to fetch the "
+    "file again, another program or another model. Each case has its own.",
+)
+def unpack(data, model=None):
+    wrong = ValueError(
+        "This is no file of this compressor, has another version or model, or is damaged."
+    )
+    at = len(MAGIC)
+    start = at + struct.calcsize(HEAD)
+    body, end = data[:-4], data[-4:]
+    if data[:at] != MAGIC or len(body) < start or data[at] != VERSION:
+        raise wrong
+    if end != struct.pack("<I", zlib.crc32(body)):
+        raise wrong
+    _, name, size, axes = struct.unpack(HEAD, body[at:start])
+    payload = start + 4 * axes
+    if len(body) < payload or (model is not None and name != model):
+        raise wrong
+    shape = struct.unpack(f"<{axes}I", body[start:payload])
+    return Archive(name, size, shape, body[payload:])
