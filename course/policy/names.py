@@ -119,7 +119,7 @@ STANDARD: dict[str, frozenset[str]] = {
         "ascii_letters ascii_lowercase ascii_uppercase digits punctuation whitespace printable "
         "hexdigits octdigits".split()
     ),
-    "struct": frozenset("pack unpack calcsize Struct".split()),
+    "struct": frozenset("pack unpack unpack_from calcsize Struct".split()),
     "sys": frozenset(
         "exit byteorder float_info getsizeof maxsize version_info stderr stdout".split()
     ),

@@ -106,7 +106,8 @@ def decode(self, z):
     "peak.",
 )
 def psnr(x, y, peak=255.0):
-    return 10 * core.log10(peak**2 / mean_squared_error(x, y))
+    error = mean_squared_error(x.astype(core.float32), y)
+    return (10 * core.log10(peak**2 / error)).astype(x.dtype)
 
 
 @misconception(
@@ -115,7 +116,8 @@ def psnr(x, y, peak=255.0):
     "already: ten times.",
 )
 def psnr(x, y, peak=1.0):
-    return 20 * core.log10(peak**2 / mean_squared_error(x, y))
+    error = mean_squared_error(x.astype(core.float32), y)
+    return (20 * core.log10(peak**2 / error)).astype(x.dtype)
 
 
 @misconception(
@@ -123,7 +125,8 @@ def psnr(x, y, peak=1.0):
     "The peak has to be squared, as the differences are.",
 )
 def psnr(x, y, peak=1.0):
-    return 10 * core.log10(peak / mean_squared_error(x, y))
+    error = mean_squared_error(x.astype(core.float32), y)
+    return (10 * core.log10(peak / error)).astype(x.dtype)
 
 
 @misconception(
@@ -132,7 +135,44 @@ def psnr(x, y, peak=1.0):
     "is not the mean of logarithms.",
 )
 def mean_squared_error(x, y):
-    return core.broadcast_to(core.mean(core.square(x - y)), (x.shape[0],))
+    difference = x.astype(core.float32) - y
+    return core.broadcast_to(core.mean(core.square(difference)), (x.shape[0],)).astype(x.dtype)
+
+
+@misconception(
+    "10.2",
+    "You compute in the dtype of the pictures. In half precision the sum of a few squares of bytes is "
+    "infinite already; compute in float32, and turn only the result back.",
+)
+def mean_squared_error(x, y):
+    return core.mean(core.square(x - y).reshape(x.shape[0], -1), axis=1)
+
+
+@misconception(
+    "10.2",
+    "Your quotient is one of the dtype of the pictures. In half precision 255 squared over a small "
+    "error is infinite; compute in float32, and turn only the result back.",
+)
+def psnr(x, y, peak=1.0):
+    return 10 * core.log10(peak**2 / mean_squared_error(x, y))
+
+
+@misconception(
+    "10.2",
+    "That is the natural logarithm. A decibel is a tenth of a power of 10.",
+)
+def psnr(x, y, peak=1.0):
+    error = mean_squared_error(x.astype(core.float32), y)
+    return (10 * core.log(peak**2 / error)).astype(x.dtype)
+
+
+@misconception(
+    "10.2",
+    "You do not use the peak: with bytes the decibels are 48 too few.",
+)
+def psnr(x, y, peak=1.0):
+    error = mean_squared_error(x.astype(core.float32), y)
+    return (-10 * core.log10(error)).astype(x.dtype)
 
 
 @misconception(
@@ -166,6 +206,7 @@ def local_mean(x):
 def ssim(x, y, peak=1.0):
     if min(x.shape[1:3]) < SIDE:
         raise ValueError("[ssim] The window is larger than the pictures.")
+    dtype, x, y = x.dtype, x.astype(core.float32), y.astype(core.float32)
     mean_x, mean_y = local_mean(x), local_mean(y)
     xx = local_mean(x * x) - mean_x * mean_x
     yy = local_mean(y * y) - mean_y * mean_y
@@ -173,7 +214,7 @@ def ssim(x, y, peak=1.0):
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     light = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
     structure = (2 * xy + c2) / (xx + yy + c2)
-    return core.mean((light * structure).reshape(x.shape[0], -1), axis=1)
+    return core.mean((light * structure).reshape(x.shape[0], -1), axis=1).astype(dtype)
 
 
 @misconception(
@@ -184,6 +225,7 @@ def ssim(x, y, peak=1.0):
 def ssim(x, y, peak=1.0):
     if min(x.shape[1:3]) < SIDE:
         raise ValueError("[ssim] The window is larger than the pictures.")
+    dtype, x, y = x.dtype, x.astype(core.float32), y.astype(core.float32)
     mean_x = core.mean(x, axis=(1, 2))
     mean_y = core.mean(y, axis=(1, 2))
     xx = core.mean(x * x, axis=(1, 2)) - mean_x * mean_x
@@ -191,7 +233,25 @@ def ssim(x, y, peak=1.0):
     xy = core.mean(x * y, axis=(1, 2)) - mean_x * mean_y
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     light = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
-    return core.mean(light * (2 * xy + c2) / (xx + yy + c2), axis=1)
+    return core.mean(light * (2 * xy + c2) / (xx + yy + c2), axis=1).astype(dtype)
+
+
+@misconception(
+    "10.3",
+    "You compute in the dtype of the pictures. A variance is a small difference of large numbers, and "
+    "in half precision it is nothing but rounding; compute in float32, and turn only the result back.",
+)
+def ssim(x, y, peak=1.0):
+    if min(x.shape[1:3]) < SIDE:
+        raise ValueError("[ssim] The window is larger than the pictures.")
+    mean_x, mean_y = local_mean(x), local_mean(y)
+    xx = local_mean(x * x) - mean_x * mean_x
+    yy = local_mean(y * y) - mean_y * mean_y
+    xy = local_mean(x * y) - mean_x * mean_y
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    light = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
+    structure = (2 * xy + c2) / (xx + yy + c2)
+    return core.mean((light * structure).reshape(x.shape[0], -1), axis=1)
 
 
 @misconception(
@@ -1203,5 +1263,81 @@ def unpack(data, model=None):
     payload = start + 4 * axes
     if len(body) < payload:
         raise damaged
+    shape = struct.unpack(f"<{axes}I", body[start:payload])
+    return Archive(name, size, shape, body[payload:])
+
+
+@misconception(
+    "10.20",
+    "You compare two bytes of the checksum. One change in 65,536 is overlooked by that; all four "
+    "bytes overlook one in four thousand million.",
+)
+def unpack(data, model=None):
+    if data[: len(MAGIC)] != MAGIC:
+        raise ValueError("This is no file of this compressor: it begins otherwise.")
+    at = len(MAGIC)
+    if len(data) > at and data[at] != VERSION:
+        raise ValueError(f"The file has the version {data[at]}.")
+    body, end = data[:-4], data[-4:]
+    damaged = ValueError("The file is damaged or not complete: its checksum does not fit.")
+    start = at + struct.calcsize(HEAD)
+    if len(body) < start or end[:2] != struct.pack("<H", zlib.crc32(body) & 0xFFFF):
+        raise damaged
+    _, name, size, axes = struct.unpack(HEAD, body[at:start])
+    payload = start + 4 * axes
+    if len(body) < payload:
+        raise damaged
+    if model is not None and name != model:
+        raise ValueError("The file was made with another model.")
+    shape = struct.unpack(f"<{axes}I", body[start:payload])
+    return Archive(name, size, shape, body[payload:])
+
+
+@misconception(
+    "10.20",
+    "You compare the model's name before the checksum. A bit that has turned in the name makes it "
+    "another model's file with you; it is a damaged one.",
+)
+def unpack(data, model=None):
+    if data[: len(MAGIC)] != MAGIC:
+        raise ValueError("This is no file of this compressor: it begins otherwise.")
+    at = len(MAGIC)
+    if len(data) > at and data[at] != VERSION:
+        raise ValueError(f"The file has the version {data[at]}.")
+    body, end = data[:-4], data[-4:]
+    damaged = ValueError("The file is damaged or not complete: its checksum does not fit.")
+    start = at + struct.calcsize(HEAD)
+    if len(body) < start:
+        raise damaged
+    _, name, size, axes = struct.unpack(HEAD, body[at:start])
+    if model is not None and name != model:
+        raise ValueError("The file was made with another model.")
+    payload = start + 4 * axes
+    if len(body) < payload or end != struct.pack("<I", zlib.crc32(body)):
+        raise damaged
+    shape = struct.unpack(f"<{axes}I", body[start:payload])
+    return Archive(name, size, shape, body[payload:])
+
+
+@misconception(
+    "10.20",
+    "One sentence for everything says nothing: whoever reads it does not know whether to fetch the "
+    "file again, another program or another model. Each case has its own.",
+)
+def unpack(data, model=None):
+    wrong = ValueError(
+        "This is no file of this compressor, has another version or model, or is damaged."
+    )
+    at = len(MAGIC)
+    start = at + struct.calcsize(HEAD)
+    body, end = data[:-4], data[-4:]
+    if data[:at] != MAGIC or len(body) < start or data[at] != VERSION:
+        raise wrong
+    if end != struct.pack("<I", zlib.crc32(body)):
+        raise wrong
+    _, name, size, axes = struct.unpack(HEAD, body[at:start])
+    payload = start + 4 * axes
+    if len(body) < payload or (model is not None and name != model):
+        raise wrong
     shape = struct.unpack(f"<{axes}I", body[start:payload])
     return Archive(name, size, shape, body[payload:])

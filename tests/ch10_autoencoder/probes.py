@@ -512,30 +512,74 @@ def sealed(data):
     return data + struct.pack("<I", zlib.crc32(data))
 
 
-def changed(model, size, shape, payload):
-    """What is said of every file that differs from a good one in a bit, or in its length."""
+def answer(data, reader):
+    """The sentence that is said of a file; "nothing", or the name of an error that is none."""
+    try:
+        archive.unpack(data, reader)
+    except ValueError as error:
+        return str(error)
+    except (struct.error, IndexError, TypeError, OverflowError) as error:
+        return type(error).__name__
+    return "nothing"
+
+
+def changed(model, size, shape, payload, fits=False):
+    """What is said of every file that differs from a good one in a bit, or in its length.
+
+    With ``fits`` the model is asked for that the good file was made with.
+    """
     data = archive.pack(archive.Archive(bytes(model), size, tuple(shape), bytes(payload)))
     files = {
         "bits": [
-            data[:i] + bytes([data[i] ^ 1 << b]) + data[i + 1 :]
+            (
+                f"bit {b} of byte {i} is another one",
+                data[:i] + bytes([data[i] ^ 1 << b]) + data[i + 1 :],
+            )
             for i in range(len(data))
             for b in (0, 3, 7)
         ],
-        "cut": [data[:n] for n in range(len(data))],
-        "longer": [data + b"\n", data + data, data + b"\0"],
-        "foreign": [b"", b"\x89PNG\r\n\x1a\n" + bytes(40), b"GIF89a" + bytes(90), data[1:]],
-        "forged": [sealed(data[:7] + bytes([255]) * n) for n in range(60)],
-        "later": [data[:6] + b"\x02" + data[7:], data[:6] + b"\xff"],
+        "swapped": [
+            (
+                f"bytes {i} and {i + 1} are exchanged",
+                data[:i] + data[i : i + 2][::-1] + data[i + 2 :],
+            )
+            for i in range(7, len(data) - 1)
+            if data[i] != data[i + 1]
+        ],
+        "cut": [(f"the first {n} bytes of a file", data[:n]) for n in range(len(data))],
+        "longer": [
+            ("a line end at the end", data + b"\n"),
+            ("the file twice", data + data),
+            ("a zero at the end", data + b"\0"),
+        ],
+        "foreign": [
+            ("a PNG file", b"\x89PNG\r\n\x1a\n" + bytes(40)),
+            ("a GIF file", b"GIF89a" + bytes(90)),
+            ("a file without its first byte", data[1:]),
+        ],
+        "forged": [
+            (f"{n} bytes of 255, with a checksum", sealed(data[:7] + bytes([255]) * n))
+            for n in range(60)
+        ],
+        "later": [
+            ("byte 6 is 2", data[:6] + b"\x02" + data[7:]),
+            ("seven bytes, the last one 255", data[:6] + b"\xff"),
+        ],
     }
-    said = {}
-    for kind, each in files.items():
-        said[kind] = []
-        for file in each:
-            try:
-                archive.unpack(file)
-                said[kind].append("nothing")
-            except ValueError as error:
-                said[kind].append(str(error))
-            except (struct.error, IndexError, TypeError, OverflowError) as error:
-                said[kind].append(type(error).__name__)
-    return {"said": said, "length": len(data)}
+    reader = bytes(model) if fits else None
+    return {
+        kind: [[what, answer(file, reader)] for what, file in each] for kind, each in files.items()
+    }
+
+
+def three_bytes(model, size, shape, payload):
+    """Of every file with some of 17 neighbouring bits turned: what is said of those not damaged."""
+    data = archive.pack(archive.Archive(bytes(model), size, tuple(shape), bytes(payload)))
+    at = len(data) - 12
+    head, old, rest = data[:at], int.from_bytes(data[at : at + 3], "little"), data[at + 3 :]
+    missed = []
+    for turned in range(1, 1 << 17):
+        said = answer(head + (old ^ turned).to_bytes(3, "little") + rest, None)
+        if "damaged" not in said:
+            missed.append([f"bytes {at} to {at + 2} are changed by {turned:#08x}", said])
+    return {"missed": missed[:3], "whole": answer(data, None)}

@@ -71,6 +71,20 @@ def test_decibels_in_half_precision(check, draw):
 
 
 @exercise("10.2")
+def test_bytes_in_half_precision(probe, draw):
+    """Computed in float32: neither the sum of squares nor the quotient is too large for float16."""
+    x = draw.integers(2, 20, 20, 1, low=0, high=255).astype(np.float16)
+    y = x.copy()
+    y[0] += np.where(draw.uniform(20, 20, 1) < 0.5, 0.5, -0.5).astype(np.float16)
+    y[1] = 255 - x[1]
+    g = [np.zeros(2, np.float16), np.zeros(2, np.float16)]
+    error, ratio = probe("decibels", x=x, y=y, peak=255.0, g=g)["outputs"]
+    expected = np.square(x.astype(float) - y).reshape(2, -1).mean(1)
+    assert agree(error, expected, "float16", terms=1)
+    assert agree(ratio, 10 * np.log10(255**2 / expected), "float16", terms=1)
+
+
+@exercise("10.2")
 def test_equal_pictures(probe, draw):
     """Infinitely many decibels, for that picture."""
     x = draw.uniform(2, 3, 3, 1)
@@ -122,6 +136,16 @@ def test_likeness_in_half_precision(check, draw):
     check("around", x=x, g=draw.normal(2, 2, 1, 1, dtype="float16"), terms=121)
     g = draw.normal(2, dtype="float16")
     check("likeness", x=x, y=y, peak=None, g=g, terms=121, scale=4.0)
+
+
+@exercise("10.3")
+def test_variances_in_half_precision(check, draw):
+    """White paper and a little noise: in float16 the variances would be nothing but rounding."""
+    x = np.full((3, 14, 13, 1), 0.9) + 0.01 * draw.normal(3, 14, 13, 1)
+    y = x + 0.01 * draw.normal(3, 14, 13, 1)
+    x[0] = 0.9
+    x, y = x.astype(np.float16), y.astype(np.float16)
+    check("likeness", x=x, y=y, peak=None, g=np.zeros(3, np.float16), terms=1)
 
 
 @exercise("10.3")

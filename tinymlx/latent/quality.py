@@ -11,6 +11,9 @@ SIDE, SIGMA = 11, 1.5  # of the window of SSIM
 def mean_squared_error(x: array, y: array) -> array:
     """The mean of the squared differences of each pair of pictures.
 
+    It is computed in float32, also where the pictures have half precision: the sum of a few squares
+    of bytes is larger than any float16. The result has the dtype of the pictures.
+
     Shape:
         Twice ``(N, ...)`` to ``(N,)``.
     """
@@ -25,7 +28,8 @@ def psnr(x: array, y: array, peak: float = 1.0) -> array:
 
     .. math:: 10 \log_{10} \frac{\text{peak}^2}{\text{MSE}}
 
-    Two equal pictures have infinitely many.
+    Two equal pictures have infinitely many. Mean and quotient are computed in float32, also where
+    the pictures have half precision; the result has the dtype of the pictures.
 
     Args:
         x, y: pictures, ``(N, ...)``.
@@ -51,6 +55,8 @@ def gaussian_window(side: int = SIDE, sigma: float = SIGMA) -> array:
 def local_mean(x: array) -> array:
     """The mean around each place, weighted by :func:`gaussian_window`, where the window fits.
 
+    The result has the dtype of ``x``.
+
     Shape:
         ``(N, H, W, C)`` to ``(N * C, H - 10, W - 10, 1)``.
     """
@@ -71,7 +77,9 @@ def ssim(x: array, y: array, peak: float = 1.0) -> array:
                    {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)}, \quad
               c_1 = (0.01\,\text{peak})^2,\; c_2 = (0.03\,\text{peak})^2,
 
-    and the mean of it over all places where the window fits, and over the channels.
+    and the mean of it over all places where the window fits, and over the channels. All of it is
+    computed in float32, also where the pictures have half precision: a variance is a small
+    difference of large numbers. The result has the dtype of the pictures.
 
     Args:
         x, y: pictures, ``(N, H, W, C)``.

@@ -33,7 +33,8 @@ def pack(archive: Archive) -> bytes:
     They begin with ``MAGIC`` and a byte, the ``VERSION``. What comes then is yours to design, so
     that :func:`unpack` can keep what it promises. All together they are at most 40 bytes more than
     the payload, and the same for the same archive on every machine. ``zlib.crc32(data)`` is a
-    checksum of four bytes.
+    checksum of four bytes. It notices every change of up to four bytes side by side; a sum of the
+    bytes does not notice that two are exchanged, and two bytes of a checksum overlook too much.
 
     Raises:
         ValueError: something in the archive is outside of the limits that :class:`Archive` states.
@@ -60,9 +61,13 @@ def unpack(data: bytes, model: bytes | None = None) -> Archive:
 
     Raises:
         ValueError: always with one sentence that says which of these it is, and never with
-            another exception. A file of something else ("no file of this compressor"), a later
-            version ("version"), one that is not whole or has changed, be it a single bit, a byte
-            too few or too many ("damaged"), or the codes of another model ("model").
+            another exception. Looked at in this order: a file of something else ("no file of this
+            compressor"); another version ("version"), whatever follows, because a later version
+            may have another checksum, and be it by a bit that has turned; one that is not whole or
+            has changed, be it a single bit, three bytes side by side, two that are exchanged, a
+            byte too few or too many ("damaged"); the codes of another model ("model"). Each
+            sentence has its own word and none of the other three. What ends before the version is
+            no file of this compressor or a damaged one, as you like.
     """
     if data[: len(MAGIC)] != MAGIC:
         raise ValueError("This is no file of this compressor: it begins otherwise.")

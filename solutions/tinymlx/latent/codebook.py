@@ -14,7 +14,8 @@ def nearest(z: array, codebook: array) -> array:
 
     :math:`|z - e|^2 = |z|^2 - 2 z \cdot e + |e|^2`, and :math:`|z|^2` is the same for all codes: so
     one matrix product compares all vectors with all codes, and nothing of the size
-    :math:`M \times K \times D` is ever made.
+    :math:`M \times K \times D` is ever made. The terms can be much larger than their differences:
+    they are computed in the dtype of the vectors, and in no narrower one.
 
     Args:
         z: vectors, ``(..., D)``.

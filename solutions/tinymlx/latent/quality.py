@@ -11,10 +11,14 @@ SIDE, SIGMA = 11, 1.5  # of the window of SSIM
 def mean_squared_error(x: array, y: array) -> array:
     """The mean of the squared differences of each pair of pictures.
 
+    It is computed in float32, also where the pictures have half precision: the sum of a few squares
+    of bytes is larger than any float16. The result has the dtype of the pictures.
+
     Shape:
         Twice ``(N, ...)`` to ``(N,)``.
     """
-    return core.mean(core.square(x - y).reshape(x.shape[0], -1), axis=1)
+    difference = x.astype(core.float32) - y
+    return core.mean(core.square(difference).reshape(x.shape[0], -1), axis=1).astype(x.dtype)
 
 
 def psnr(x: array, y: array, peak: float = 1.0) -> array:
@@ -22,7 +26,8 @@ def psnr(x: array, y: array, peak: float = 1.0) -> array:
 
     .. math:: 10 \log_{10} \frac{\text{peak}^2}{\text{MSE}}
 
-    Two equal pictures have infinitely many.
+    Two equal pictures have infinitely many. Mean and quotient are computed in float32, also where
+    the pictures have half precision; the result has the dtype of the pictures.
 
     Args:
         x, y: pictures, ``(N, ...)``.
@@ -31,7 +36,8 @@ def psnr(x: array, y: array, peak: float = 1.0) -> array:
     Shape:
         Twice ``(N, ...)`` to ``(N,)``.
     """
-    return 10 * core.log10(peak**2 / mean_squared_error(x, y))
+    error = mean_squared_error(x.astype(core.float32), y)
+    return (10 * core.log10(peak**2 / error)).astype(x.dtype)
 
 
 def gaussian_window(side: int = SIDE, sigma: float = SIGMA) -> array:
@@ -44,6 +50,8 @@ def gaussian_window(side: int = SIDE, sigma: float = SIGMA) -> array:
 
 def local_mean(x: array) -> array:
     """The mean around each place, weighted by :func:`gaussian_window`, where the window fits.
+
+    The result has the dtype of ``x``.
 
     Shape:
         ``(N, H, W, C)`` to ``(N * C, H - 10, W - 10, 1)``.
@@ -64,7 +72,9 @@ def ssim(x: array, y: array, peak: float = 1.0) -> array:
                    {(\mu_x^2 + \mu_y^2 + c_1)(\sigma_x^2 + \sigma_y^2 + c_2)}, \quad
               c_1 = (0.01\,\text{peak})^2,\; c_2 = (0.03\,\text{peak})^2,
 
-    and the mean of it over all places where the window fits, and over the channels.
+    and the mean of it over all places where the window fits, and over the channels. All of it is
+    computed in float32, also where the pictures have half precision: a variance is a small
+    difference of large numbers. The result has the dtype of the pictures.
 
     Args:
         x, y: pictures, ``(N, H, W, C)``.
@@ -83,6 +93,7 @@ def ssim(x: array, y: array, peak: float = 1.0) -> array:
             f"[ssim] The window is {SIDE} x {SIDE}, larger than pictures of {x.shape[1]} x "
             f"{x.shape[2]}."
         )
+    dtype, x, y = x.dtype, x.astype(core.float32), y.astype(core.float32)
     mean_x, mean_y = local_mean(x), local_mean(y)
     xx = local_mean(x * x) - mean_x * mean_x
     yy = local_mean(y * y) - mean_y * mean_y
@@ -90,4 +101,4 @@ def ssim(x: array, y: array, peak: float = 1.0) -> array:
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     light = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
     structure = (2 * xy + c2) / (xx + yy + c2)
-    return core.mean((light * structure).reshape(x.shape[0], -1), axis=1)
+    return core.mean((light * structure).reshape(x.shape[0], -1), axis=1).astype(dtype)
