@@ -169,9 +169,9 @@ def test_a_traceback_begins_in_the_program(tinymlx, tmp_path, capsys) -> None:
         ("import sys; sys.exit('a sentence')", 1, "a sentence"),
         ("raise SystemExit", 0, ""),
         (
-            "import mlx.nn as nn\nnn.Transformer()",
+            "import mlx.nn as nn\nnn.QQLinear(1, 1)",
             1,
-            "tinymlx.nn.Transformer arrives with chapter 11",
+            "tinymlx.nn.QQLinear arrives with chapter 14",
         ),
         ("b'\\xff'.decode()", 1, "UnicodeDecodeError"),
     ],
