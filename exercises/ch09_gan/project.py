@@ -36,13 +36,15 @@ from tinymlx.generative.optimum import least_loss
 from tinymlx.generative.penalties import zero_centred_penalty
 from tinymlx.generative.shadow import Shadow
 from tinymlx.models.conditional_gan import ConditionalGenerator, ProjectionDiscriminator
-from tinymlx.models.dcgan import Discriminator, Generator, dcgan_start, scaled, unscaled
+from tinymlx.models.dcgan import Discriminator, dcgan_start, scaled, unscaled
+from tinymlx.models.mixture_gan import MixtureGenerator
 from tinymlx.models.perceptron import Perceptron, Waves
 from tinymlx.nn import Module
 from tinymlx.training import checkpoints
 from tinymlx.utils import tree_flatten
 
 LATENT = 64
+CLOUDS = 10  # of latent vectors, where nobody asks for a digit
 Curve = list[dict[str, float]]
 
 
@@ -383,7 +385,7 @@ def networks(kind: str, side: int, width: int, penalized: bool) -> tuple[Module,
             ProjectionDiscriminator(10, normalize=normalize, **options),
         )
     else:
-        pair = Generator(LATENT, **options), Discriminator(normalize=normalize, **options)
+        pair = MixtureGenerator(CLOUDS, LATENT, **options), Discriminator(normalize=normalize, **options)
     return pair if penalized else (dcgan_start(pair[0]), dcgan_start(pair[1]))
 
 
