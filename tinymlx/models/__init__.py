@@ -15,6 +15,7 @@ Those that make pictures (chapter 9):
 :mod:`.perceptron`       linear layers
 :mod:`.dcgan`            convolutions and transposed ones
 :mod:`.conditional_gan`  the same, asked for a class
+:mod:`.mixture_gan`      the same, with latent vectors in several clouds
 =======================  ==========================================================
 
 Those that draw what they have seen (chapter 10):
@@ -25,16 +26,18 @@ Those that draw what they have seen (chapter 10):
 :mod:`.vqvae`        a code of whole numbers
 ===================  ==============================================================
 
-Those that read sequences: :mod:`.recurrent`, :mod:`.char_rnn` and their kin (chapter 8), and
-:mod:`.caches` and :mod:`.feed_forward` for attention (chapter 11).
+Those that read sequences: :mod:`.recurrent`, :mod:`.char_rnn` and their kin (chapter 8),
+:mod:`.caches` and :mod:`.feed_forward` for attention (chapter 11), and :mod:`.language`, the
+families of models that are published (chapter 12).
 
 Every network that tells pictures apart has two parts, ``features(x)``, ``(N, H, W, C)``, and
 ``head(features)``, the logits; calling it is one after the other.
 """
 
 from .depth import StochasticDepth
+from .language import load
 from .lenet import LeNet
 from .resnet import BasicBlock, PreActivationBlock, ResNet
 from .vgg import VGG
 
-__all__ = ["VGG", "BasicBlock", "LeNet", "PreActivationBlock", "ResNet", "StochasticDepth"]
+__all__ = ["VGG", "BasicBlock", "LeNet", "PreActivationBlock", "ResNet", "StochasticDepth", "load"]

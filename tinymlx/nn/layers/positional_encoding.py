@@ -77,14 +77,17 @@ class RoPE(Module):
     def rotation(self, x: array, offset: int | array) -> tuple[array, array]:
         """Cosine and sine of every angle, in the dtype of ``x``: ``(T, dims // 2)``, and with an
         array of offsets an axis for the examples (and for what is between) before these."""
-        half = self.dims // 2
         positions = core.arange(x.shape[-2]).astype(core.float32)
         if isinstance(offset, array) and offset.ndim:
             offset = offset.reshape(-1, *[1] * (x.ndim - 2))
         positions = (positions + offset) * self.scale
-        frequencies = core.exp(-core.arange(half) * (math.log(self.base) / half))
-        angles = positions[..., None] * frequencies
+        angles = positions[..., None] * self.frequencies()
         return core.cos(angles).astype(x.dtype), core.sin(angles).astype(x.dtype)
+
+    def frequencies(self) -> array:
+        """How far each pair turns from one position to the next, ``(dims // 2,)``."""
+        half = self.dims // 2
+        return core.exp(-core.arange(half) * (math.log(self.base) / half))
 
 
 def check_rotation(x: array, dims: int) -> None:
