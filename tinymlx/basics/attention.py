@@ -29,12 +29,10 @@ def lookup(query: mx.array, keys: mx.array, values: mx.array) -> tuple[mx.array,
     Raises:
         ValueError: there is no entry.
     """
-    if keys.shape[0] == 0:
-        raise ValueError("[lookup] There is no entry to ask.")
-    scores = keys @ query / math.sqrt(query.shape[0])
-    shares = mx.exp(scores - mx.max(scores))
-    shares = shares / mx.sum(shares)
-    return shares @ values, shares
+    raise NotImplementedError(
+        "11.1 lookup - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def attend(
@@ -50,12 +48,10 @@ def attend(
     Returns:
         The answers ``(T_q, D_v)``, and the shares ``(T_q, T_kv)``.
     """
-    scores = q @ k.T / math.sqrt(q.shape[-1])
-    if mask is not None:
-        scores = mx.where(mask, scores, -math.inf)
-    shares = mx.exp(scores - mx.max(scores, axis=-1, keepdims=True))
-    shares = shares / mx.sum(shares, axis=-1, keepdims=True)
-    return shares @ v, shares
+    raise NotImplementedError(
+        "11.1 attend - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def attend_pull(
@@ -73,7 +69,7 @@ def attend_pull(
     Returns:
         The cotangents of ``q``, ``k`` and ``v``.
     """
-    gshares = g @ v.T  # (T_q, T_kv)
-    gscores = shares * (gshares - mx.sum(gshares * shares, axis=-1, keepdims=True))
-    gscores = gscores / math.sqrt(q.shape[-1])
-    return gscores @ k, gscores.T @ q, shares.T @ g
+    raise NotImplementedError(
+        "11.2 attend_pull - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -43,12 +43,10 @@ class KVCache:
         Returns:
             The keys and values of all ``offset`` positions so far, in their order.
         """
-        start, self.offset = self.offset, self.offset + keys.shape[2]
-        if self.room is None or self.offset > self.room[0].shape[2]:
-            self.room = self.larger(keys, 0), self.larger(values, 1)
-        for room, new in zip(self.room, (keys, values)):
-            room[:, :, start : self.offset] = new
-        return self.room[0][:, :, : self.offset], self.room[1][:, :, : self.offset]
+        raise NotImplementedError(
+            "11.16 update_and_fetch - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def larger(self, new: array, which: int) -> array:
         """Room for all positions up to ``offset``, with those that were there.
@@ -60,12 +58,10 @@ class KVCache:
         Returns:
             ``(B, H, room, D)``, where ``room`` is the next multiple of ``step``.
         """
-        pieces = -(-self.offset // self.step)
-        room = core.zeros((*new.shape[:2], pieces * self.step, new.shape[3]), new.dtype)
-        if self.room is not None:
-            old = self.room[which]
-            room[:, :, : old.shape[2]] = old
-        return room
+        raise NotImplementedError(
+            "11.16 larger - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def trim(self, count: int) -> int:
         """Forget the last ``count`` positions, or as many as there are, and return how many."""
@@ -120,32 +116,10 @@ class RotatingKVCache:
             keys: ``(B, H, T, D)``.
             values: ``(B, H, T, D_v)``.
         """
-        new = [*range(self.offset, self.offset + keys.shape[2])]
-        self.offset += len(new)
-        if self.kept is None:
-            self.kept, self.positions = (keys, values), new
-        elif len(new) == 1 and len(self.positions) == self.size:
-            # In the place of the oldest that may go: nothing else moves.
-            place = min(range(self.keep, self.size), key=self.positions.__getitem__)
-            self.positions = [*self.positions[:place], *new, *self.positions[place + 1 :]]
-            at = core.array([place])
-            k, v = (
-                core.slice_update(old, more, at, axes=[2])
-                for old, more in zip(self.kept, (keys, values))
-            )
-            self.kept = k, v
-        else:
-            # Behind those that the first of them may still ask.
-            oldest = new[0] - (self.size - self.keep) + 1
-            stay = [i for i, p in enumerate(self.positions) if p < self.keep or p >= oldest]
-            places = core.array(stay, core.int32)
-            k, v = (
-                core.concatenate([core.take(old, places, axis=2), more], axis=2)
-                for old, more in zip(self.kept, (keys, values))
-            )
-            self.kept = k, v
-            self.positions = [*(self.positions[i] for i in stay), *new]
-        return self.kept
+        raise NotImplementedError(
+            "11.17 update_and_fetch - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def mask(self, count: int) -> array:
         """Which of the places that were returned last the last ``count`` positions may ask.
@@ -154,7 +128,7 @@ class RotatingKVCache:
             Truth values, ``(count, places)``: a position asks itself, the ``size - keep - 1``
             before it, and the first ``keep``.
         """
-        places = core.array(self.positions)
-        queries = core.arange(self.offset - count, self.offset)[:, None]
-        near = (places <= queries) & (places > queries - (self.size - self.keep))
-        return near | ((places < self.keep) & (places <= queries))
+        raise NotImplementedError(
+            "11.17 mask - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )

@@ -70,16 +70,10 @@ def seen_from(rows: slice, q: array, inputs: Inputs, grid: Grid) -> Part:
         inputs: all arrays.
         grid: where the tiles are.
     """
-    _, k, v, mask, sinks = inputs
-    shape = q.shape[:-1]
-    seen = None if sinks is None else sinks_alone(sinks, shape, v.shape[-1])
-    for tile in grid.tiles(rows):
-        q = after(q, None if seen is None else seen.mean)
-        now = part(grid.scores(tile, q, k, mask), v[:, :, tile.columns])
-        seen = now if seen is None else together(seen, now)
-    if seen is None:  # these queries stand before all keys
-        return Part(zeros((*shape, v.shape[-1])), zeros((*shape, 1)))
-    return seen
+    raise NotImplementedError(
+        "11.19 seen_from - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def tiled_pull(g: Part, y: Part, inputs: Inputs, grid: Grid) -> list[array | None]:
@@ -141,7 +135,10 @@ def level_of(gy: array, glog_sum: array, y: array) -> array:
     Returns:
         ``(B, N_q, T_q, 1)``.
     """
-    return (gy * y).sum(-1, keepdims=True) - glog_sum
+    raise NotImplementedError(
+        "11.20 level_of - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def tile_pull(gweights: array, scores: array, log_sum: array, level: array) -> tuple[array, array]:
@@ -154,8 +151,10 @@ def tile_pull(gweights: array, scores: array, log_sum: array, level: array) -> t
             ``(B, N_q, rows, 1)``.
         level: what :func:`level_of` returned for these queries.
     """
-    weights = exp(scores - log_sum)
-    return weights, weights * (gweights - level)
+    raise NotImplementedError(
+        "11.20 tile_pull - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def gathered(weights: array, x: array, groups: int) -> array:
@@ -169,7 +168,10 @@ def gathered(weights: array, x: array, groups: int) -> array:
     Returns:
         ``(B, N_kv, keys, n)``.
     """
-    return below(weights, groups).swapaxes(-1, -2) @ below(x, groups)
+    raise NotImplementedError(
+        "11.20 gathered - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def after(x: array, earlier: array | None) -> array:
