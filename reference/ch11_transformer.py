@@ -459,9 +459,11 @@ def tiled(q, k, v, mask, sinks, side, g):
     return pulled([y], [q, k, v, *learned], [g])
 
 
-@in_numpy
 def tiles_cost(q, side, back):
-    return {"little": True, "last": np.array(1.0)}
+    x = [q.detach().clone().requires_grad_() for _ in range(3)]
+    y = attention(*x, "causal", scale=1.0)
+    found = torch.autograd.grad(y, x, q.detach()) if back else [y]
+    return {"little": True, "found": [a[:, :, ::100] for a in found]}
 
 
 def tile_slope(gweights, scores, log_sum, level, gy, glog_sum, y):

@@ -35,8 +35,8 @@ def test_a_question(check, draw, entries, dims):
 @exercise("11.1")
 def test_a_question_with_large_scores(check, draw):
     """Exponentials of the scores themselves would overflow."""
-    arrays = {"query": 60 * draw.normal(8), "keys": draw.normal(6, 8)}
-    check("looked_up", **arrays, values=draw.normal(6, 3), terms=8, scale=100.0)
+    arrays = {"query": 300 * draw.normal(8), "keys": draw.normal(6, 8)}
+    check("looked_up", **arrays, values=draw.normal(6, 3), terms=8, scale=1000.0)
 
 
 @exercise("11.1")
@@ -208,8 +208,8 @@ def test_heads_that_share(check, draw, sizes):
 
 @exercise("11.6")
 def test_heads_that_share_copy_nothing(check, draw):
-    """Sixteen heads ask the keys of one: what that takes is for the scores, not for copies."""
-    q, k = draw.normal(1, 16, 1, 64), draw.normal(1, 1, 3000, 64)
+    """Sixteen heads ask the keys of two: what that takes is for the scores, not for copies."""
+    q, k = draw.normal(1, 16, 1, 64), draw.normal(1, 2, 3000, 64)
     weights = draw.uniform(1, 16, 1, 3000) / np.float32(3000)
     check("grouped_costs", q=q, k=k, weights=weights, terms=3000, scale=400.0)
 

@@ -212,10 +212,10 @@ def test_what_comes_back_to_shared_keys(check, draw, groups):
 @exercise("11.19")
 def test_tiles_take_little_memory(check, draw):
     """Less than a quarter of the memory of all scores."""
-    check("tiles_cost", q=draw.normal(1, 2, 2048, 8), side=128, back=False)
+    check("tiles_cost", q=draw.normal(1, 2, 1500, 8), side=100, back=False, terms=500, scale=4.0)
 
 
 @exercise("11.20")
 def test_tiles_take_little_memory_on_the_way_back(check, draw):
     """Less than a quarter of the memory of all scores."""
-    check("tiles_cost", q=draw.normal(1, 2, 2048, 8), side=128, back=True)
+    check("tiles_cost", q=draw.normal(1, 2, 1500, 8), side=100, back=True, terms=500, scale=8.0)
