@@ -173,7 +173,8 @@ def waves(x, dims, options):
     parts = [np.sin(angles), np.cos(angles)]
     y = np.concatenate(parts[::-1] if options.get("cos_first") else parts, -1)
     scale = options.get("scale")
-    return {"y": y * (math.sqrt(2 / dims) if scale is None else scale), "parameters": 0}
+    y = y * (math.sqrt(2 / dims) if scale is None else scale)
+    return {"y": y, "parameters": 0, "training": True}
 
 
 def rotated_pairs(x, dims, traditional, positions, base=10000.0):
@@ -338,6 +339,13 @@ def experts(x, weights, chosen, g):
     shares = torch.bincount(places.reshape(-1), minlength=count) / places.numel()
     balance = count * (shares * logits.softmax(-1).mean(0)).sum()
     return pulled([y, balance], [x, *weights.values()], g)
+
+
+def balanced(x, router, count):
+    logits = x @ router.T
+    shares = torch.bincount(logits.topk(count).indices.reshape(-1), minlength=len(router))
+    balance = len(router) * (shares / shares.sum() * logits.softmax(-1).mean(0)).sum()
+    return {"balance": balance}
 
 
 @in_numpy

@@ -388,8 +388,8 @@ def look_inside(run: Run, model: Decoder) -> Numbers:
     best = order[0]
     back = max(range(model.heads), key=before[0].__getitem__)
     run.console.print(
-        f"Head {back} of the first layer looks at the token before most, with {before[0][back]:.0%} "
-        f"of its attention; without it {without[0][back]:.1%} right."
+        f"Head {back} of the first layer looks at the token before more than others, with "
+        f"{before[0][back]:.0%} of its attention; without it {without[0][back]:.1%} right."
     )
     run.console.print(
         f"Head {best} of the last layer looks at the token behind the earlier occurrence with "
