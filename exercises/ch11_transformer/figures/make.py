@@ -1,5 +1,6 @@
 """Draws the lesson's figures: ``main(out)`` writes them as SVG files into the folder ``out``."""
 
+import json
 from pathlib import Path
 
 import mlx.core as mx
@@ -14,6 +15,7 @@ from tinymlx.models import decoder
 from tinymlx.models.caches import RotatingKVCache
 
 INK = "#333333"
+MEASURED = json.loads((Path(__file__).parent / "measured.json").read_text(encoding="utf-8"))
 TINTS = ("#CFE5F3", "#FBE6BF", "#CDEBDF", "#F5C6A8", "#EEEEEE")
 
 
@@ -29,14 +31,11 @@ def main(out: Path) -> None:
     caches(out)
     tiles(out)
     bugs(out)
+    tasks(out)
+    maps(out)
     copying(out)
     heads(out)
     induction(out)
-
-
-def series(text: str) -> list[float]:
-    """Numbers with spaces between them."""
-    return [float(word) for word in text.split()]
 
 
 def note(ax, x: float, y: float, text: str, colour: str = INK, **style) -> None:
@@ -234,12 +233,6 @@ def mpl_box(x: float, y: float, width: float, height: float, **style):
 
 # Tiles
 
-#: Peak memory in MB of attention with a causal mask and its derivative, 4 heads of 64 features in
-#: float32, on a CPU: with all scores, and in tiles.
-LENGTHS = (512, 1024, 2048, 4096, 8192)
-PLAIN = (15.0, 55.6, 214.0, 838.9, 3322.1)
-TILED = (15.6, 27.0, 39.1, 47.0, 62.8)
-
 
 def tiles(out: Path) -> None:
     """Which tiles are looked at, and what it saves."""
@@ -259,14 +252,14 @@ def tiles(out: Path) -> None:
     left.set(xlim=(0, side * count), ylim=(side * count, 0), xlabel="keys", ylabel="queries")
     left.set(xticks=[], yticks=[], aspect="equal", title="grey tiles are skipped")
     left.grid(False)
-    right.plot(LENGTHS, PLAIN, "o-", color=plotting.RED)
-    right.plot(LENGTHS, TILED, "s-", color=plotting.BLUE)
-    plotting.direct_label(right, LENGTHS[-1], PLAIN[-1], "all scores", plotting.RED)
-    plotting.direct_label(right, LENGTHS[-1], TILED[-1], "tiles", plotting.BLUE)
+    found = MEASURED["memory"]  # MB, of 4 heads of 64 features in float32, with a causal mask
+    for name, colour in (("all scores", plotting.RED), ("tiles", plotting.BLUE)):
+        right.plot(found["tokens"], found[name], "o-", color=colour)
+        plotting.direct_label(right, found["tokens"][-1], found[name][-1], name, colour)
     right.set(xlabel="tokens", ylabel="memory of value and derivative (MB)")
     right.set_xscale("log", base=2)
     right.set(yscale="log", xlim=(400, 30000))
-    right.set_xticks(LENGTHS, [str(n) for n in LENGTHS])
+    right.set_xticks(found["tokens"], [str(n) for n in found["tokens"]])
     save(fig, out, "tiles")
 
 
@@ -274,14 +267,6 @@ def tiles(out: Path) -> None:
 
 
 BUG_VOCABULARY, BUG_LENGTH, BUG_STEPS = 24, 10, 600
-#: The training loss of four programs, as means of 40 steps: what :func:`trained` returned, which
-#: takes a minute for each.
-CURVES = {
-    "right": "3.15 3.02 2.73 2.39 1.89 1.66 1.61 1.59 1.59 1.58 1.57 1.56 1.57 1.56 1.56",
-    "times the root of D": "3.16 3.07 3 2.99 2.98 2.97 2.93 2.9 2.9 2.92 2.93 2.94 2.95 2.97 2.94",
-    "mask off by one": "2.08 0.96 0.54 0.43 0.39 0.34 0.32 0.26 0.22 0.19 0.16 0.16 0.12 0.1 0.13",
-    "heads by reshape": "2.78 0.4 0.01 0 0 0 0 0 0 0 0 0 0 0 0",
-}
 COLOURS = {
     "right": plotting.BLUE,
     "times the root of D": plotting.ORANGE,
@@ -294,8 +279,7 @@ def bugs(out: Path) -> None:
     """Four programs on sequences that repeat."""
     fig, ax = plotting.figure(width=7.4, height=4.2)
     floor = sequences.first_half_floor(BUG_VOCABULARY, BUG_LENGTH) / 2
-    for kind, text in CURVES.items():
-        nats = series(text)
+    for kind, nats in MEASURED["bugs"].items():
         steps = [40 * i + 20 for i in range(len(nats))]
         ax.plot(steps, nats, color=COLOURS[kind])
         lower = 0.16 if kind == "heads by reshape" else 0  # two of them end together
@@ -307,7 +291,8 @@ def bugs(out: Path) -> None:
 
 
 def trained(kind: str) -> list[float]:
-    """The training loss of one program, as means of 40 steps."""
+    """The training loss of one program, as means of 40 steps: it takes half a minute, and what it
+    returned stands in ``measured.json``."""
     core.random.seed(0)
     model = decoder.Decoder(BUG_VOCABULARY, 64, 8, 2, hidden=0, positions="alibi")
     kept = decoder.split_heads
@@ -341,63 +326,56 @@ def trained(kind: str) -> list[float]:
     return [round(sum(found[i : i + 40]) / 40, 3) for i in range(0, BUG_STEPS, 40)]
 
 
-# The project: what `tinymlx run 11` measured on two cores
+# The project
 
-STEPS = range(100, 1001, 100)
-#: The share of repeated tokens that are right, for two layers and for one, and where order is
-#: not known.
-RIGHT = {
-    "two layers": "0.224 0.714 0.962 0.983 0.993 0.993 0.998 0.997 0.999 0.999",
-    "one layer": "0.039 0.074 0.151 0.166 0.205 0.211 0.221 0.22 0.221 0.223",
-}
-ORDER_BLIND = 0.2586
-#: For the heads of both layers: how much they look at the token before, how much at what followed,
-#: and how many tokens are right without them.
-BEFORE = "0.31 0.18 0.16 0.12 0.12 0.11 0.11 0.11 0.19 0.19 0.08 0.01 0.06 0.08 0.07 0.08"
-FOLLOWS = "0 0.02 0.03 0.04 0.05 0.05 0.05 0.05 0 0.02 0.08 0.24 0.82 0.71 0.81 0.08"
-WITHOUT = "0.11 0.68 0.99 0.99 1 0.99 0.99 0.93 0.98 1 1 1 0.75 1 0.54 1"
-#: The attention of head 4 of the second layer, in tenths, over one sequence and its repetition.
-TOKENS = "0 4 27 15 42 37 2 14 6 1 24 28 36 0 4 27 15 42 37 2 14 6 1 24 28 36"
-MAP = """
-90000000000000000000000000
-09000000000000000000000000
-00900000000000000000000000
-00090000000000000000000000
-00009000000000000000000000
-00024300000000000000000000
-00001160000000000000000000
-00000072000000000000000000
-00000000900000000000000000
-00000000360000000000000000
-00000000009000000000000000
-00000000001800000000000000
-00000000000090000000000000
-09000000000000000000000000
-00900000000000000000000000
-00090000000000000000000000
-00008100000000000000000000
-00000900000000000000000000
-00000080000000000000000000
-00000009000000000000000000
-00000000900000000000000000
-00000000080000000000000000
-00000000007100000000000000
-00000000002500000000000200
-00000000000090000000000000
-00000000000030000000000005
-"""
+
+def tasks(out: Path) -> None:
+    """How many questions are answered without a mistake, on the way."""
+    found = MEASURED["tasks"]
+    fig, ax = plotting.figure(width=7.4, height=4.0)
+    for task, colour in zip(("copy", "sort", "add"), plotting.COLOURS):
+        shares = [100 * n for n in found[task]]
+        ax.plot(found["step"], shares, "o-", color=colour, markersize=3, label=task)
+    ax.set(xlabel="step", ylabel="answers without a mistake (%)", ylim=(-3, 105))
+    ax.legend(loc="lower right")
+    save(fig, out, "tasks")
+
+
+def picture(ax, rows: list[str]) -> None:
+    """Attention in tenths."""
+    cells = np.array([[int(c) for c in row] for row in rows])
+    ax.imshow(cells, cmap="Blues", vmin=0, vmax=9, aspect="auto")
+    ax.grid(False)
+
+
+def maps(out: Path) -> None:
+    """Where each digit of an answer looks, in the last layer."""
+    fig, axes = plotting.figure(3, 4, width=11.0, height=7.6)
+    for (task, found), row in zip(MEASURED["maps"].items(), axes):
+        signs, first = [sequences.SIGNS[t] for t in found["tokens"]], found["first"]
+        for head, ax in enumerate(row):
+            picture(ax, [line[:-1] for line in found["heads"][head]])
+            ax.set_xticks(range(len(signs) - 1), signs[:-1])
+            ax.set_yticks(range(len(signs) - first), signs[first:])
+            ax.tick_params(labelsize=8, length=0)
+            if task == "copy":
+                ax.set_title(f"head {head}")
+        row[0].set_ylabel(f"{task}: writes", fontsize=10)
+    axes[-1][0].set_xlabel("looks at", fontsize=10)
+    save(fig, out, "maps")
 
 
 def copying(out: Path) -> None:
     """Right tokens of the second half, for two layers and for one."""
+    found, blind = MEASURED["copying"], 100 * sum(1 / n for n in range(1, 13)) / 12
     fig, ax = plotting.figure(width=7.4, height=4.0)
-    for (name, text), colour in zip(RIGHT.items(), (plotting.BLUE, plotting.ORANGE)):
-        shares = series(text)
-        ax.plot(STEPS, [100 * n for n in shares], "o-", color=colour, markersize=4)
-        plotting.direct_label(ax, STEPS[-1], 100 * shares[-1], name, colour)
-    ax.axhline(100 * ORDER_BLIND, color=plotting.GREY, linestyle="--", linewidth=1.2)
-    note(ax, 480, 100 * ORDER_BLIND + 4, "who knows which, but not in which order", plotting.GREY,
-         ha="left", fontsize=10)  # fmt: skip
+    for name, colour in (("two layers", plotting.BLUE), ("one layer", plotting.ORANGE)):
+        shares = [100 * n for n in found[name]]
+        ax.plot(found["step"], shares, "o-", color=colour, markersize=4)
+        plotting.direct_label(ax, found["step"][-1], shares[-1], name, colour)
+    ax.axhline(blind, color=plotting.GREY, linestyle="--", linewidth=1.2)
+    words = "who knows which, but not in which order"
+    note(ax, 480, blind + 4, words, plotting.GREY, ha="left", fontsize=10)
     ax.set(xlabel="step", ylabel="repeated tokens right (%)", ylim=(-3, 105), xlim=(50, 1200))
     save(fig, out, "copying")
 
@@ -405,31 +383,27 @@ def copying(out: Path) -> None:
 def heads(out: Path) -> None:
     """Every head: where it looks, and what is left without it."""
     fig, axes = plotting.figure(3, 1, width=8.4, height=5.4, sharex=True)
-    places = range(len(series(BEFORE)))
-    colours = [plotting.SKY if i < 8 else plotting.BLUE for i in places]
-    labels = ("looks at the\ntoken before", "looks at what\nfollowed", "right without it")
-    for ax, values, label in zip(axes, (BEFORE, FOLLOWS, WITHOUT), labels):
-        ax.bar(places, series(values), color=colours)
+    for ax, (label, values) in zip(axes, MEASURED["heads"].items()):
+        colours = [plotting.SKY if i < 8 else plotting.BLUE for i in range(len(values))]
+        ax.bar(range(len(values)), values, color=colours)
         ax.set(ylim=(0, 1.05), ylabel=label)
-    axes[-1].set_xticks(list(places), [f"{i // 8 + 1}.{i % 8}" for i in places])
+    axes[-1].set_xticks(range(16), [f"{i // 8 + 1}.{i % 8}" for i in range(16)])
     axes[-1].set_xlabel("layer.head")
     save(fig, out, "heads")
 
 
 def induction(out: Path) -> None:
     """The attention of the head that was found."""
+    found = MEASURED["induction"]
     fig, ax = plotting.figure(width=6.4, height=6.0)
-    ax.imshow(
-        np.array([[int(c) for c in row] for row in MAP.split()]), cmap="Blues", vmin=0, vmax=9
-    )
-    names = ["|" if t == "0" else t for t in TOKENS.split()]
+    picture(ax, found["map"])
+    names = ["|" if t == sequences.START else str(t) for t in found["tokens"]]
     ax.set_xticks(range(len(names)), names, fontsize=8)
     ax.set_yticks(range(len(names)), names, fontsize=8)
     half = len(names) / 2 - 0.5
     ax.axhline(half, color=plotting.RED, linewidth=1)
     ax.axvline(half, color=plotting.RED, linewidth=1)
     ax.set(xlabel="looks at", ylabel="token")
-    ax.grid(False)
     save(fig, out, "induction")
 
 
