@@ -174,6 +174,13 @@ def test_queries_before_all_keys(check, draw):
                   terms=20, scale=8.0)  # fmt: skip
 
 
+@exercise("11.19")
+def test_one_tile_at_a_time(check, draw):
+    """Also within one piece of the queries: not all of its tiles and then all of their parts."""
+    q, k, v = (draw.normal(1, 2, n, 4) for n in (64, 6400, 6400))
+    check("one_row_of_tiles", q=q, k=k, v=v, side=64, terms=6400, scale=8.0)
+
+
 KINDS = ["none", "causal", "truth", "numbers", "sinks"]
 SHAPES = [(4, 2, 5, 7), (2, 2, 7, 7), (3, 1, 1, 6), (2, 1, 6, 3)]
 
