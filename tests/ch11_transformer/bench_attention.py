@@ -21,15 +21,16 @@ def lengthwise(race, length, back, heads=HEADS):
     draw = np.random.default_rng(0)
     shape = (1, heads, length, SIZE)
     arrays = [draw.normal(size=shape).astype(np.float32) for _ in range(4)]
+    peaks = {}
 
-    def tiny(_tinymlx, tiles=None, compile=False):
+    def tiny(_tinymlx, tiles=False, compile=False):
         from tinymlx import core
 
         *x, g = (core.array(a) for a in arrays)
 
         def attend(*x):
             return core.fast.scaled_dot_product_attention(
-                *x, scale=SIZE**-0.5, mask="causal", force_fused=bool(tiles)
+                *x, scale=SIZE**-0.5, mask="causal", force_fused=tiles
             )
 
         def slope(*x):
@@ -37,7 +38,7 @@ def lengthwise(race, length, back, heads=HEADS):
 
         run = slope if back else attend
         run = core.compile(run) if compile else run
-        return lambda: run(*x)
+        return noted(peaks, f"tiny, tiles {tiles}, compiled {compile}", lambda: run(*x))
 
     def mlx(fast, compile):
         *x, g = (mx.array(a) for a in arrays)
@@ -54,7 +55,7 @@ def lengthwise(race, length, back, heads=HEADS):
 
         run = (lambda *x: mx.vjp(attend, list(x), [g])[1]) if back else attend
         run = mx.compile(run) if compile else run
-        return lambda: run(*x)
+        return noted(peaks, f"mlx, fast {fast}, compiled {compile}", lambda: run(*x))
 
     def pytorch():
         *x, g = (torch.from_numpy(a).to(DEVICE).requires_grad_(back) for a in arrays)
@@ -80,25 +81,19 @@ def lengthwise(race, length, back, heads=HEADS):
     if length > 4000:  # seconds for each call: those that say something new
         for name in ("tiny_tiles", "tiny_compiled", "mlx_compiled"):
             candidates.pop(name)
-    row = race(**candidates, flops=products * heads * SIZE * length**2)
-    row["peak_bytes"] = memory(candidates)
+    race(**candidates, flops=products * heads * SIZE * length**2)["peak_bytes"] = peaks
+    print(*(f"{name}: {n / 1e6:.1f} MB at most" for name, n in peaks.items()), sep="\n")
 
 
-def memory(candidates):
-    """The peak memory of one call of each of MLX's and tinymlx's candidates, in bytes."""
-    found = {}
-    for name, make in candidates.items():
-        if name == "pytorch":
-            continue
-        call = make(None) if name.startswith("tiny") else make()
-        evaluate(call())
-        mx.clear_cache()
-        before = mx.get_active_memory()
-        mx.reset_peak_memory()
-        evaluate(call())
-        found[name] = mx.get_peak_memory() - before
-    print({name: f"{n / 1e6:.1f} MB" for name, n in found.items()})
-    return found
+def noted(peaks, name, call):
+    """``call``, and in ``peaks`` the memory that it takes at most, in bytes."""
+    evaluate(call())
+    mx.clear_cache()
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    evaluate(call())
+    peaks[name] = mx.get_peak_memory() - before
+    return call
 
 
 @exercise("11.19")

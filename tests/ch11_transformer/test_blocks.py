@@ -302,7 +302,8 @@ def test_half_precision_layer_by_layer(check, draw):
         masks=[None, "causal", None],
         options={"sizes": [6, 2, 5, 1, 1], "norm_first": True},
         g=half(draw.normal(1, 3, 6)),
-        **LONG,
+        terms=60,
+        scale=6.0,
     )
 
 
