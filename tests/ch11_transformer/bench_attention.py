@@ -66,8 +66,7 @@ def lengthwise(race, length, back, heads=HEADS):
 
         return run
 
-    # A product of queries and keys and one of weights and values, half of them below the diagonal;
-    # backwards four more, and one of the first again.
+    # A product of queries and keys, and one of weights and values; backwards four more.
     products = 6 if back else 2
     candidates = {
         "tiny": tiny,
