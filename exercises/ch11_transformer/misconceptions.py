@@ -982,6 +982,24 @@ def balance(self, x):
 
 @misconception(
     "11.16",
+    "You join old and new in every call: each step copies all that was there, and what was trimmed "
+    "comes back. Make room once, and write in place from `offset` on.",
+    symbol="KVCache.update_and_fetch",
+)
+def update_and_fetch(self, keys, values):
+    if self.room is None:
+        self.room = keys, values
+    else:
+        self.room = (
+            core.concatenate([self.room[0], keys], axis=2),
+            core.concatenate([self.room[1], values], axis=2),
+        )
+    self.offset += keys.shape[2]
+    return self.room
+
+
+@misconception(
+    "11.16",
     "You join old and new in every call: each step copies all that was there. Make room once, and "
     "write in place.",
     symbol="KVCache.update_and_fetch",
@@ -989,17 +1007,13 @@ def balance(self, x):
 def update_and_fetch(self, keys, values):
     start, self.offset = self.offset, self.offset + keys.shape[2]
     if self.room is None:
-        self.room = self.larger(keys, 0), self.larger(values, 1)
-        for room, new in zip(self.room, (keys, values)):
-            room[:, :, : self.offset] = new
+        self.room = keys, values
     else:
-        joined = [
-            core.concatenate([room[:, :, :start], new], axis=2)
-            for room, new in zip(self.room, (keys, values))
-        ]
-        self.room = joined[0], joined[1]
-        self.room = self.larger(keys, 0), self.larger(values, 1)
-    return self.room[0][:, :, : self.offset], self.room[1][:, :, : self.offset]
+        self.room = (
+            core.concatenate([self.room[0][:, :, :start], keys], axis=2),
+            core.concatenate([self.room[1][:, :, :start], values], axis=2),
+        )
+    return self.room
 
 
 @misconception(
