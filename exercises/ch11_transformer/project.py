@@ -53,7 +53,7 @@ class Setting:
 
 QUICK = Setting("quick", 240, 48, 300, 32, 32, every=60)
 DEFAULT = Setting("default", 2000, 64, 1000, 48, 48)
-FULL = Setting("full", 6000, 128, 2000, 128, 64, text_steps=3000, every=250)
+FULL = Setting("full", 2500, 128, 1000, 128, 64, text_steps=3000, every=250)
 
 # Of the text: 10.8 million weights, as in the small GPT of nanoGPT.
 LAYERS, DIMS, HEADS, WINDOW, LANES, DROPOUT = 6, 384, 6, 256, 64, 0.2
@@ -75,9 +75,9 @@ def main(out: Path, quick: bool = False, full: bool = False) -> Numbers:
     out.mkdir(parents=True, exist_ok=True)
     run = Run(out, setting, console)
     numbers: Numbers = {}
-    for part in (three_tasks, induction, *([text] if setting.text_steps else [])):
+    for part in (*([text] if setting.text_steps else []), three_tasks, induction):
         numbers |= part(run)
-    (out / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+        (out / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
     run.finish()
     return numbers
 
