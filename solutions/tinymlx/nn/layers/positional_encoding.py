@@ -33,8 +33,8 @@ class RoPE(Module):
         ``(B, ..., T, features)`` to the same, with ``features >= dims``.
 
     Raises (when called):
-        ValueError: the input has fewer than three axes or is no floating type, or ``dims`` is not
-            positive, not even, or greater than the last axis.
+        ValueError: the input has fewer than 3 dimensions or is no floating type; or ``dims`` is not
+            positive, not even, or exceeds the last axis.
 
     Source: J. Su et al., RoFormer (2021), https://arxiv.org/abs/2104.09864
     """
