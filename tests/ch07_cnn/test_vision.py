@@ -125,7 +125,7 @@ def test_up_and_down(probe, peak, steps, warm_up):
         assert found[i] >= found[i + 1], f"it rises behind the peak: {of(found, [i, i + 1])}"
         drop = found[i] - found[i + 1]
         assert left < 8 or drop < 0.25 * peak, f"a jump: {of(found, [i, i + 1])}"
-    assert 0 < found[0], f"nothing is learned: {of(found, [0])}"
+    assert found[0] > 0, f"nothing is learned: {of(found, [0])}"
     assert top < 3 or found[0] <= peak / 4, f"too much at once: {of(found, [0])}, peak {peak}"
     assert found[steps - 1] > 0, f"nothing is learned: {of(found, [steps - 1])}"
     assert (found[steps:] == 0).all(), f"the run of {steps} steps is over: {of(found, [steps])}"
