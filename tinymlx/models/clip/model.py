@@ -88,7 +88,8 @@ class CLIP(nn.Module):
         own: dict[str, Any] = tree_flatten(model.parameters(), destination={})
         weights = fitted(own, CLIP.sanitize(read_weights(path)), str(path))
         model.load_weights(list(weights.items()))
-        return model.eval()
+        model.eval()
+        return model
 
     @staticmethod
     def from_config(config: dict[str, Any]) -> CLIP:

@@ -128,9 +128,9 @@ class UNet(nn.Module):
         self.down_blocks, bridges = [], [sizes[0]]
         for i, size in enumerate(sizes):
             first, last = sizes[max(i - 1, 0)], i == len(sizes) - 1
-            resize = None if last else ("downsamplers", Downsample(size))
+            smaller = None if last else ("downsamplers", Downsample(size))
             inputs = [first, *[size] * (layers - 1)]
-            self.down_blocks.append(Level(inputs, size, config, i, resize))
+            self.down_blocks.append(Level(inputs, size, config, i, smaller))
             bridges += [size] * (layers if last else layers + 1)
         self.mid_block = Middle(config)
         self.up_blocks, below = [], sizes[-1]
@@ -139,8 +139,8 @@ class UNet(nn.Module):
             for _ in range(layers + 1):
                 inputs.append(below + bridges.pop())
                 below = sizes[i]
-            resize = None if i == 0 else ("upsamplers", Upsample(sizes[i]))
-            self.up_blocks.append(Level(inputs, sizes[i], config, i, resize))
+            larger = None if i == 0 else ("upsamplers", Upsample(sizes[i]))
+            self.up_blocks.append(Level(inputs, sizes[i], config, i, larger))
         self.conv_norm_out = group_norm(config.groups, sizes[0], config.eps)
         self.conv_out = nn.Conv2d(sizes[0], config.out_channels, 3, padding=1)
 
