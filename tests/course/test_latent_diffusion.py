@@ -95,10 +95,9 @@ def test_unet(kind: str, tmp_path: Path) -> None:
 
 
 def test_every_gradient_of_the_unet(tmp_path: Path) -> None:
+    from tinymlx import core, nn
     from tinymlx.models.latent_diffusion import load_unet
     from tinymlx.models.latent_diffusion.loading import sanitized
-
-    from tinymlx import core, nn
     from tinymlx.utils import tree_flatten
 
     torch.manual_seed(0)
@@ -119,6 +118,42 @@ def test_every_gradient_of_the_unet(tmp_path: Path) -> None:
         scale = max(float(np.abs(np.array(gradient)).max()), 1e-2)
         difference = np.abs(np.array(found[name]) - np.array(gradient)).max() / scale
         assert difference < 1e-3, (name, difference)
+
+
+@pytest.mark.parametrize("norm", [None, "rms_norm"])
+def test_joint_transformer(norm: str | None, tmp_path: Path) -> None:
+    """The model of Stable Diffusion 3, which follows straight lines."""
+    from tinymlx.models.latent_diffusion import load_transformer
+
+    torch.manual_seed(0)
+    theirs = lively(
+        diffusers.SD3Transformer2DModel(
+            sample_size=16,
+            patch_size=2,
+            in_channels=4,
+            out_channels=4,
+            num_layers=3,
+            attention_head_dim=8,
+            num_attention_heads=3,
+            joint_attention_dim=20,
+            caption_projection_dim=24,
+            pooled_projection_dim=14,
+            pos_embed_max_size=9,
+            qk_norm=norm,
+        )
+    )
+    theirs.save_pretrained(tmp_path)
+    ours = load_transformer(tmp_path)
+    x, context, pooled = normal(2, 4, 8, 12), normal(2, 5, 20), normal(2, 14)
+    steps = np.array([31.5, 900.0], np.float32)
+    with torch.no_grad():
+        arrays = map(torch.tensor, (x, context, pooled, steps))
+        expected = theirs(*arrays).sample
+    given = (ids(a) for a in (steps, context, pooled))
+    close(ours(ids(x.transpose(0, 2, 3, 1)), *given), expected)
+    for shape, words in (((1, 7, 8, 4), "multiples of 2"), ((1, 20, 8, 4), "more than the 9 x 9")):
+        with pytest.raises(ValueError, match=words):
+            ours(ids(normal(*shape)), *(ids(a[:1]) for a in (steps, context, pooled)))
 
 
 @pytest.mark.parametrize("quantized", [True, False])
@@ -159,6 +194,7 @@ def test_autoencoder(quantized: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("dims", [1, 6, 7, 320])
 def test_steps_as_numbers(dims: int) -> None:
     from diffusers.models.embeddings import get_timestep_embedding
+
     from tinymlx.models.latent_diffusion import step_embedding
 
     steps = np.array([0.0, 1.0, 999.0, 0.5])
@@ -194,3 +230,66 @@ def test_broken_folders(tmp_path: Path) -> None:
     file.rename(tmp_path / "diffusion_pytorch_model.bin")
     with pytest.raises(ValueError, match="is a pickle, which is not read"):
         load_unet(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+def test_the_whole_way_from_words_to_a_picture(kind: str, tmp_path: Path) -> None:
+    import transformers
+    from tinymlx.models.latent_diffusion.pipeline import TextToImage
+
+    torch.manual_seed(0)
+    sizes = {
+        "vocab_size": 30,
+        "hidden_size": 12,
+        "intermediate_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 8,
+        "eos_token_id": 29,
+        "initializer_factor": 5.0,
+    }
+    text = lively(transformers.CLIPTextModel(transformers.CLIPTextConfig(**sizes)))
+    unet = lively(diffusers.UNet2DConditionModel(**KINDS["1.5"]))
+    vae = lively(
+        diffusers.AutoencoderKL(
+            block_out_channels=(8, 16),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            norm_num_groups=4,
+        )
+    )
+    scheduler = diffusers.DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+        prediction_type=kind,
+    )
+    pipe = diffusers.StableDiffusionPipeline(
+        vae, text, None, unet, scheduler, None, None, requires_safety_checker=False
+    )
+    pipe.set_progress_bar_config(disable=True)
+    for name, part in (("text_encoder", text), ("unet", unet), ("vae", vae)):
+        part.save_pretrained(tmp_path / name)
+    scheduler.save_pretrained(tmp_path / "scheduler")
+    tokens, nothing = RNG.integers(1, 28, (2, 8)), RNG.integers(1, 28, (2, 8))
+    tokens[:, 7] = nothing[:, 7] = 29
+    noise = normal(2, 4, 8, 8)
+    with torch.no_grad():
+        words, none = (text(torch.tensor(t)).last_hidden_state for t in (tokens, nothing))
+        expected = pipe(
+            prompt_embeds=words,
+            negative_prompt_embeds=none,
+            latents=torch.tensor(noise),
+            height=16,
+            width=16,
+            num_inference_steps=5,
+            guidance_scale=4.0,
+            output_type="np",
+        ).images
+    ours = TextToImage.load(tmp_path)
+    found = ours(ids(tokens), ids(nothing), ids(noise.transpose(0, 2, 3, 1)), 5, 4.0)
+    np.testing.assert_allclose(np.array(found), expected, atol=1e-3)
+    assert np.std(expected) > 0.02, "a picture of one colour tells nothing"

@@ -10,6 +10,7 @@ from tinymlx.models.language.weights import fitted, listed, read_file, read_json
 from tinymlx.utils import tree_flatten
 
 from .autoencoder import AutoencoderConfig, AutoencoderKL
+from .joint import JointConfig, JointTransformer
 from .unet import UNet, unet_config
 
 FILE = "diffusion_pytorch_model.safetensors"
@@ -27,6 +28,16 @@ def load_unet(folder: str | Path) -> UNet:
     except KeyError as error:
         raise ValueError(f"{Path(folder) / 'config.json'} lacks {error}.") from None
     return with_weights(model, Path(folder))
+
+
+def load_transformer(folder: str | Path) -> JointTransformer:
+    """The Transformer of Stable Diffusion 3 in a folder, usually called ``transformer``.
+
+    Raises:
+        ValueError: as for :func:`load_unet`.
+    """
+    config = configuration(Path(folder), "SD3Transformer2DModel")
+    return with_weights(JointTransformer(JointConfig.read(config)), Path(folder))
 
 
 def load_autoencoder(folder: str | Path) -> AutoencoderKL:
