@@ -1,4 +1,4 @@
-"""Merges over whole sentences, as in the first Llama: a mark for the space, bytes for the unknown."""
+"""Merges over whole sentences, as in the first Llama: a mark for the space, bytes for the rest."""
 
 from __future__ import annotations
 
