@@ -385,7 +385,10 @@ def networks(kind: str, side: int, width: int, penalized: bool) -> tuple[Module,
             ProjectionDiscriminator(10, normalize=normalize, **options),
         )
     else:
-        pair = MixtureGenerator(CLOUDS, LATENT, **options), Discriminator(normalize=normalize, **options)
+        pair = (
+            MixtureGenerator(CLOUDS, LATENT, **options),
+            Discriminator(normalize=normalize, **options),
+        )
     return pair if penalized else (dcgan_start(pair[0]), dcgan_start(pair[1]))
 
 

@@ -14,10 +14,11 @@ def one_cycle(peak: float, steps: int, warm_up: float = 0.25) -> Schedule:
     What it has to fulfil; how it goes up and down in between is free:
 
     * The rate is ``peak`` in step ``round(warm_up * steps)``, and nowhere higher.
-    * Before, it never falls; step 0 has at most a quarter of ``peak``, but not nothing (the first
-      batch would be wasted), unless the peak is in step 0 itself.
-    * Afterwards it never rises, and it falls without a jump: in the last tenth of the run there is
-      less than a fifth of ``peak`` left. From step ``steps`` on it is 0.
+    * Before, it never falls; step 0 has something (its batch would be wasted otherwise), and with
+      three steps or more in front of the peak at most a quarter of ``peak``.
+    * Afterwards it never rises, and each step before ``steps`` has something; from ``steps`` on it
+      is 0. With eight steps or more behind the peak it falls without a jump, by less than a quarter
+      of ``peak`` at a time, and in the last tenth of these there is less than a fifth left.
     * A compiled step calls it with an array: nothing may be decided by ``if``.
 
     Args:
@@ -29,7 +30,8 @@ def one_cycle(peak: float, steps: int, warm_up: float = 0.25) -> Schedule:
         The schedule, a function of the step.
 
     Raises:
-        ValueError: ``steps`` is below 1, or ``warm_up`` outside of [0, 1).
+        ValueError: ``steps`` is below 1, ``warm_up`` outside of [0, 1), or the peak would come in
+            step ``steps``, when the run is over.
 
     Source: L. Smith and N. Topin, Super-Convergence (2017), https://arxiv.org/abs/1708.07120
     """

@@ -8,6 +8,8 @@
 ``lanes``         one long text as batches, each of which continues the last
 ``sampling``      a token from logits: temperature, top-k, top-p
 ``beam``          the best of several continuations at a time
+``generation``    text from language models (chapter 12)
+``preference``    learning from which of two answers is preferred (chapter 12)
 ================  =============================================================
 """
 
