@@ -55,8 +55,10 @@ class Translator(nn.Module):
             tokens: integers.
             start: the position of the first one.
         """
-        positions = self.positions(core.arange(start, start + tokens.shape[1]))
-        return self.dropout(self.embedding(tokens) * math.sqrt(self.dims) + positions)
+        raise NotImplementedError(
+            "12.10 embed - exercises/ch12_text_generation/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def encode(self, source: array) -> tuple[array, array]:
         """What the encoder makes of some sentences, and which places of them may be asked.
@@ -68,8 +70,10 @@ class Translator(nn.Module):
             The memory, ``(N, S, dims)``, and truth values ``(N, 1, 1, S)``, false at padding: a
             mask for every head and every query.
         """
-        keep = (source != self.pad)[:, None, None]
-        return self.transformer.encoder(self.embed(source), keep), keep
+        raise NotImplementedError(
+            "12.10 encode - exercises/ch12_text_generation/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def __call__(self, source: array, target: array) -> array:
         """Logits of the next token of each target, all places at once.
@@ -85,9 +89,10 @@ class Translator(nn.Module):
         Returns:
             ``(N, T, size)``.
         """
-        memory, keep = self.encode(source)
-        x = self.transformer.decoder(self.embed(target), memory, "causal", keep)
-        return self.embedding.as_linear(x)
+        raise NotImplementedError(
+            "12.10 __call__ - exercises/ch12_text_generation/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def start(self, source: array) -> State:
         """The state before the first token: what does not change while a sentence is written.
@@ -102,12 +107,10 @@ class Translator(nn.Module):
             A tree of arrays with ``N`` rows: ``keep``, and for each layer ``memory``, the keys and
             values of the source, and ``past``, those of the target so far: ``None``.
         """
-        memory, keep = self.encode(source)
-        layers = [
-            {"memory": projected(layer.cross_attention, memory), "past": None}
-            for layer in self.transformer.decoder.layers
-        ]
-        return {"keep": keep, "layers": layers}
+        raise NotImplementedError(
+            "12.11 start - exercises/ch12_text_generation/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def step(self, tokens: array, state: State) -> tuple[array, State]:
         """Logits after one more token of each row, without computing again what came before.
@@ -121,20 +124,10 @@ class Translator(nn.Module):
         Returns:
             ``(N, size)``, and the next state.
         """
-        past = state["layers"][0]["past"]
-        x = self.embed(tokens[:, None], 0 if past is None else past[0].shape[2])
-        layers = []
-        for layer, kept in zip(self.transformer.decoder.layers, state["layers"]):
-            y = layer.ln1(x)
-            past = extended(kept["past"], projected(layer.self_attention, y))
-            x = x + attended(layer.self_attention, y, past, None)
-            y = layer.ln2(x)
-            x = x + attended(layer.cross_attention, y, kept["memory"], state["keep"])
-            x = x + layer.feed_forward(layer.ln3(x))
-            layers.append({"memory": kept["memory"], "past": past})
-        x = self.transformer.decoder.ln(x)
-        logits = self.embedding.as_linear(x)[:, 0]
-        return logits, {"keep": state["keep"], "layers": layers}
+        raise NotImplementedError(
+            "12.11 step - exercises/ch12_text_generation/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 def projected(attention: MultiHeadAttention, x: array) -> list[array]:
@@ -158,3 +151,31 @@ def attended(
     scale = math.sqrt(1 / q.shape[-1])
     y = core.fast.scaled_dot_product_attention(q, *pair, scale=scale, mask=mask)
     return attention.out_proj(merge_heads(y))
+
+
+def asked(model: Translator, source: array, target: array, layer: int = -1) -> array:
+    """How much each place of a target asks each place of its source: a map to look at.
+
+    Args:
+        model: in evaluation mode.
+        source: ``(N, S)`` integers.
+        target: ``(N, T)`` integers.
+        layer: of which layer of the decoder.
+
+    Returns:
+        Weights of all heads, ``(N, H, T, S)``; each row sums to 1.
+    """
+    memory, keep = model.encode(source)
+    x, layers = model.embed(target), model.transformer.decoder.layers
+    last = layers[layer]
+    for each in layers:
+        y = each.ln1(x)
+        inner = x + each.self_attention(y, y, y, "causal")
+        if each is last:
+            break
+        x = each(x, memory, "causal", keep)
+    attention = last.cross_attention
+    q = split_heads(attention.query_proj(last.ln2(inner)), attention.num_heads)
+    k, _ = projected(attention, memory)
+    scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
+    return core.softmax(core.where(keep, scores, -core.inf), axis=-1)

@@ -63,8 +63,10 @@ def matches(words: Sequence[str], reference: Sequence[str], n: int) -> tuple[int
 
     A run counts at most as often as the reference has it: "the the the" is no translation.
     """
-    ours, theirs = runs(words, n), runs(reference, n)
-    return sum(min(count, theirs[run]) for run, count in ours.items()), sum(ours.values())
+    raise NotImplementedError(
+        "12.13 matches - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def bleu(translations: Sequence[str], references: Sequence[str]) -> Bleu:
@@ -87,26 +89,7 @@ def bleu(translations: Sequence[str], references: Sequence[str]) -> Bleu:
     Raises:
         ValueError: there is no sentence, or not one reference for each.
     """
-    if not translations or len(translations) != len(references):
-        raise ValueError(
-            f"[bleu] {len(translations)} translations need one reference each; there are "
-            f"{len(references)}."
-        )
-    pairs = [(words_13a(t), words_13a(r)) for t, r in zip(translations, references)]
-    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
-    precisions, halvings = [], 1.0
-    for n in range(1, LONGEST + 1):
-        counts = [matches(*pair, n) for pair in pairs]
-        right, total = (sum(side) for side in zip(*counts))
-        if n == 1 and right == 0:
-            precisions = [0.0] * LONGEST
-            break
-        if right == 0 and total > 0:
-            halvings *= 2
-            right = 1 / halvings
-        precisions.append(100 * right / total if total else 0.0)
-    brevity = 1.0 if length >= wanted else math.exp(1 - wanted / length) if length else 0.0
-    score = 0.0
-    if min(precisions) > 0:
-        score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
-    return Bleu(score, tuple(precisions), brevity, length, wanted)
+    raise NotImplementedError(
+        "12.13 bleu - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

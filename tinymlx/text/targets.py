@@ -18,7 +18,10 @@ def shifted(sentences: array) -> tuple[array, array]:
         Inputs and goals, ``(N, T - 1)`` each: the goal of a place is the token behind the one that
         is read there.
     """
-    return sentences[:, :-1], sentences[:, 1:]
+    raise NotImplementedError(
+        "12.8 shifted - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def smoothed_loss(logits: array, goals: array, pad: int, smoothing: float = 0.0) -> array:
@@ -41,7 +44,7 @@ def smoothed_loss(logits: array, goals: array, pad: int, smoothing: float = 0.0)
     Raises:
         ValueError: ``smoothing`` is outside of [0, 1).
     """
-    each = cross_entropy(logits.astype(core.float32), goals, label_smoothing=smoothing)
-    keep = goals != pad
-    total = core.sum(core.where(keep, each, 0))
-    return (total / core.maximum(core.sum(keep), 1)).astype(logits.dtype)
+    raise NotImplementedError(
+        "12.8 smoothed_loss - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

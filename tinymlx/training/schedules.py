@@ -62,11 +62,7 @@ def inverse_square_root(peak: float, warm_up: int) -> Schedule:
 
     Source: A. Vaswani et al., Attention Is All You Need (2017), https://arxiv.org/abs/1706.03762
     """
-    if warm_up < 1:
-        raise ValueError(f"[inverse_square_root] warm_up should be at least 1; it is {warm_up}.")
-
-    def schedule(step: Any) -> Any:
-        made = core.array(step + 1.0)
-        return peak * core.minimum(made / warm_up, (warm_up / made) ** 0.5)
-
-    return schedule
+    raise NotImplementedError(
+        "12.9 inverse_square_root - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

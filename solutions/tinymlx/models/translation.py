@@ -158,3 +158,31 @@ def attended(
     scale = math.sqrt(1 / q.shape[-1])
     y = core.fast.scaled_dot_product_attention(q, *pair, scale=scale, mask=mask)
     return attention.out_proj(merge_heads(y))
+
+
+def asked(model: Translator, source: array, target: array, layer: int = -1) -> array:
+    """How much each place of a target asks each place of its source: a map to look at.
+
+    Args:
+        model: in evaluation mode.
+        source: ``(N, S)`` integers.
+        target: ``(N, T)`` integers.
+        layer: of which layer of the decoder.
+
+    Returns:
+        Weights of all heads, ``(N, H, T, S)``; each row sums to 1.
+    """
+    memory, keep = model.encode(source)
+    x, layers = model.embed(target), model.transformer.decoder.layers
+    last = layers[layer]
+    for each in layers:
+        y = each.ln1(x)
+        inner = x + each.self_attention(y, y, y, "causal")
+        if each is last:
+            break
+        x = each(x, memory, "causal", keep)
+    attention = last.cross_attention
+    q = split_heads(attention.query_proj(last.ln2(inner)), attention.num_heads)
+    k, _ = projected(attention, memory)
+    scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
+    return core.softmax(core.where(keep, scores, -core.inf), axis=-1)

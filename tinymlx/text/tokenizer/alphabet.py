@@ -14,14 +14,10 @@ def byte_letters() -> list[str]:
     Source: A. Radford et al., Language models are unsupervised multitask learners (2019),
     https://github.com/openai/gpt-2
     """
-    letters, free = [], 256
-    for byte in range(256):
-        if 33 <= byte <= 126 or 161 <= byte <= 172 or byte >= 174:
-            letters.append(chr(byte))
-        else:
-            letters.append(chr(free))
-            free += 1
-    return letters
+    raise NotImplementedError(
+        "12.1 byte_letters - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 LETTERS = byte_letters()
@@ -30,7 +26,10 @@ BYTES = {letter: byte for byte, letter in enumerate(LETTERS)}
 
 def to_letters(text: str) -> str:
     """A text as letters, one for each byte of its UTF-8."""
-    return "".join(LETTERS[byte] for byte in text.encode("utf-8"))
+    raise NotImplementedError(
+        "12.1 to_letters - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def to_bytes(letters: str) -> bytes:
@@ -39,7 +38,7 @@ def to_bytes(letters: str) -> bytes:
     Raises:
         ValueError: a character is none of the 256 letters; the message shows it.
     """
-    for letter in letters:
-        if letter not in BYTES:
-            raise ValueError(f"[to_bytes] {letter!r} is the letter of no byte.")
-    return bytes(BYTES[letter] for letter in letters)
+    raise NotImplementedError(
+        "12.1 to_bytes - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

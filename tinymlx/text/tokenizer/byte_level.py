@@ -105,19 +105,10 @@ class ByteLevelTokenizer:
         Raises:
             ValueError: the vocabulary lacks a token that came out; the message shows it.
         """
-        numbers: list[int] = []
-        for part in self.specials.split(text) if self.special else [text]:
-            if part in self.special:
-                numbers.append(self.special[part])
-                continue
-            for piece in self.cut(part):
-                if piece not in self.known:
-                    found = self.numbers_of(to_letters(piece))
-                    if len(self.known) >= REMEMBERED:
-                        self.known.clear()
-                    self.known[piece] = found
-                numbers += self.known[piece]
-        return numbers
+        raise NotImplementedError(
+            "12.6 encode - exercises/ch12_text_generation/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def cut(self, text: str) -> list[str]:
         """A text without special tokens in pieces, over whose borders nothing is merged."""
@@ -150,8 +141,10 @@ class ByteLevelTokenizer:
         Raises:
             ValueError: a number belongs to no token; the message names it.
         """
-        parts = [self.bytes_of(number) for number in numbers]
-        return b"".join(parts).decode("utf-8", errors="replace")
+        raise NotImplementedError(
+            "12.6 decode - exercises/ch12_text_generation/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def bytes_of(self, number: int) -> bytes:
         """The bytes of one token.

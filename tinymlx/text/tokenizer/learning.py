@@ -44,34 +44,10 @@ def learn_merges(
     Source: R. Sennrich, B. Haddow, A. Birch, Neural machine translation of rare words with subword
     units (2016), https://arxiv.org/abs/1508.07909
     """
-    numbers = {letter: i for i, letter in enumerate(letters)}
-    for word in words:
-        for letter in word:
-            if letter not in numbers:
-                raise ValueError(f"[learn_merges] {letter!r} is none of the letters.")
-    tokens, times = [list(word) for word in words], list(words.values())
-    counts = count_pairs(zip(tokens, times))
-    places: dict[Pair, set[int]] = {}
-    for i, word in enumerate(tokens):
-        for pair in zip(word, word[1:]):
-            places.setdefault(pair, set()).add(i)
-    queue = [entry(pair, n, numbers) for pair, n in counts.items()]
-    heapify(queue)
-    merges: dict[Pair, None] = {}
-    while queue and len(merges) < count:
-        negative, _, _, pair = heappop(queue)
-        if -negative != counts[pair]:
-            continue  # the count has changed since; another entry has the new one
-        if -negative < max(least, 1):
-            break
-        merges[pair] = None
-        numbers.setdefault(pair[0] + pair[1], len(numbers))
-        changed: set[Pair] = set()
-        for i in places.pop(pair):
-            changed |= replace(i, pair, tokens, times[i], counts, places)
-        for other in changed:
-            heappush(queue, entry(other, counts[other], numbers))
-    return list(merges)
+    raise NotImplementedError(
+        "12.4 learn_merges - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def entry(pair: Pair, count: int, numbers: Mapping[str, int]) -> tuple[int, int, int, Pair]:
@@ -92,15 +68,10 @@ def replace(
     Returns:
         The pairs whose counts have changed.
     """
-    before, after = tokens[i], merged(tokens[i], pair)
-    old, new = list(zip(before, before[1:])), list(zip(after, after[1:]))
-    for other in old:
-        counts[other] -= times
-    for other in new:
-        counts[other] = counts.get(other, 0) + times
-        places.setdefault(other, set()).add(i)
-    tokens[i] = after
-    return {*old, *new}
+    raise NotImplementedError(
+        "12.4 replace - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def count_words(texts: Iterable[str], pattern: str = GPT2) -> Counter[str]:

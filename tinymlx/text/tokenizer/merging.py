@@ -10,10 +10,10 @@ from .pairs import Pair
 
 def ranks_of(merges: Iterable[Pair]) -> dict[Pair, int]:
     """The place of each pair in a list of merges; of a pair that is listed twice, the first one."""
-    ranks: dict[Pair, int] = {}
-    for i, pair in enumerate(merges):
-        ranks.setdefault(pair, i)
-    return ranks
+    raise NotImplementedError(
+        "12.5 ranks_of - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def apply_merges(letters: Sequence[str], ranks: Mapping[Pair, int]) -> list[str]:
@@ -34,31 +34,7 @@ def apply_merges(letters: Sequence[str], ranks: Mapping[Pair, int]) -> list[str]
     Returns:
         The tokens.
     """
-    tokens: list[str | None] = list(letters)
-    n = len(tokens)
-    before, after = list(range(-1, n - 1)), list(range(1, n + 1))
-    queue: list[tuple[int, int, Pair]] = []
-
-    def look(i: int, j: int) -> None:
-        """Put the pair of places i and j into the queue, if it may be merged."""
-        if i < 0 or j >= n:
-            return
-        pair = (tokens[i], tokens[j])
-        rank = ranks.get(pair)
-        if rank is not None:
-            heappush(queue, (rank, i, pair))
-
-    for i in range(n - 1):
-        look(i, i + 1)
-    while queue:
-        _, i, pair = heappop(queue)
-        j = after[i]
-        if j >= n or (tokens[i], tokens[j]) != pair:
-            continue  # one of the two has become part of another token
-        tokens[i], tokens[j] = pair[0] + pair[1], None
-        after[i] = after[j]
-        if after[j] < n:
-            before[after[j]] = i
-        look(before[i], i)
-        look(i, after[i])
-    return [token for token in tokens if token is not None]
+    raise NotImplementedError(
+        "12.5 apply_merges - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

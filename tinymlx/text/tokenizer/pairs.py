@@ -18,11 +18,10 @@ def count_pairs(words: Iterable[tuple[Sequence[str], int]]) -> dict[Pair, int]:
         all words of how often it is in the word times how often the word occurs. In ``a a a`` the
         pair ``(a, a)`` occurs twice.
     """
-    counts: dict[Pair, int] = {}
-    for tokens, times in words:
-        for pair in zip(tokens, tokens[1:]):
-            counts[pair] = counts.get(pair, 0) + times
-    return counts
+    raise NotImplementedError(
+        "12.3 count_pairs - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def merged(tokens: Sequence[str], pair: Pair) -> list[str]:
@@ -30,12 +29,7 @@ def merged(tokens: Sequence[str], pair: Pair) -> list[str]:
 
     What has been merged is not part of another pair: ``a a a`` with ``(a, a)`` is ``aa a``.
     """
-    found, i = [], 0
-    while i < len(tokens):
-        if tuple(tokens[i : i + 2]) == pair:
-            found.append(pair[0] + pair[1])
-            i += 2
-        else:
-            found.append(tokens[i])
-            i += 1
-    return found
+    raise NotImplementedError(
+        "12.3 merged - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -31,15 +31,10 @@ def ranges(belongs: Callable[[str], bool]) -> str:
         and the last one with eight hexadecimal digits each, in increasing order, without anything
         between the runs. A run of one character has the same one twice.
     """
-    found, first = [], None
-    for point in range(sys.maxunicode + 2):
-        inside = point <= sys.maxunicode and belongs(chr(point))
-        if inside and first is None:
-            first = point
-        elif not inside and first is not None:
-            found.append(rf"\U{first:08x}-\U{point - 1:08x}")
-            first = None
-    return "".join(found)
+    raise NotImplementedError(
+        "12.2 ranges - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @cache
@@ -59,16 +54,10 @@ def translated(pattern: str) -> str:
     Raises:
         ValueError: ``\P`` or ``\S`` stands between square brackets.
     """
-    parts, inside, at = [], False, 0
-    for match in re.finditer(r"\\[pP]\{(\w+)\}|\\.|\[|\]", pattern, re.DOTALL):
-        parts.append(pattern[at : match.start()])
-        at, token = match.end(), match[0]
-        if token in "[]":
-            inside = token == "["
-        elif token[1] in "pPsS" and (match[1] or token[1] in "sS"):
-            token = written(SPACE if match[1] is None else of_category(match[1]), token, inside)
-        parts.append(token)
-    return "".join([*parts, pattern[at:]])
+    raise NotImplementedError(
+        "12.2 translated - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def written(characters: str, token: str, inside: bool) -> str:

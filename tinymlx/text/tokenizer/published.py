@@ -27,15 +27,15 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
         An object with ``encode(text)``, ``decode(numbers)``, ``eos`` and ``size``.
 
     Raises:
-        FileNotFoundError: the folder has no such files.
-        ValueError: a file is damaged, or of a kind of tokenizer that this library does not have.
+        ValueError: the folder has no such files, or a file is damaged, or of a kind of tokenizer
+            that this library does not have.
     """
     folder = Path(folder)
     if (folder / "tokenizer.json").is_file():
         return of_description(folder)
     if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
         return of_two_files(folder)
-    raise FileNotFoundError(
+    raise ValueError(
         f"There is no tokenizer in {folder}: neither tokenizer.json nor vocab.json with merges.txt."
     )
 
