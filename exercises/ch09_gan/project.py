@@ -501,20 +501,11 @@ def draw_points(out: Path, made: dict[str, array]) -> None:
     plotting.save(fig, out, "gaussians", formats=("png",))
 
 
-def tiled(pictures: array, columns: int) -> list[list[float]]:
-    """Pictures ``(N, H, W, 1)`` as one, in rows of ``columns``, a pixel of paper around each."""
-    x = core.pad(pictures[:, :, :, 0], [(0, 0), (1, 1), (1, 1)])
-    n, height, width = x.shape
-    rows = n // columns
-    x = x[: rows * columns].reshape(rows, columns, height, width)
-    return core.transpose(x, (0, 2, 1, 3)).reshape(rows * height, columns * width).tolist()
-
-
 def show(out: Path, name: str, pictures: array, columns: int) -> None:
     """Save pictures in rows, ink on paper."""
     rows = pictures.shape[0] // columns
     fig, ax = plotting.figure(width=0.55 * columns, height=0.55 * rows)
-    ax.imshow(tiled(pictures, columns), cmap="gray_r", vmin=0, vmax=1)
+    ax.imshow(plotting.sheet(pictures, columns, border=1), cmap="gray_r", vmin=0, vmax=1)
     ax.axis("off")
     plotting.save(fig, out, name, formats=("png",))
 
