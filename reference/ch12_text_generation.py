@@ -1,4 +1,4 @@
-"""What chapter 12's functions should return: by PyTorch, by the standard library, or by counting."""
+"""What chapter 12 should return: by PyTorch, by the standard library, or by counting."""
 
 import math
 import re
@@ -153,7 +153,7 @@ def learned(words, times, count, letters, least):
 
 @in_numpy
 def learned_with_the_default(words, times, count, letters):
-    merges = [m for m in learned(words, times, count, letters, 1)["merges"]]
+    merges = learned(words, times, count, letters, 1)["merges"]
     return {"merges": merges}
 
 
