@@ -15,7 +15,6 @@ from pathlib import Path
 import mlx.core as mx
 from rich.console import Console
 from rich.progress import track
-from tinymlx.text.evaluation import evaluated, filled, translated
 
 from tinymlx import core, nn, optimizers, plotting
 from tinymlx.core import array
@@ -25,6 +24,7 @@ from tinymlx.models.translation import Translator, asked
 from tinymlx.text.bleu import bleu
 from tinymlx.text.buckets import PairBatches
 from tinymlx.text.chrf import chrf
+from tinymlx.text.evaluation import evaluated, filled, translated
 from tinymlx.text.targets import shifted, smoothed_loss
 from tinymlx.text.tokenizer import ByteLevelTokenizer
 from tinymlx.training import checkpoints

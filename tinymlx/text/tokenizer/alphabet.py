@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 
 def byte_letters() -> list[str]:
     """The letter of each byte: item ``b`` is that of byte ``b``.
@@ -20,8 +22,11 @@ def byte_letters() -> list[str]:
     )
 
 
-LETTERS = byte_letters()
-BYTES = {letter: byte for byte, letter in enumerate(LETTERS)}
+@lru_cache(maxsize=1)
+def tables() -> tuple[list[str], dict[str, int]]:
+    """The letter of each byte, and the byte of each letter; made once."""
+    letters = byte_letters()
+    return letters, {letter: byte for byte, letter in enumerate(letters)}
 
 
 def to_letters(text: str) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
-from .alphabet import LETTERS, to_letters
+from .alphabet import tables, to_letters
 from .pairs import Pair, count_pairs, merged
 from .patterns import GPT2, pieces
 
@@ -63,10 +63,20 @@ def replace(
     counts: dict[Pair, int],
     places: dict[Pair, set[int]],
 ) -> set[Pair]:
-    """Merge a pair in word ``i``, with all that is known about its neighbours.
+    """Merge a pair in one word, and keep up to date what is known about all pairs.
+
+    Args:
+        i: the number of the word.
+        pair: what is merged.
+        tokens: the tokens of each word; those of word ``i`` become the merged ones.
+        times: how often the word occurs in the text.
+        counts: how often each pair occurs. The pairs of the word as it was are taken away, those of
+            the word as it is now are added.
+        places: for each pair the words that it may be in. The word is added to those of its pairs
+            as it is now; where it is no longer, it may stay.
 
     Returns:
-        The pairs whose counts have changed.
+        The pairs whose counts have changed (others of this word may be among them).
     """
     raise NotImplementedError(
         "12.4 replace - exercises/ch12_text_generation/lesson.md; "
@@ -85,4 +95,4 @@ def count_words(texts: Iterable[str], pattern: str = GPT2) -> Counter[str]:
 def alphabet() -> list[str]:
     """The letters of all bytes in the order of their code points, as published vocabularies begin:
     ``!`` is number 0."""
-    return sorted(LETTERS)
+    return sorted(tables()[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 
 def byte_letters() -> list[str]:
     """The letter of each byte: item ``b`` is that of byte ``b``.
@@ -24,13 +26,17 @@ def byte_letters() -> list[str]:
     return letters
 
 
-LETTERS = byte_letters()
-BYTES = {letter: byte for byte, letter in enumerate(LETTERS)}
+@lru_cache(maxsize=1)
+def tables() -> tuple[list[str], dict[str, int]]:
+    """The letter of each byte, and the byte of each letter; made once."""
+    letters = byte_letters()
+    return letters, {letter: byte for byte, letter in enumerate(letters)}
 
 
 def to_letters(text: str) -> str:
     """A text as letters, one for each byte of its UTF-8."""
-    return "".join(LETTERS[byte] for byte in text.encode("utf-8"))
+    letters, _ = tables()
+    return "".join(letters[byte] for byte in text.encode("utf-8"))
 
 
 def to_bytes(letters: str) -> bytes:
@@ -39,7 +45,8 @@ def to_bytes(letters: str) -> bytes:
     Raises:
         ValueError: a character is none of the 256 letters; the message shows it.
     """
+    _, bytes_of = tables()
     for letter in letters:
-        if letter not in BYTES:
+        if letter not in bytes_of:
             raise ValueError(f"[to_bytes] {letter!r} is the letter of no byte.")
-    return bytes(BYTES[letter] for letter in letters)
+    return bytes(bytes_of[letter] for letter in letters)
