@@ -128,10 +128,10 @@ def test_speculation_is_plain_sampling(tmp_path: Path) -> None:
     """Pairs of tokens of 1,500 texts against their exact probabilities; a right program fails with
     probability 1e-6 (chi-squared, 35 degrees of freedom, bound 103), and seeds are fixed."""
     from scipy.stats import chi2
-    from tinymlx.text.generation import speculative
 
     from tinymlx import core
     from tinymlx.models.language.llama import Llama, LlamaConfig
+    from tinymlx.text.generation import speculative
 
     def small(seed: int, layers: int) -> Any:
         core.random.seed(seed)
@@ -154,9 +154,8 @@ def test_speculation_is_plain_sampling(tmp_path: Path) -> None:
 
 def test_a_model_that_proposes_to_itself_is_always_accepted(tmp_path: Path) -> None:
     """Every proposal passes, so the caches must be right after every round, refused or not."""
-    from tinymlx.text.generation import speculative, tokens
-
     from tinymlx import core
+    from tinymlx.text.generation import speculative, tokens
 
     published("Llama 2", tmp_path)
     model = load_model(tmp_path)
@@ -201,9 +200,8 @@ def test_no_expressions(pattern: str) -> None:
 
 def test_constrained_text(tmp_path: Path) -> None:
     """A random model writes dates."""
-    from tinymlx.text.generation import Constraint, random, tokens
-
     from tinymlx import core
+    from tinymlx.text.generation import Constraint, random, tokens
 
     published("Llama 2", tmp_path)
     words = ["", *map(chr, range(33, 126)), "20", "-1"]
@@ -224,9 +222,8 @@ def test_constrained_text(tmp_path: Path) -> None:
 
 
 def test_adapters(tmp_path: Path) -> None:
-    from tinymlx.models.lora import adapt, merge
-
     from tinymlx import core, nn, optimizers
+    from tinymlx.models.lora import adapt, merge
     from tinymlx.utils import tree_flatten
 
     published("Llama 2", tmp_path)
@@ -257,9 +254,8 @@ def test_adapters(tmp_path: Path) -> None:
 
 
 def test_an_adapted_embedding() -> None:
-    from tinymlx.models.lora import LoRAEmbedding
-
     from tinymlx import core, nn
+    from tinymlx.models.lora import LoRAEmbedding
 
     table = nn.Embedding(7, 4)
     adapted = LoRAEmbedding(table, rank=2)

@@ -44,33 +44,25 @@ class LoRALinear(Module):
     def __init__(
         self, linear: nn.Linear, rank: int = 8, alpha: float = 16.0, dropout: float = 0.0
     ) -> None:
-        super().__init__()
-        outputs, inputs = linear.weight.shape
-        check_rank(rank)
-        self.linear = linear
-        self.dropout = nn.Dropout(dropout)
-        self.scale = alpha / rank
-        bound = 1 / math.sqrt(inputs)
-        self.lora_a = core.random.uniform(-bound, bound, (inputs, rank))
-        self.lora_b = core.zeros((rank, outputs))
-        linear.freeze()
+        """The two matrices as they begin, the frozen layer, and ``scale``."""
+        raise NotImplementedError(
+            "12.20 __init__ - exercises/ch12_text_generation/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def __call__(self, x: array) -> array:
         """The layer's output and what has been learned beside it, in the dtype of the layer's."""
-        y = self.linear(x)
-        z = (self.dropout(x) @ self.lora_a) @ self.lora_b
-        return y + (self.scale * z).astype(y.dtype)
+        raise NotImplementedError(
+            "12.20 __call__ - exercises/ch12_text_generation/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def merged(self) -> nn.Linear:
         """One layer that computes the same."""
-        weight = self.linear.weight
-        outputs, inputs = weight.shape
-        layer = nn.Linear(inputs, outputs, bias="bias" in self.linear)
-        change = self.scale * (self.lora_a @ self.lora_b).T
-        layer.weight = (weight + change).astype(weight.dtype)
-        if "bias" in self.linear:
-            layer.bias = self.linear.bias
-        return layer
+        raise NotImplementedError(
+            "12.20 merged - exercises/ch12_text_generation/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class LoRAEmbedding(Module):

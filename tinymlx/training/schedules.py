@@ -39,3 +39,30 @@ def one_cycle(peak: float, steps: int, warm_up: float = 0.25) -> Schedule:
         "7.17 one_cycle - exercises/ch07_cnn/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
+
+
+def inverse_square_root(peak: float, warm_up: int) -> Schedule:
+    """A rate that rises in a straight line, and then falls more and more slowly, for ever.
+
+    * In step ``s`` below ``warm_up`` it is ``(s + 1) / warm_up`` of ``peak``: the first step is
+      already one, and the last one of the rise has ``peak``.
+    * From then on it falls with the root of the number of steps made, ``s + 1``, and without a
+      jump. The lesson derives the formula.
+    * A compiled step calls it with an array: nothing may be decided by ``if``.
+
+    Args:
+        peak: the highest rate.
+        warm_up: the number of steps of the rise, at least 1.
+
+    Returns:
+        The schedule, a function of the step (from 0), an array or a number.
+
+    Raises:
+        ValueError: ``warm_up`` is below 1.
+
+    Source: A. Vaswani et al., Attention Is All You Need (2017), https://arxiv.org/abs/1706.03762
+    """
+    raise NotImplementedError(
+        "12.9 inverse_square_root - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -44,6 +44,7 @@ class LoRALinear(Module):
     def __init__(
         self, linear: nn.Linear, rank: int = 8, alpha: float = 16.0, dropout: float = 0.0
     ) -> None:
+        """The two matrices as they begin, the frozen layer, and ``scale``."""
         super().__init__()
         outputs, inputs = linear.weight.shape
         check_rank(rank)
