@@ -173,7 +173,8 @@ def waves(x, dims, options):
     parts = [np.sin(angles), np.cos(angles)]
     y = np.concatenate(parts[::-1] if options.get("cos_first") else parts, -1)
     scale = options.get("scale")
-    return {"y": y * (math.sqrt(2 / dims) if scale is None else scale), "parameters": 0}
+    y = y * (math.sqrt(2 / dims) if scale is None else scale)
+    return {"y": y, "parameters": 0, "training": True}
 
 
 def rotated_pairs(x, dims, traditional, positions, base=10000.0):
@@ -340,6 +341,13 @@ def experts(x, weights, chosen, g):
     return pulled([y, balance], [x, *weights.values()], g)
 
 
+def balanced(x, router, count):
+    logits = x @ router.T
+    shares = torch.bincount(logits.topk(count).indices.reshape(-1), minlength=len(router))
+    balance = len(router) * (shares / shares.sum() * logits.softmax(-1).mean(0)).sum()
+    return {"balance": balance}
+
+
 @in_numpy
 def chosen(logits, count):
     order = np.argsort(-logits, axis=-1)[..., :count]
@@ -445,6 +453,12 @@ def seen(q, k, v, mask, sinks, rows, side, causal):
         return {"mean": torch.zeros_like(scores @ v), "log_sum": torch.zeros_like(scores[..., :1])}
     log_sum = torch.logsumexp(scores, -1, keepdim=True)
     return {"mean": torch.softmax(scores, -1) @ v, "log_sum": log_sum}
+
+
+def one_row_of_tiles(q, k, v, side):
+    scores = q @ k.mT
+    log_sum = torch.logsumexp(scores, -1, keepdim=True)
+    return {"mean": torch.softmax(scores, -1) @ v, "log_sum": log_sum, "little": True}
 
 
 def tiled(q, k, v, mask, sinks, side, g):

@@ -210,6 +210,18 @@ def masked(scores, mask):
 
 @misconception(
     "11.4",
+    "-float('-inf') is plus infinity: two signs. The hidden keys get everything, and infinity minus "
+    "infinity is nan.",
+    symbol="masked",
+)
+def masked(scores, mask):
+    if mask.dtype == mx.bool_:
+        return where(mask, scores, -float("-inf"))
+    return scores + maximum(mask.astype(scores.dtype), mx.finfo(scores.dtype).min / 2)
+
+
+@misconception(
+    "11.4",
     "-1e9 is no number of float16, whose largest is 65504: it becomes minus infinity. Take the least "
     "number of the scores' own dtype.",
     symbol="masked",

@@ -32,6 +32,9 @@ Batch = tuple[array, array]
 TASKS = ("copy", "sort", "add")
 LENGTHS = (6, 20)  # of the sequences that are repeated
 JUDGED = 12  # their length where they are judged
+#: How many of the repeated tokens are right by chance, for who knows which tokens there are and
+#: crosses off those that came again, but not their order.
+ORDER_BLIND = sum(1 / left for left in range(1, JUDGED + 1)) / JUDGED
 
 
 @dataclass(frozen=True)
@@ -309,6 +312,7 @@ def induction(run: Run) -> Numbers:
             f"{last['right']:.1%} of the repeated tokens right; {last['first gap']:.3f} nats above "
             f"the floor in the first half, {last['second gap']:.3f} in the second."
         )
+    run.console.print(f"(Who knows which tokens, but not their order, has {ORDER_BLIND:.1%}.)")
     draw_copying(run.out, curves)
     return numbers | look_inside(run, models[2])
 
@@ -382,6 +386,11 @@ def look_inside(run: Run, model: Decoder) -> Numbers:
     alone = copied(model, vocabulary)["right"]
     last.silent = ()
     best = order[0]
+    back = max(range(model.heads), key=before[0].__getitem__)
+    run.console.print(
+        f"Head {back} of the first layer looks at the token before more than others, with "
+        f"{before[0][back]:.0%} of its attention; without it {without[0][back]:.1%} right."
+    )
     run.console.print(
         f"Head {best} of the last layer looks at the token behind the earlier occurrence with "
         f"{follows[-1][best]:.0%} of its attention. Without the {len(chosen)} heads that do "
@@ -390,6 +399,7 @@ def look_inside(run: Run, model: Decoder) -> Numbers:
     draw_heads(run.out, follows, before, without)
     draw_induction(run.out, maps[-1][0, best], rows.tokens[0].tolist())
     return {
+        "right without the head that looks back": without[0][back],
         "score of the best head": follows[-1][best],
         "heads that look there": float(len(chosen)),
         "right without them": gone,
@@ -502,10 +512,9 @@ def draw_copying(out: Path, curves: dict[int, list[Numbers]]) -> None:
         shares = [100 * point["right"] for point in curves[layers]]
         name = "two layers" if layers == 2 else "one layer"
         ax.plot(steps, shares, "o-", color=colour, markersize=3, label=name)
-    chance = 100 / JUDGED
-    ax.axhline(chance, color=plotting.GREY, linestyle="--", linewidth=1.2)
-    ax.text(steps[-1], chance, "any of the tokens seen ", color=plotting.GREY, ha="right",
-            va="bottom")  # fmt: skip
+    ax.axhline(100 * ORDER_BLIND, color=plotting.GREY, linestyle="--", linewidth=1.2)
+    place = (steps[0], 100 * ORDER_BLIND + 2)
+    ax.text(*place, "who knows which, but not in which order", color=plotting.GREY)
     ax.set(xlabel="step", ylabel="repeated tokens right (%)", ylim=(-3, 103))
     ax.legend(loc="center right")
     plotting.save(fig, out, "copying")

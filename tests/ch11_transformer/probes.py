@@ -147,7 +147,7 @@ def additive(length, dtype):
 
 def waves(x, dims, options):
     layer = nn.SinusoidalPositionalEncoding(dims, **options)
-    return {"y": layer(x), "parameters": len(layer.parameters())}
+    return {"y": layer(x), "parameters": len(layer.parameters()), "training": layer.training}
 
 
 def waves_fail(dims):
@@ -233,6 +233,8 @@ def block(kind, weights, x, memory, masks, options, doubled, g):
             layer[f"dropout{i}"] = Doubling()
         return [layer(*here, *masks)]
 
+    plain = with_weights(made(x.shape[-1], options["heads"], options["hidden"], **given), weights)
+    plain(*inputs, *masks)  # what it is given stays as it is
     return pulled(function, [*inputs, *weights.values()], [g])
 
 
@@ -301,6 +303,13 @@ def experts(x, weights, chosen, g):
         return [model(x), model.balance(x)]
 
     return pulled(function, [x, *weights.values()], g)
+
+
+def balanced(x, router, count):
+    experts, dims = router.shape
+    model = MixtureOfExperts(dims, 2, experts, count)
+    model.router.weight = router
+    return {"balance": model.balance(x)}
 
 
 def chosen(logits, count):
@@ -431,6 +440,20 @@ def seen(q, k, v, mask, sinks, rows, side, causal):
     return {"mean": mean, "log_sum": log_sum}
 
 
+def one_row_of_tiles(q, k, v, side):
+    """Whether one piece of queries needs memory for a few of its tiles only."""
+    here = grid.Grid(q.shape[2], k.shape[2], side, False)
+    inputs = tiles.Inputs(q, k, v, None, None)
+
+    def run():
+        return list(tiles.seen_from(slice(0, q.shape[2]), q, inputs, here))
+
+    core.eval(q, k, v)
+    little = costs_little(run, 4 * q.shape[1] * q.shape[2] * k.shape[2] // 8)
+    mean, log_sum = run()
+    return {"mean": mean, "log_sum": log_sum, "little": little}
+
+
 def tiled(q, k, v, mask, sinks, side, g):
     """Attention by tiles of a given side: values and all slopes."""
     learned = {"mask": mask, "sinks": sinks}
@@ -453,7 +476,7 @@ def tiled(q, k, v, mask, sinks, side, g):
 
 
 def tiles_cost(q, side, back):
-    """Whether attention by tiles takes less than a quarter of all scores; and what comes out."""
+    """Whether attention by tiles takes less than a twelfth of all scores; and what comes out."""
     kept, functions.tile_side = functions.tile_side, lambda *_: side
     length = q.shape[2]
     try:
@@ -467,7 +490,7 @@ def tiles_cost(q, side, back):
             return core.vjp(attend, [q, q, q], [q])[1] if back else [attend(q, q, q)]
 
         core.eval(q)
-        little = costs_little(run, q.shape[1] * length * length)
+        little = costs_little(run, 4 * q.shape[1] * length * length // 12)
         return {"little": little, "found": [a[:, :, ::100] for a in run()]}
     finally:
         functions.tile_side = kept

@@ -81,6 +81,21 @@ def test_many_questions_with_large_scores(check, draw):
     check("attended", q=q, k=k, v=v, mask=None, terms=8, scale=100.0)
 
 
+@exercise("11.1")
+def test_many_questions_in_half_precision(check, draw):
+    """The dtype of the inputs is that of the answers."""
+    q, k, v = (draw.normal(4, 3, dtype="float16") for _ in range(3))
+    check("attended", q=q, k=k, v=v, mask=None, terms=8, scale=4.0)
+
+
+@exercise("11.2")
+def test_the_way_back_in_half_precision(check, draw):
+    """The dtype of the inputs is that of their gradients."""
+    g, q, k, v = (draw.normal(3, 4, dtype="float16") for _ in range(4))
+    shares = shares_of(q.astype(np.float32), k.astype(np.float32)).astype(np.float16)
+    check("attend_slope", g=g, q=q, k=k, v=v, shares=shares, terms=20, scale=8.0)
+
+
 @exercise("11.2")
 @pytest.mark.parametrize("masked", [False, True], ids=["all", "some"])
 @pytest.mark.parametrize("sizes", [(4, 6, 3, 2), (1, 5, 4, 4), (5, 3, 2, 6)], ids=str)
@@ -153,16 +168,28 @@ def test_an_added_mask_of_another_dtype(probe, draw):
 
 
 @exercise("11.4")
-@pytest.mark.parametrize("kind", ["truth", "numbers", "key by key"])
+def test_low_scores_under_an_added_mask(check, draw):
+    """The least number of float16 minus 40 is minus infinity: the mask has to be cut before."""
+    scores = (40 * draw.normal(1, 2, 3, 4) - 60).astype(np.float16)
+    g = draw.normal(1, 2, 3, 4, dtype="float16")
+    mask = np.zeros((1, 2, 3, 4), np.float16)
+    mask[..., 1:] = -np.inf
+    check("hidden", scores=scores, mask=mask, g=g, learned=False, terms=5, scale=4.0)
+
+
+@exercise("11.4")
+@pytest.mark.parametrize("kind", ["truth", "numbers", "numbers for all", "key by key"])
 def test_rows_that_may_ask_nobody(check, draw, kind):
     """They get 0, and neither they nor anybody else gets a gradient from it."""
     shape = (2, 1, 1, 5) if kind == "key by key" else (4, 5)
-    mask = numbers(draw, *shape) if kind == "numbers" else table(draw, *shape)
-    if kind == "numbers":
+    mask = numbers(draw, *shape) if "numbers" in kind else table(draw, *shape)
+    if "numbers" in kind:
         mask[1] = -np.inf
         mask[2, :] = [0, -1e30, -1e30, -1e30, 0.5]  # not infinite: such a row is not lonely
     else:
         mask[1] = False
+    if kind == "numbers for all":
+        mask = np.broadcast_to(mask, (2, 3, 4, 5)).copy()
     scores, v, g = draw.normal(2, 3, 4, 5), draw.normal(2, 3, 5, 2), draw.normal(2, 3, 4, 2)
     check("unheard", scores=scores, mask=mask, v=v, g=g, terms=20, scale=4.0)
 
@@ -172,7 +199,10 @@ def test_rows_that_may_ask_nobody(check, draw, kind):
 @pytest.mark.parametrize("mask", [None, "causal"])
 def test_queries_before_the_first_key(check, draw, mask, keys):
     """With a causal mask, and more queries than keys."""
-    check("silence", y=draw.normal(2, 3, 5, 2), mask=mask, keys=keys, g=draw.normal(2, 3, 5, 2))
+    y = draw.normal(2, 3, 5, 2)
+    check("silence", y=y, mask=mask, keys=keys, g=draw.normal(2, 3, 5, 2))
+    half = y.astype(np.float16)
+    check("silence", y=half, mask=mask, keys=keys, g=half)
 
 
 # Heads
@@ -185,6 +215,9 @@ def test_heads_apart_and_together(check, draw, sizes):
     batch, length, heads, width = sizes
     g = draw.normal(batch, heads, length, width)
     x = draw.normal(batch, length, heads * width)
+    check("split", x=x, heads=heads, g=g)
+    check("merged", x=g, g=x)
+    g, x = g.astype(np.float16), x.astype(np.float16)
     check("split", x=x, heads=heads, g=g)
     check("merged", x=g, g=x)
 
@@ -241,23 +274,32 @@ def projections(draw, dims, sizes=(None,) * 5, bias=False, prefix=""):
 @pytest.mark.parametrize("mask", [None, "causal", "table"])
 def test_many_heads(check, draw, sizes, bias, mask):
     """The output, and the gradients of inputs and of all parameters."""
-    query, key, value, _, outer = (n or 6 for n in sizes)
+    query, key, value, _, outer = (n or 8 for n in sizes)
     if mask == "table":
-        mask = table(draw, 2, 1, 3, 4)
+        mask = table(draw, 2, 1, 5, 6)
     check(
         "multi_head",
-        dims=6,
+        dims=8,
         heads=2,
         sizes=list(sizes),
-        weights=projections(draw, 6, sizes, bias),
-        queries=2 * draw.normal(2, 3, query),
-        keys=2 * draw.normal(2, 4, key),
-        values=draw.normal(2, 4, value if sizes[2] else key),
+        weights=projections(draw, 8, sizes, bias),
+        queries=2 * draw.normal(2, 5, query),
+        keys=2 * draw.normal(2, 6, key),
+        values=draw.normal(2, 6, value if sizes[2] else key),
         mask=mask,
-        g=draw.normal(2, 3, outer),
-        terms=60,
+        g=draw.normal(2, 5, outer),
+        terms=80,
         scale=30.0,
     )
+
+
+@exercise("11.7")
+def test_many_heads_in_half_precision(check, draw):
+    """The dtype of inputs and weights is that of everything."""
+    weights = {n: w.astype(np.float16) for n, w in projections(draw, 8).items()}
+    q, x, g = (draw.normal(1, 4, 8, dtype="float16") for _ in range(3))
+    check("multi_head", dims=8, heads=2, sizes=[None] * 5, weights=weights, queries=q, keys=x,
+          values=x, mask=None, g=g, terms=80, scale=10.0)  # fmt: skip
 
 
 @exercise("11.7")

@@ -15,6 +15,7 @@ from course.grading.marks import exercise
         {"cos_first": True},
         {"full_turns": True, "scale": 0.5},
         {"min_freq": 0.01, "max_freq": 3.0, "scale": 1.0},
+        {"scale": 2.0},
     ],
     ids=str,
 )
@@ -30,6 +31,7 @@ def test_waves_of_whole_numbers(check, draw):
     """Positions may be integers, and any shape goes."""
     check("waves", x=np.arange(7, dtype=np.int32), dims=6, options={}, scale=8.0)
     check("waves", x=np.array(3.0, np.float32), dims=6, options={}, scale=8.0)
+    check("waves", x=np.array(3.0, np.float32), dims=6, options={"scale": 0.0}, scale=8.0)
 
 
 @exercise("11.8")
@@ -109,6 +111,7 @@ def test_what_cannot_be_turned(check, draw, shape, dims, dtype, words):
 def test_slopes(check, heads):
     """Also for numbers that are no power of two."""
     check("slopes", heads=heads, dtype="float32")
+    check("slopes", heads=heads, dtype="float16")
 
 
 @exercise("11.10")
@@ -128,6 +131,15 @@ def test_gates(check, draw, outer):
     weights = {f"{name}.weight": draw.normal(*shape) for name, shape in shapes.items()}
     x, g = draw.normal(*outer, 4), draw.normal(*outer, 4)
     check("gated", x=x, weights=weights, g=g, terms=40, scale=40.0)
+
+
+@exercise("11.11")
+def test_gates_in_half_precision(check, draw):
+    """The dtype of inputs and weights is that of everything."""
+    shapes = {"gate_proj": (3, 2), "up_proj": (3, 2), "down_proj": (2, 3)}
+    weights = {f"{n}.weight": draw.normal(*s, dtype="float16") for n, s in shapes.items()}
+    x, g = draw.normal(2, 2, dtype="float16"), draw.normal(2, 2, dtype="float16")
+    check("gated", x=x, weights=weights, g=g, terms=12, scale=10.0)
 
 
 # Blocks
@@ -219,6 +231,28 @@ def test_where_a_block_that_reads_drops(check, draw, norm_first, doubled):
     check("block", **given, **LONG)
 
 
+def half(inputs):
+    """All floating arrays in float16."""
+    if isinstance(inputs, dict):
+        return {key: half(value) for key, value in inputs.items()}
+    floats = isinstance(inputs, np.ndarray) and inputs.dtype == np.float32
+    return inputs.astype(np.float16) if floats else inputs
+
+
+@exercise("11.12")
+@pytest.mark.parametrize("norm_first", [True, False], ids=["norm first", "norm after"])
+def test_a_block_in_half_precision(check, draw, norm_first):
+    """The dtype of inputs and weights is that of everything."""
+    check("block", **half(layer(draw, ENCODER, norm_first, [None])), **LONG)
+
+
+@exercise("11.13")
+@pytest.mark.parametrize("norm_first", [True, False], ids=["norm first", "norm after"])
+def test_a_block_that_reads_in_half_precision(check, draw, norm_first):
+    """The dtype of inputs and weights is that of everything."""
+    check("block", **half(layer(draw, DECODER, norm_first, [None, None])), **LONG)
+
+
 def whole(draw, encoder, decoder):
     """The parameters of a Transformer."""
     found = {}
@@ -258,6 +292,21 @@ def test_layers_computed_again(check, draw):
     check("again", weights=whole(draw, 2, 1), **arrays, sizes=[6, 2, 5, 2, 1], **LONG)
 
 
+@exercise("11.14")
+def test_half_precision_layer_by_layer(check, draw):
+    """The dtype of inputs and weights is that of everything."""
+    check(
+        "whole",
+        weights=half(whole(draw, 1, 1)),
+        **half({"src": draw.normal(1, 4, 6), "tgt": draw.normal(1, 3, 6)}),
+        masks=[None, "causal", None],
+        options={"sizes": [6, 2, 5, 1, 1], "norm_first": True},
+        g=half(draw.normal(1, 3, 6)),
+        terms=60,
+        scale=6.0,
+    )
+
+
 # Experts
 
 
@@ -284,6 +333,14 @@ def test_experts(check, draw, outer, chosen):
         terms=60,
         scale=60.0,
     )
+
+
+@exercise("11.15")
+def test_the_balance_in_half_precision(check, draw):
+    """The dtype of inputs and weights is that of the balance. (MLX's gather_mm on a CPU is for
+    float32 only.)"""
+    x, router = draw.normal(5, 3, dtype="float16"), draw.normal(4, 3, dtype="float16")
+    check("balanced", x=x, router=router, count=2, terms=30, scale=4.0)
 
 
 @exercise("11.15")

@@ -1,4 +1,4 @@
-"""The small decoder: against the Llama of the library, with all kinds of positions, with a cache."""
+"""The small decoder: against the Llama of the library, with all kinds of positions and a cache."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 r"""Attention of one head on bare arrays, and its derivative worked out by hand.
 
 A dictionary gives the value of the key that equals the query. This one gives a mixture of all
-values, each by how well its key fits. Queries are ``(T_q, D)``, keys ``(T_kv, D)``, values ``(T_kv, D_v)``.
+values, each by how well its key fits. Queries are ``(T_q, D)``, keys ``(T_kv, D)``, values
+``(T_kv, D_v)``.
 """
 
 from __future__ import annotations

@@ -163,8 +163,8 @@ class Decoder(nn.Module):
             hidden = 8 * -(-dims // 3)
         self.heads, self.positions = heads, positions
         self.embedding = nn.Embedding(vocabulary, dims)
-        if positions == "learned":
-            self.table = nn.Embedding(length, dims)
+        if length is not None:
+            self.table: nn.Module = nn.Embedding(length, dims)
         elif positions == "sinusoidal":
             self.table = nn.SinusoidalPositionalEncoding(dims)
         rotary = positions == "rotary"
@@ -189,8 +189,8 @@ class Decoder(nn.Module):
         offset = cache[0].offset if cache else 0
         x = self.embedded(tokens, offset)  # (B, T) -> (B, T, D)
         mask = self.mask(tokens.shape[1], offset)
-        for block, kept in zip(self.blocks, cache or [None] * len(self.blocks)):
-            x = block(x, mask, kept)  # (B, T, D)
+        for i, block in enumerate(self.blocks):
+            x = block(x, mask, cache[i] if cache else None)  # (B, T, D)
         return self.head(self.norm(x) if "norm" in self else x)  # (B, T, V)
 
     def embedded(self, tokens: array, offset: int = 0) -> array:
