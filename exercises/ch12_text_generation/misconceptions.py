@@ -249,20 +249,6 @@ def merged(tokens, pair):
 
 @misconception(
     "12.3",
-    "You merge with what has just been merged. After a a has become aa, that is a token of its own.",
-)
-def merged(tokens, pair):
-    found = []
-    for token in tokens:
-        if found and (found[-1], token) == pair:
-            found[-1] = pair[0] + pair[1]
-        else:
-            found.append(token)
-    return found
-
-
-@misconception(
-    "12.3",
     "You merge only the first occurrence.",
 )
 def merged(tokens, pair):
@@ -400,41 +386,6 @@ def learn_merges(words, count, letters, least=1):
         numbers.setdefault(pair[0] + pair[1], len(numbers))
         tokens = [merged(word, pair) for word in tokens]
     return list(merges)
-
-
-@misconception(
-    "12.4",
-    "A token that can be made of two pairs gets a new number each time. It is the same token, and "
-    "keeps the number it has.",
-)
-def learn_merges(words, count, letters, least=1):
-    numbers = {letter: i for i, letter in enumerate(letters)}
-    for word in words:
-        for letter in word:
-            if letter not in numbers:
-                raise ValueError("none of the letters")
-    tokens, times = [list(word) for word in words], list(words.values())
-    counts, places = count_pairs(zip(tokens, times)), {}
-    for i, word in enumerate(tokens):
-        for pair in zip(word, word[1:]):
-            places.setdefault(pair, set()).add(i)
-    queue = [entry(pair, n, numbers) for pair, n in counts.items()]
-    heapify(queue)
-    merges = []
-    while queue and len(merges) < count:
-        negative, _, _, pair = heappop(queue)
-        if -negative != counts[pair]:
-            continue
-        if -negative < max(least, 1):
-            break
-        merges.append(pair)
-        numbers[pair[0] + pair[1]] = len(letters) + len(merges)
-        changed = set()
-        for i in places.pop(pair):
-            changed |= replace(i, pair, tokens, times[i], counts, places)
-        for other in changed:
-            heappush(queue, entry(other, counts[other], numbers))
-    return merges
 
 
 @misconception(
@@ -1114,20 +1065,6 @@ def __call__(self, source, target):
     places = core.arange(source.shape[1]) <= core.arange(target.shape[1])[:, None]
     x = self.transformer.decoder(self.embed(target), memory, "causal", keep & places)
     return self.embedding.as_linear(x)
-
-
-@misconception(
-    "12.11",
-    "You compute the keys and values of the memory in every step again. The source does not change.",
-    symbol="Translator.start",
-)
-def start(self, source):
-    memory, keep = self.encode(source)
-    layers = [
-        {"memory": projected(layer.cross_attention, core.zeros_like(memory)), "past": None}
-        for layer in self.transformer.decoder.layers
-    ]
-    return {"keep": keep, "layers": layers}
 
 
 @misconception(

@@ -164,14 +164,6 @@ def test_how_many_merges(check, probe, count):
 
 
 @exercise("12.4")
-def test_a_token_that_is_there(check):
-    """abc comes once of (ab, c) and once of (a, bc): one number, and a pair is listed once."""
-    words = ["abcd", "xabc", "abyy", "bcyy", "abcdz", "aqbc", "abq"]
-    for times in ([9, 3, 40, 30, 9, 5, 6], [5, 5, 30, 40, 5, 5, 5]):
-        check("learned", words=words, times=times, count=14, letters=list("abcdxyzq"), least=1)
-
-
-@exercise("12.4")
 def test_a_strange_letter(check, probe):
     """A letter that has no number is an error in the beginning, not in the middle."""
     common = {"count": 2, "letters": list("ab"), "least": 1}

@@ -454,8 +454,9 @@ def test_no_corpus(check, probe, translations, references):
 
 
 WORDS = [f"w{i}" for i in range(8)]
-# Token 3 + i is word i. Each word is translated by another one; behind the last there is the end.
-SAYS = [2, 2, 2, 5, 6, 7, 8, 9, 10, 3, 4]
+# Token 3 + i is word i. Each word is translated by another one, the end by the end, and padding by
+# words that nobody asked for.
+SAYS = [3, 2, 2, 5, 6, 7, 8, 9, 10, 3, 4]
 STUMBLE = 9
 
 
