@@ -161,7 +161,11 @@ def cost_of_merging(merges, part, sizes):
     """Lines of Python for words of several sizes."""
     ranks = {tuple(pair): i for i, pair in enumerate(merges)}
     found = [steps_of(lambda n=n: merging.apply_merges(part * n, ranks)) for n in sizes]
-    return {"tokens": [len(tokens) for tokens, _ in found], "lines": [n for _, n in found]}
+    return {
+        "tokens": [len(tokens) for tokens, _ in found],
+        "first": found[0][0][0],
+        "lines": [n for _, n in found],
+    }
 
 
 # 12.6

@@ -297,8 +297,10 @@ def table(draw, count=4, histories=17, size=6, spread=2.0, end=0.0):
 @pytest.mark.parametrize("end", [0.0, 1.5, 4.0])
 @pytest.mark.parametrize("length", [1, 3, 9])
 def test_word_for_word(check, draw, end, length):
-    """Rows end at different times; no step is made once all have ended."""
-    check("word_for_word", table=table(draw, end=end), begin=1, end=2, length=length)
+    """Rows end at different times, and one says something; no step is made once all have ended."""
+    logits = table(draw, end=end)
+    logits[1, (1 + 1) % 17, 4] = 50  # behind the beginning
+    check("word_for_word", table=logits, begin=1, end=2, length=length)
 
 
 @exercise("12.11")
@@ -331,9 +333,11 @@ def test_beams(check, draw, width, length, penalty):
 @pytest.mark.parametrize("end", [-40.0, 3.0, 40.0])
 def test_long_and_short(check, draw, end):
     """Sentences that never end, soon end, end at once; by default the score is a mean."""
+    logits = table(draw, count=3, end=end)
+    logits[1, (1 + 1) % 17, 2] = -50  # one does not end behind the beginning
     check(
         "with_beams",
-        table=table(draw, count=3, end=end),
+        table=logits,
         begin=1,
         end=2,
         length=6,
