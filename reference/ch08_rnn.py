@@ -72,7 +72,8 @@ def counts(order, size, texts):
 
 
 def tokens_copied(order, size, text):
-    return {"few": True}
+    found = occurrences(order, [text])
+    return {"few": True, "contexts": len({run[:-1] for run in found})}
 
 
 def chance(found, size, context, token):
@@ -202,7 +203,10 @@ recurred = looped
 
 
 def joined_in_a_loop(x, w, state):
-    return {"few": True}
+    now = state
+    for t in range(x.shape[0]):
+        now = STEPS["two states"](x[t], now[0] @ w.T, now)
+    return {"few": True, "last": list(now)}
 
 
 @in_numpy

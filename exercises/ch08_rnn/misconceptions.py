@@ -261,7 +261,7 @@ def bits_a_character(logits, targets, keep=None, characters=None):
 )
 def windows(tokens, lanes, length):
     if lanes < 1 or length < 1 or tokens.shape[0] - 1 < lanes:
-        raise ValueError("[windows] too few tokens")
+        raise ValueError("[windows] lanes or length")
     steps = (tokens.shape[0] - 1) // lanes
     x, y = tokens[: lanes * steps], tokens[1 : lanes * steps + 1]
     batches = []
@@ -279,7 +279,7 @@ def windows(tokens, lanes, length):
 def windows(tokens, lanes, length):
     steps = tokens.shape[0] // max(lanes, 1)
     if lanes < 1 or length < 1 or tokens.shape[0] - 1 < lanes:
-        raise ValueError("[windows] too few tokens")
+        raise ValueError("[windows] lanes or length")
     x = tokens[: lanes * steps].reshape(lanes, steps)
     x, y = x[:, :-1], x[:, 1:]
     return ((x[:, t : t + length], y[:, t : t + length]) for t in range(0, steps - 1, length))
@@ -293,7 +293,7 @@ def windows(tokens, lanes, length):
 def windows(tokens, lanes, length):
     steps = (tokens.shape[0] - 1) // max(lanes, 1)
     if lanes < 1 or length < 1 or steps < 1:
-        raise ValueError("[windows] too few tokens")
+        raise ValueError("[windows] lanes or length")
     x = tokens[: lanes * steps].reshape(lanes, steps)
     return ((x[:, t : t + length], x[:, t : t + length]) for t in range(0, steps, length))
 
@@ -306,7 +306,7 @@ def windows(tokens, lanes, length):
 def windows(tokens, lanes, length):
     steps = (tokens.shape[0] - 1) // max(lanes, 1)
     if lanes < 1 or length < 1 or steps < 1:
-        raise ValueError("[windows] too few tokens")
+        raise ValueError("[windows] lanes or length")
     x = tokens[: lanes * steps].reshape(lanes, steps)
     y = tokens[1 : lanes * steps + 1].reshape(lanes, steps)
     last = steps - length + 1
@@ -321,7 +321,7 @@ def windows(tokens, lanes, length):
 def windows(tokens, lanes, length):
     steps = (tokens.shape[0] - 1) // max(lanes, 1)
     if lanes < 1 or length < 1 or steps < 1:
-        raise ValueError("[windows] too few tokens")
+        raise ValueError("[windows] lanes or length")
     x = tokens[: lanes * steps].reshape(lanes, steps)
     y = tokens[1 : lanes * steps + 1].reshape(lanes, steps)
     for t in range(0, steps, length):

@@ -151,7 +151,9 @@ def test_no_warm_up(probe, steps):
 
 
 @exercise("7.17")
-@pytest.mark.parametrize("steps, warm_up", [(0, 0.2), (10, 1.0), (10, -0.1), (-3, 0.5), (3, 0.9)])
+@pytest.mark.parametrize(
+    "steps, warm_up", [(0, 0.2), (10, 1.0), (10, -0.01), (-3, 0.5), (-3, 1.5), (3, 0.9)]
+)
 def test_a_cycle_that_cannot_be(check, probe, steps, warm_up):
     """No steps, no way down, a peak before the beginning."""
     assert rates(probe, 0.5, 8, 0.5).max() > 0

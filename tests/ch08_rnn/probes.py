@@ -97,8 +97,10 @@ class Sliced(list):
 def tokens_copied(order, size, text):
     """Whether counting copies a few tokens for each one, or all that stand in front of it."""
     text = Sliced(text)
-    ngram.NGram(order, size).learn(text)
-    return {"few": text.copied <= 4 * (order + 1) ** 2 * len(text)}
+    model = ngram.NGram(order, size)
+    model.learn(text)
+    few = text.copied <= 4 * (order + 1) ** 2 * len(text)
+    return {"few": few, "contexts": len(model.counts)}
 
 
 def chances(order, size, text, contexts):
@@ -205,7 +207,8 @@ def joined_in_a_loop(x, w, state):
     found = loop.unrolled(TWO_STATES, x, w, None, None, state)
     text = io.StringIO()
     mx.export_to_dot(text, *[bare(y) for y in found])
-    return {"few": text.getvalue().count("Concatenate") <= 2 * len(found)}
+    few = text.getvalue().count("Concatenate") <= 2 * len(found)
+    return {"few": few, "last": [y[-1] for y in found]}
 
 
 def recurred(cell, x, w, b, keep, state, g):

@@ -264,14 +264,20 @@ def test_filters_in_half_precision(check, draw, name, value):
 
 @exercise("8.18")
 @pytest.mark.parametrize(
-    "name, value",
-    [("tempered", 0.0), ("tempered", -1.0), ("top_k", 0), ("top_p", 0.0), ("top_p", 1.5)],
+    "name, value, what",
+    [
+        ("tempered", 0.0, "temperature"),
+        ("tempered", -1.0, "temperature"),
+        ("top_k", 0, "k"),
+        ("top_p", 0.0, "p"),
+        ("top_p", 1.5, "p"),
+    ],
 )
-def test_values_that_make_no_sense(check, draw, name, value):
+def test_values_that_make_no_sense(check, draw, name, value, what):
     """A temperature of 0, no token, no probability; and a call that does."""
     check("filtered", name="top_k", logits=draw.normal(5), value=2, terms=5)
     wrong = {"name": name, "logits": draw.normal(5), "value": value}
-    check.raises("filter_fails", "ValueError", **wrong)
+    check.raises("filter_fails", "ValueError", match=what, **wrong)
 
 
 def language(draw, size):
@@ -318,8 +324,10 @@ def test_the_best_begins_badly(check, width):
 
 
 @exercise("8.19")
-@pytest.mark.parametrize("length, width", [(0, 2), (2, 0), (-1, 2)])
-def test_no_beam(check, draw, length, width):
+@pytest.mark.parametrize(
+    "length, width, what", [(0, 2, "length"), (2, 0, "width"), (-1, 2, "length")]
+)
+def test_no_beam(check, draw, length, width, what):
     """Nothing to add, or nothing to keep."""
     check("searched", **language(draw, 3), length=2, width=2, known=None, terms=32, scale=32.0)
-    check.raises("search_fails", "ValueError", length=length, width=width)
+    check.raises("search_fails", "ValueError", match=what, length=length, width=width)

@@ -177,15 +177,18 @@ def test_lanes(check, draw, n, rows, length):
 
 @exercise("8.5")
 @pytest.mark.parametrize(
-    "n, rows, length", [(3, 3, 1), (9, 0, 2), (9, 2, 0), (9, 2, -1), (1, 1, 1), (9, -1, 2)]
+    "n, rows, length, what",
+    [
+        (3, 3, 1, ""),
+        (1, 1, 1, ""),
+        (9, 0, 2, "lanes"),
+        (9, -1, 2, "lanes"),
+        (9, 2, 0, "length"),
+        (9, 2, -1, "length"),
+    ],
 )
-def test_too_few_tokens(check, probe, draw, n, rows, length):
+def test_too_few_tokens(check, probe, draw, n, rows, length, what):
     """An error in the call, not in the first batch; one token more than there are lanes will do."""
     assert probe("cut", tokens=draw.permutation(4) + 1, rows=3, length=1)["y"][0].all()
-    check.raises(
-        "cut_and_not_asked",
-        "ValueError",
-        tokens=draw.permutation(n),
-        rows=rows,
-        length=length,
-    )
+    inputs = {"tokens": draw.permutation(n), "rows": rows, "length": length}
+    check.raises("cut_and_not_asked", "ValueError", match=what, **inputs)

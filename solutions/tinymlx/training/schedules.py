@@ -35,15 +35,11 @@ def one_cycle(peak: float, steps: int, warm_up: float = 0.25) -> Schedule:
 
     Source: L. Smith and N. Topin, Super-Convergence (2017), https://arxiv.org/abs/1708.07120
     """
-    if steps < 1 or not 0 <= warm_up < 1:
-        raise ValueError(
-            f"[one_cycle] steps should be at least 1 and warm_up in [0, 1); they are {steps} and "
-            f"{warm_up}."
-        )
     top = round(warm_up * steps)
-    if top >= steps:
+    if warm_up < 0 or not 0 <= top < steps:
         raise ValueError(
-            f"[one_cycle] Of {steps} steps none is left behind a warm-up of {warm_up}."
+            f"[one_cycle] steps should be at least 1, warm_up in [0, 1), and the peak in one of "
+            f"the steps; they are {steps} and {warm_up}."
         )
 
     def schedule(step: Any) -> Any:
