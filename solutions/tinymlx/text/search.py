@@ -109,7 +109,7 @@ def beams(
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
-            going = []
+            going: list[tuple[float, int, int]] = []
             for value, candidate in zip(values[i], candidates):
                 parent, token = divmod(candidate, size)
                 if value == -core.inf or len(going) == width:

@@ -50,8 +50,8 @@ def learn_merges(
     tokens, times = [list(word) for word in words], list(words.values())
     counts = count_pairs(zip(tokens, times))
     places: dict[Pair, set[int]] = {}
-    for i, word in enumerate(tokens):
-        for pair in zip(word, word[1:]):
+    for i, parts in enumerate(tokens):
+        for pair in zip(parts, parts[1:]):
             places.setdefault(pair, set()).add(i)
     queue = [entry(pair, n, numbers) for pair, n in counts.items()]
     heapify(queue)
