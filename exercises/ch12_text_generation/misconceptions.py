@@ -57,7 +57,7 @@ def to_bytes(letters):
 )
 def ranges(belongs):
     found, first = [], None
-    for point in range(sys.maxunicode + 1):
+    for point in range(LAST + 1):
         inside = belongs(chr(point))
         if inside and first is None:
             first = point
@@ -73,12 +73,12 @@ def ranges(belongs):
 )
 def ranges(belongs):
     found, first = [], None
-    for point in range(sys.maxunicode + 2):
-        inside = point <= sys.maxunicode and belongs(chr(point))
+    for point in range(LAST + 2):
+        inside = point <= LAST and belongs(chr(point))
         if inside and first is None:
             first = point
         elif not inside and first is not None:
-            found.append(rf"\U{first:08x}-\U{min(point, sys.maxunicode):08x}")
+            found.append(rf"\U{first:08x}-\U{min(point, LAST):08x}")
             first = None
     return "".join(found)
 
