@@ -1272,7 +1272,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1321,7 +1321,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1369,7 +1369,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1417,7 +1417,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1466,7 +1466,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1514,7 +1514,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1563,7 +1563,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1613,7 +1613,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1661,7 +1661,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1709,7 +1709,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1758,7 +1758,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):

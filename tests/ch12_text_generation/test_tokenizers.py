@@ -24,7 +24,7 @@ def test_no_letter(check, probe):
     assert probe("as_bytes", letters="Ġa")["bytes"] == [32, 97]
     assert probe("as_bytes", letters="")["bytes"] == []
     for wrong in ("a b", "東"):
-        check.raises("as_bytes", "ValueError", match="letter of no byte", letters=wrong)
+        check.raises("as_bytes", "ValueError", match="letter", letters=wrong)
 
 
 @exercise("12.2")
@@ -171,7 +171,7 @@ def test_a_strange_letter(check, probe):
     check.raises(
         "learned",
         "ValueError",
-        match="none of the letters",
+        match="letters",
         words=["ab", "axb"],
         times=[9, 1],
         **common,
@@ -319,6 +319,6 @@ def test_numbers_and_tokens_that_are_none(check, probe):
     found = {"vocabulary": {"a": 0}, "special": {"<E>": 3}}
     assert probe("decoded", **found, numbers=[[0, 3]])["texts"] == ["a<E>"]
     for wrong in (1, -1, 4):
-        check.raises("decoded", "ValueError", match=f"{wrong} is", **found, numbers=[[0, wrong]])
+        check.raises("decoded", "ValueError", match="token", **found, numbers=[[0, wrong]])
     lacking = {**tokenizer(), "texts": ["abz"]}
-    check.raises("encoded", "ValueError", match="no token 'z'", **lacking)
+    check.raises("encoded", "ValueError", match="token", **lacking)

@@ -451,7 +451,7 @@ def test_no_corpus(check, probe, translations, references):
     check.raises(
         "corpus_bleu",
         "ValueError",
-        match="one reference each",
+        match="reference",
         translations=translations,
         references=references,
     )
@@ -542,12 +542,9 @@ def test_files_that_do_not_fit(check, probe, draw):
         {"w": good["w"]},
         {**good, "c": good["b"]},
     ):
-        check.raises(
-            "mean_of_files",
-            "ValueError",
-            match="part1.safetensors",
-            checkpoints=[good, wrong, good],
-        )
+        found = {"checkpoints": [good, wrong, good]}
+        check.raises("mean_of_files", "ValueError", match="other", **found)
+        assert probe("blamed_file", **found)["blamed"] in ([1], [0, 1])
     check.raises("mean_of_files", "ValueError", match="no file", checkpoints=[])
 
 
