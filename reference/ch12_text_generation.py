@@ -144,9 +144,8 @@ def learned(words, times, count, letters, least):
         if not counts or max(counts.values()) < max(least, 1):
             break
         pair = min(counts, key=lambda p: (-counts[p], numbers[p[0]], numbers[p[1]]))
-        if list(pair) not in merges:
-            merges.append(list(pair))
-        numbers.setdefault("".join(pair), len(numbers))
+        merges.append(list(pair))
+        numbers["".join(pair)] = len(numbers)
         tokens = [join(word, pair) for word in tokens]
     return {"merges": merges}
 

@@ -72,7 +72,7 @@ def _fetch(name: str, folder: Path | None) -> None:
     wanted = ["config.json", "*.safetensors", "*.index.json", "tokenizer*", "vocab*", "merges*"]
     try:
         place = snapshot_download(MODELS[name], local_dir=folder, allow_patterns=wanted)
-    except Exception as error:  # noqa: BLE001 - of many libraries; what they say is passed on
+    except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise CourseError(
             f"{MODELS[name]} could not be fetched; is there a network? ({reason})"

@@ -57,7 +57,7 @@ def to_bytes(letters):
 )
 def ranges(belongs):
     found, first = [], None
-    for point in range(sys.maxunicode + 1):
+    for point in range(LAST + 1):
         inside = belongs(chr(point))
         if inside and first is None:
             first = point
@@ -73,12 +73,12 @@ def ranges(belongs):
 )
 def ranges(belongs):
     found, first = [], None
-    for point in range(sys.maxunicode + 2):
-        inside = point <= sys.maxunicode and belongs(chr(point))
+    for point in range(LAST + 2):
+        inside = point <= LAST and belongs(chr(point))
         if inside and first is None:
             first = point
         elif not inside and first is not None:
-            found.append(rf"\U{first:08x}-\U{min(point, sys.maxunicode):08x}")
+            found.append(rf"\U{first:08x}-\U{min(point, LAST):08x}")
             first = None
     return "".join(found)
 
@@ -249,20 +249,6 @@ def merged(tokens, pair):
 
 @misconception(
     "12.3",
-    "You merge with what has just been merged. After a a has become aa, that is a token of its own.",
-)
-def merged(tokens, pair):
-    found = []
-    for token in tokens:
-        if found and (found[-1], token) == pair:
-            found[-1] = pair[0] + pair[1]
-        else:
-            found.append(token)
-    return found
-
-
-@misconception(
-    "12.3",
     "You merge only the first occurrence.",
 )
 def merged(tokens, pair):
@@ -400,41 +386,6 @@ def learn_merges(words, count, letters, least=1):
         numbers.setdefault(pair[0] + pair[1], len(numbers))
         tokens = [merged(word, pair) for word in tokens]
     return list(merges)
-
-
-@misconception(
-    "12.4",
-    "A token that can be made of two pairs gets a new number each time. It is the same token, and "
-    "keeps the number it has.",
-)
-def learn_merges(words, count, letters, least=1):
-    numbers = {letter: i for i, letter in enumerate(letters)}
-    for word in words:
-        for letter in word:
-            if letter not in numbers:
-                raise ValueError("none of the letters")
-    tokens, times = [list(word) for word in words], list(words.values())
-    counts, places = count_pairs(zip(tokens, times)), {}
-    for i, word in enumerate(tokens):
-        for pair in zip(word, word[1:]):
-            places.setdefault(pair, set()).add(i)
-    queue = [entry(pair, n, numbers) for pair, n in counts.items()]
-    heapify(queue)
-    merges = []
-    while queue and len(merges) < count:
-        negative, _, _, pair = heappop(queue)
-        if -negative != counts[pair]:
-            continue
-        if -negative < max(least, 1):
-            break
-        merges.append(pair)
-        numbers[pair[0] + pair[1]] = len(letters) + len(merges)
-        changed = set()
-        for i in places.pop(pair):
-            changed |= replace(i, pair, tokens, times[i], counts, places)
-        for other in changed:
-            heappush(queue, entry(other, counts[other], numbers))
-    return merges
 
 
 @misconception(
@@ -1118,20 +1069,6 @@ def __call__(self, source, target):
 
 @misconception(
     "12.11",
-    "You compute the keys and values of the memory in every step again. The source does not change.",
-    symbol="Translator.start",
-)
-def start(self, source):
-    memory, keep = self.encode(source)
-    layers = [
-        {"memory": projected(layer.cross_attention, core.zeros_like(memory)), "past": None}
-        for layer in self.transformer.decoder.layers
-    ]
-    return {"keep": keep, "layers": layers}
-
-
-@misconception(
-    "12.11",
     "You take the keys and values of the memory from the self attention's matrices.",
     symbol="Translator.start",
 )
@@ -1335,7 +1272,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1384,7 +1321,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1432,7 +1369,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1480,7 +1417,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1529,7 +1466,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1577,7 +1514,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1626,7 +1563,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1676,7 +1613,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1724,7 +1661,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1772,7 +1709,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
@@ -1821,7 +1758,7 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
         size = logits.shape[-1]
         log_p = logits
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):

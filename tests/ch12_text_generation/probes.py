@@ -161,7 +161,11 @@ def cost_of_merging(merges, part, sizes):
     """Lines of Python for words of several sizes."""
     ranks = {tuple(pair): i for i, pair in enumerate(merges)}
     found = [steps_of(lambda n=n: merging.apply_merges(part * n, ranks)) for n in sizes]
-    return {"tokens": [len(tokens) for tokens, _ in found], "lines": [n for _, n in found]}
+    return {
+        "tokens": [len(tokens) for tokens, _ in found],
+        "first": found[0][0][0],
+        "lines": [n for _, n in found],
+    }
 
 
 # 12.6
@@ -453,6 +457,15 @@ def mean_of_files(checkpoints):
     return {"mean": dict(found)}
 
 
+def blamed_file(checkpoints):
+    """Which of the files the message names."""
+    try:
+        mean_of_files(checkpoints)
+    except ValueError as error:
+        return {"blamed": [i for i in range(len(checkpoints)) if f"part{i}." in str(error)]}
+    return {"blamed": []}
+
+
 def memory_of_files(count, size):
     """How many models were in memory at once."""
     with tempfile.TemporaryDirectory() as folder:
@@ -479,6 +492,16 @@ def renamed(weights):
 def fits(own, found):
     fitted = published.fitted(own, found, "a folder")
     return {"weights": dict(fitted)}
+
+
+def complaint(own, found):
+    """Which kinds of mistakes and which names the message has."""
+    try:
+        published.fitted(own, found, "the folder")
+    except ValueError as error:
+        kinds = ("missing", "unexpected", "shape", *sorted({*own, *found}))
+        return {"told": [word for word in kinds if word in str(error)]}
+    return {"told": []}
 
 
 def llama_attention(weights, config, x, split, padding, g):

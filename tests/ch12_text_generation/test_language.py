@@ -47,35 +47,33 @@ def test_weights_that_fit(check, draw):
     check("fits", own=own, found={"b": draw.normal(3), "a": draw.normal(2, 3)})
 
 
-@exercise("12.16")
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        ({"b": None}, ["1 missing (b)"]),
-        ({"z": (2,)}, ["1 unexpected (z)"]),
-        ({"a": (3, 2)}, ["1 of another shape (a is (3, 2) where the model has (2, 3)"]),
-        ({"b": None, "z": (2,)}, ["1 missing (b)", "1 unexpected (z)"]),
-        ({"a": (9,), "z": (2,)}, ["1 unexpected (z)", "1 of another shape (a is"]),
-        ({"b": None, "c": None, "a": (1,)}, ["2 missing (b, c)", "1 of another shape"]),
-    ],
-    ids=str,
-)
-def test_weights_that_do_not_fit(check, probe, draw, change, words):
-    """All that is wrong is told at once, by name."""
-    own = {"a": draw.normal(2, 3), "b": draw.normal(3), "c": draw.normal(1)}
-    assert probe("fits", own=own, found=own)["weights"]["a"].any()
-    found = {**own, **{name: shape and draw.normal(*shape) for name, shape in change.items()}}
-    found = {name: weight for name, weight in found.items() if weight is not None}
-    for part in words:
-        check.raises("fits", "ValueError", match=part, own=own, found=found)
+CHANGES = {
+    "one missing": ({"beta.b": None}, ["missing", "beta.b"]),
+    "one more": ({"zeta": (2,)}, ["unexpected", "zeta"]),
+    "on its side": ({"alpha.w": (3, 2)}, ["shape", "alpha.w"]),
+    "missing and more": (
+        {"beta.b": None, "zeta": (2,)},
+        ["missing", "unexpected", "beta.b", "zeta"],
+    ),
+    "more and shape": ({"alpha.w": (9,), "zeta": (2,)}, ["unexpected", "shape", "alpha.w", "zeta"]),
+    "two missing and shape": (
+        {"beta.b": None, "gamma": None, "alpha.w": (1,)},
+        ["missing", "shape", "alpha.w", "beta.b", "gamma"],
+    ),
+}
 
 
 @exercise("12.16")
-def test_names_in_order(check, probe, draw):
-    """The names are told in alphabetical order, so that they can be found."""
-    own = {name: draw.normal(1) for name in "dbca"}
-    assert probe("fits", own=own, found=own)["weights"]["a"].any()
-    check.raises("fits", "ValueError", match="3 missing (b, c, d)", own=own, found={"a": own["a"]})
+@pytest.mark.parametrize("name", CHANGES)
+def test_weights_that_do_not_fit(check, probe, draw, name):
+    """All that is wrong is told at once: which kinds of mistakes, and the names."""
+    change, words = CHANGES[name]
+    own = {"alpha.w": draw.normal(2, 3), "beta.b": draw.normal(3), "gamma": draw.normal(1)}
+    assert probe("fits", own=own, found=own)["weights"]["alpha.w"].any()
+    found = {**own, **{n: shape and draw.normal(*shape) for n, shape in change.items()}}
+    found = {n: weight for n, weight in found.items() if weight is not None}
+    check.raises("fits", "ValueError", own=own, found=found)
+    assert probe("complaint", own=own, found=found)["told"] == words
 
 
 def config_of(**changes):
@@ -175,7 +173,7 @@ def test_rows_that_are_no_pairs(check, probe, draw):
         check.raises(
             "rows_in_order",
             "ValueError",
-            match="no pairs",
+            match="heads",
             weight=draw.normal(rows, 2),
             heads=heads,
         )
@@ -197,7 +195,7 @@ def test_a_share_that_is_just_reached(check, probe):
     check("least_share", logits=logits, p=1.0)
     assert probe("least_share", logits=logits, p=1e-30)["logits"].tolist() == logits.tolist()
     for wrong in (0.0, -0.5, 1.5):
-        check.raises("least_share", "ValueError", match="p should be", logits=logits, p=wrong)
+        check.raises("least_share", "ValueError", match="min_p", logits=logits, p=wrong)
 
 
 @exercise("12.18")
@@ -215,7 +213,7 @@ def test_no_penalty(check, probe, draw):
     common = {"logits": draw.normal(1, 4), "seen": np.array([[1]], np.int32)}
     assert probe("penalized", **common, penalty=2.0)["logits"].any()
     for wrong in (0.0, -1.0):
-        check.raises("penalized", "ValueError", match="penalty should be", **common, penalty=wrong)
+        check.raises("penalized", "ValueError", match="penalty", **common, penalty=wrong)
 
 
 # The large model has more than the small one of one token only, so the token is known.
@@ -397,4 +395,4 @@ def test_no_rank(check, probe):
     """A rank below 1."""
     assert probe("wrong_rank", rank=1)["fine"]
     for wrong in (0, -2):
-        check.raises("wrong_rank", "ValueError", match="rank should be", rank=wrong)
+        check.raises("wrong_rank", "ValueError", match="rank", rank=wrong)

@@ -24,7 +24,7 @@ def test_no_letter(check, probe):
     assert probe("as_bytes", letters="Ġa")["bytes"] == [32, 97]
     assert probe("as_bytes", letters="")["bytes"] == []
     for wrong in ("a b", "東"):
-        check.raises("as_bytes", "ValueError", match="letter of no byte", letters=wrong)
+        check.raises("as_bytes", "ValueError", match="letter", letters=wrong)
 
 
 @exercise("12.2")
@@ -164,14 +164,6 @@ def test_how_many_merges(check, probe, count):
 
 
 @exercise("12.4")
-def test_a_token_that_is_there(check):
-    """abc comes once of (ab, c) and once of (a, bc): one number, and a pair is listed once."""
-    words = ["abcd", "xabc", "abyy", "bcyy", "abcdz", "aqbc", "abq"]
-    for times in ([9, 3, 40, 30, 9, 5, 6], [5, 5, 30, 40, 5, 5, 5]):
-        check("learned", words=words, times=times, count=14, letters=list("abcdxyzq"), least=1)
-
-
-@exercise("12.4")
 def test_a_strange_letter(check, probe):
     """A letter that has no number is an error in the beginning, not in the middle."""
     common = {"count": 2, "letters": list("ab"), "least": 1}
@@ -179,7 +171,7 @@ def test_a_strange_letter(check, probe):
     check.raises(
         "learned",
         "ValueError",
-        match="none of the letters",
+        match="letters",
         words=["ab", "axb"],
         times=[9, 1],
         **common,
@@ -265,7 +257,7 @@ def test_cost_of_a_long_word(probe):
         merges.append([token, token])
         token += token
     found = probe("cost_of_merging", merges=merges, part="ab" * 8, sizes=[16, 128])
-    assert found["tokens"] == [4, 32]
+    assert found["tokens"] == [4, 32] and found["first"] == token
     few, many = found["lines"]
     assert many < 12 * few, f"{few} lines for 256 letters, {many} for 2048"
 
@@ -299,10 +291,11 @@ def test_special_tokens(check, text):
 @exercise("12.6")
 def test_pieces_come_again(probe):
     """Each is merged once, and no more are remembered than there is room for."""
-    found = {**tokenizer(), "texts": ["ab cd ab cd", " cd ab ab"], "room": 100}
+    found = {**tokenizer(), "texts": ["ab cd ab cd", " cd ab ab", "cd"], "room": 100}
     del found["special"]
     once = probe("remembered", **found)
-    assert once["merged"] == once["known"] == 3, "ab, cd with a space, ab with a space"
+    assert once["merged"] == once["known"] == 4, "ab, cd with a space, ab with a space, cd"
+    assert once["numbers"][0] != once["numbers"][1] and any(once["numbers"][0])
     found["texts"] = ["a b c d e f ab", "a b c d e f ab"]
     full = probe("remembered", **{**found, "room": 3})
     free = probe("remembered", **found)
@@ -326,6 +319,6 @@ def test_numbers_and_tokens_that_are_none(check, probe):
     found = {"vocabulary": {"a": 0}, "special": {"<E>": 3}}
     assert probe("decoded", **found, numbers=[[0, 3]])["texts"] == ["a<E>"]
     for wrong in (1, -1, 4):
-        check.raises("decoded", "ValueError", match=f"{wrong} is", **found, numbers=[[0, wrong]])
+        check.raises("decoded", "ValueError", match="token", **found, numbers=[[0, wrong]])
     lacking = {**tokenizer(), "texts": ["abz"]}
-    check.raises("encoded", "ValueError", match="no token 'z'", **lacking)
+    check.raises("encoded", "ValueError", match="token", **lacking)

@@ -235,6 +235,7 @@ def test_broken_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
 def test_the_whole_way_from_words_to_a_picture(kind: str, tmp_path: Path) -> None:
     import transformers
+
     from tinymlx.models.latent_diffusion.pipeline import TextToImage
 
     torch.manual_seed(0)

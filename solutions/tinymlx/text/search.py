@@ -105,11 +105,11 @@ def beams(
         size = logits.shape[-1]
         log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
         total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = core.argsort(-total, axis=-1)[:, : 2 * width]
+        best = greatest(total, 2 * width)
         values = core.take_along_axis(total, best, axis=-1).tolist()
         chosen = []
         for i, candidates in enumerate(best.tolist()):
-            going = []
+            going: list[tuple[float, int, int]] = []
             for value, candidate in zip(values[i], candidates):
                 parent, token = divmod(candidate, size)
                 if value == -core.inf or len(going) == width:
@@ -133,3 +133,14 @@ def beams(
         tokens = core.array([token for _, _, token in chosen], core.int32)
         state = rows(state, core.array([parent for _, parent, _ in chosen]))
     return [max(found, key=lambda f: f.score) for found in done]
+
+
+def greatest(values: array, count: int) -> array:
+    """Where the greatest numbers of each row are, the greatest one first, ``(N, count)``.
+
+    To sort everything for a few of it takes longer. With less than ``count`` in a row: all of them.
+    """
+    count = min(count, values.shape[-1])
+    some = core.argpartition(-values, count - 1, axis=-1)[:, :count]
+    order = core.argsort(-core.take_along_axis(values, some, axis=-1), axis=-1)
+    return core.take_along_axis(some, order, axis=-1)

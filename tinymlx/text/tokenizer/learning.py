@@ -22,8 +22,7 @@ def learn_merges(
 
     Of pairs that are equally frequent the one with the lowest numbers is taken: that of the first
     token decides, then that of the second. Letters are numbered in the order of ``letters``; behind
-    them each new token gets the next number when it is made (a token that is there already, made of
-    another pair, keeps its number).
+    them each new token gets the next number when it is made.
 
     What one merge costs depends on the words that have the pair, not on how large the text is:
     counts are kept up to date, not counted again.
@@ -35,8 +34,7 @@ def learn_merges(
         least: a pair that occurs less often is not merged; at least 1.
 
     Returns:
-        The merges, the first one first; each pair once. (A pair can come up again if its token is
-        made of another pair, too. It is merged again, but listed once.)
+        The merges, the first one first.
 
     Raises:
         ValueError: a word has a letter that is not among ``letters``; the message shows it.

@@ -8,13 +8,15 @@ every character.
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Callable
 from functools import cache, lru_cache
 
 #: The pattern of GPT-2.
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+
+#: The last code point of Unicode.
+LAST = 0x10FFFF
 
 #: Unicode's white space. (Python's ``\s`` has four control characters more.)
 SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"

@@ -25,7 +25,8 @@ class SentenceTokenizer:
         special: tokens that stand for themselves, with their numbers.
         eos: the special token that ends a text, if there is one.
         prefix: which parts of a text (special tokens divide it) get a space in front: ``"always"``
-            every one, ``"first"`` one that begins the text, ``"never"`` none.
+            every one, ``"missing"`` every one that has none, ``"first"`` one that begins the text
+            and has none, ``"never"`` none.
 
     Attributes:
         eos: the number of the token that ends a text, or None.
@@ -63,8 +64,10 @@ class SentenceTokenizer:
             if part in self.special:
                 numbers.append(self.special[part])
             elif part:
-                first = self.prefix == "always" or (self.prefix == "first" and i == 0)
-                numbers += self.numbers_of(marked(part, first))
+                wanted = self.prefix == "missing" or (self.prefix == "first" and i == 0)
+                if self.prefix == "always" or (wanted and not part.startswith((" ", MARK))):
+                    part = MARK + part
+                numbers += self.numbers_of(part.replace(" ", MARK))
         return numbers
 
     def numbers_of(self, text: str) -> list[int]:
@@ -100,9 +103,3 @@ class SentenceTokenizer:
             )
         text = b"".join(parts).decode("utf-8", errors="replace")
         return text if self.prefix == "never" else text.removeprefix(" ")
-
-
-def marked(text: str, first: bool) -> str:
-    """Marks for spaces, and one more in front."""
-    text = text.replace(" ", MARK)
-    return MARK + text if first else text

@@ -96,7 +96,8 @@ def load_gguf(file: str | Path, dtype: core.Dtype = core.float32) -> tuple[Llama
         found[published(name)] = weight
     own: dict[str, Any] = tree_flatten(model.parameters(), destination={})
     model.load_weights(list(fitted(own, found, str(file)).items()))
-    return model.eval(), metadata
+    model.eval()
+    return model, metadata
 
 
 def published(name: str) -> str:

@@ -100,7 +100,8 @@ def fitted(own: dict[str, array], found: dict[str, array], what: str) -> dict[st
         what: where they are from, for the message.
 
     Raises:
-        ValueError: some are missing, unexpected or misshaped. All of these are told at once.
+        ValueError: some are missing, unexpected or of another shape. All of these are told at
+            once, in these words and by name.
     """
     wrong = []
     if missing := sorted(own.keys() - found.keys()):

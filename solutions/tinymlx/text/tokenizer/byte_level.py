@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from .alphabet import to_bytes, to_letters
 from .learning import alphabet, count_words, learn_merges
@@ -11,6 +12,8 @@ from .merging import apply_merges, ranks_of
 from .pairs import Pair
 from .patterns import GPT2, pieces
 
+#: The normal forms of Unicode.
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 #: How many words are remembered with their tokens.
 REMEMBERED = 50_000
 
@@ -42,7 +45,7 @@ class ByteLevelTokenizer:
         pattern: str | Sequence[str] = GPT2,
         eos: str | None = None,
         whole_first: bool = False,
-        normal: str | None = None,
+        normal: Form | None = None,
     ) -> None:
         self.vocabulary = dict(vocabulary)
         self.special = dict(special or {})

@@ -22,8 +22,7 @@ def learn_merges(
 
     Of pairs that are equally frequent the one with the lowest numbers is taken: that of the first
     token decides, then that of the second. Letters are numbered in the order of ``letters``; behind
-    them each new token gets the next number when it is made (a token that is there already, made of
-    another pair, keeps its number).
+    them each new token gets the next number when it is made.
 
     What one merge costs depends on the words that have the pair, not on how large the text is:
     counts are kept up to date, not counted again.
@@ -35,8 +34,7 @@ def learn_merges(
         least: a pair that occurs less often is not merged; at least 1.
 
     Returns:
-        The merges, the first one first; each pair once. (A pair can come up again if its token is
-        made of another pair, too. It is merged again, but listed once.)
+        The merges, the first one first.
 
     Raises:
         ValueError: a word has a letter that is not among ``letters``; the message shows it.
@@ -52,26 +50,26 @@ def learn_merges(
     tokens, times = [list(word) for word in words], list(words.values())
     counts = count_pairs(zip(tokens, times))
     places: dict[Pair, set[int]] = {}
-    for i, word in enumerate(tokens):
-        for pair in zip(word, word[1:]):
+    for i, parts in enumerate(tokens):
+        for pair in zip(parts, parts[1:]):
             places.setdefault(pair, set()).add(i)
     queue = [entry(pair, n, numbers) for pair, n in counts.items()]
     heapify(queue)
-    merges: dict[Pair, None] = {}
+    merges: list[Pair] = []
     while queue and len(merges) < count:
         negative, _, _, pair = heappop(queue)
         if -negative != counts[pair]:
             continue  # the count has changed since; another entry has the new one
         if -negative < max(least, 1):
             break
-        merges[pair] = None
-        numbers.setdefault(pair[0] + pair[1], len(numbers))
+        merges.append(pair)
+        numbers[pair[0] + pair[1]] = len(numbers)
         changed: set[Pair] = set()
         for i in places.pop(pair):
             changed |= replace(i, pair, tokens, times[i], counts, places)
         for other in changed:
             heappush(queue, entry(other, counts[other], numbers))
-    return list(merges)
+    return merges
 
 
 def entry(pair: Pair, count: int, numbers: Mapping[str, int]) -> tuple[int, int, int, Pair]:

@@ -34,7 +34,7 @@ def apply_merges(letters: Sequence[str], ranks: Mapping[Pair, int]) -> list[str]
     Returns:
         The tokens.
     """
-    tokens: list[str | None] = list(letters)
+    tokens = list(letters)
     n = len(tokens)
     before, after = list(range(-1, n - 1)), list(range(1, n + 1))
     queue: list[tuple[int, int, Pair]] = []
@@ -55,10 +55,10 @@ def apply_merges(letters: Sequence[str], ranks: Mapping[Pair, int]) -> list[str]
         j = after[i]
         if j >= n or (tokens[i], tokens[j]) != pair:
             continue  # one of the two has become part of another token
-        tokens[i], tokens[j] = pair[0] + pair[1], None
+        tokens[i], tokens[j] = pair[0] + pair[1], ""
         after[i] = after[j]
         if after[j] < n:
             before[after[j]] = i
         look(before[i], i)
         look(i, after[i])
-    return [token for token in tokens if token is not None]
+    return [token for token in tokens if token]

@@ -8,13 +8,15 @@ every character.
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Callable
 from functools import cache, lru_cache
 
 #: The pattern of GPT-2.
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+
+#: The last code point of Unicode.
+LAST = 0x10FFFF
 
 #: Unicode's white space. (Python's ``\s`` has four control characters more.)
 SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -32,8 +34,8 @@ def ranges(belongs: Callable[[str], bool]) -> str:
         between the runs. A run of one character has the same one twice.
     """
     found, first = [], None
-    for point in range(sys.maxunicode + 2):
-        inside = point <= sys.maxunicode and belongs(chr(point))
+    for point in range(LAST + 2):
+        inside = point <= LAST and belongs(chr(point))
         if inside and first is None:
             first = point
         elif not inside and first is not None:

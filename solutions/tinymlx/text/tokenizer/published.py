@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .byte_level import ByteLevelTokenizer
+from .byte_level import ByteLevelTokenizer, Form
 from .pairs import Pair
 from .patterns import GPT2
 from .sentences import MARK, SentenceTokenizer
@@ -165,7 +165,7 @@ def patterns_of(told: Any, path: Path) -> list[str]:
     return found
 
 
-def normal_form(told: Any, path: Path) -> str | None:
+def normal_form(told: Any, path: Path) -> Form | None:
     """The normal form of Unicode.
 
     Raises:
@@ -189,5 +189,6 @@ def prefix_of(told: dict[str, Any], path: Path) -> str:
         return "always" if "Prepend" in steps else "never"
     if cut is not None and not steps and cut["type"] == "Metaspace":
         if cut.get("replacement") == MARK and not cut.get("split", True):
-            return str(cut.get("prepend_scheme", "always"))
+            scheme = cut.get("prepend_scheme", "always")
+            return {"always": "missing"}.get(scheme, scheme)
     raise ValueError(f"{path} treats spaces in a way that this library does not have.")
