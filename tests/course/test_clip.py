@@ -149,3 +149,71 @@ def test_bad_inputs(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(ValueError, match="'bert', and not clip"):
         loaded(tmp_path)
+
+
+SENTENCES = [
+    "a photo of a cat",
+    "A  Photo\nof a CAT!!",
+    "it's the dog's 42nd birthday, isn't it?",
+    "Zürich — 東京 🙂 naïve café",
+    "",
+    "x" * 300,
+    "don't we'll they've I'm you'd",
+    "under_score and-dash 3.14159 #tag @home",
+]
+
+
+@pytest.fixture(scope="module")
+def merges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published file where it is; a small one of its form otherwise."""
+    import gzip
+    import os
+
+    path = Path(os.environ.get("TINYMLX_DATA", "../shared/data"))
+    published_file = path / "tokenizers" / "bpe_simple_vocab_16e6.txt.gz"
+    if published_file.is_file():
+        return published_file
+    from tinymlx.text.tokenizer.learning import alphabet
+
+    letters = alphabet()
+    pairs = [(a, b) for a in letters for b in letters[:191]][:48_894]
+    lines = ["#version", *(f"{a} {b}" for a, b in pairs)]
+    file = tmp_path_factory.mktemp("merges") / "bpe.txt.gz"
+    file.write_bytes(gzip.compress("\n".join(lines).encode()))
+    return file
+
+
+def test_the_tokenizer(merges: Path) -> None:
+    from tinymlx.text.tokenizer.clip import ClipTokenizer
+
+    ours = ClipTokenizer.load(merges)
+    pairs = list(ours.ranks)
+    theirs = transformers.CLIPTokenizer(vocab=ours.vocabulary, merges=pairs)
+    for text in SENTENCES:
+        assert ours.encode(text) == theirs(text).input_ids, text
+    assert ours.size == 49_408 and ours.end == 49_407
+    batch = np.array(ours.batch(["a cat", "two dogs"], pad=0))
+    assert batch.shape == (2, 77) and batch[0, -1] == 0
+    assert ours.decode(ours.encode("a photo of a cat")) == "a photo of a cat"
+
+
+def test_sentences_that_are_too_long(merges: Path) -> None:
+    from tinymlx.text.tokenizer.clip import ClipTokenizer
+
+    ours = ClipTokenizer.load(merges)
+    with pytest.raises(ValueError, match="has 102 tokens; the model reads 77"):
+        ours.batch(["7 " * 100])
+    cut = np.array(ours.batch(["7 " * 100], cut=True))
+    assert cut.shape == (1, 77) and cut[0, -1] == ours.end
+
+
+def test_no_merges(tmp_path: Path) -> None:
+    import gzip
+
+    from tinymlx.text.tokenizer.clip import ClipTokenizer
+
+    for content in (b"no gzip", gzip.compress(b"#version\na b\n"), gzip.compress(b"x" * 999)[:30]):
+        file = tmp_path / "merges.gz"
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=r"cannot be read|has not the 48894 merges"):
+            ClipTokenizer.load(file)

@@ -8,6 +8,7 @@
 ``merging``       merges applied to a word
 ``byte_level``    a tokenizer of all of these
 ``wordpiece``     the longest piece first
+``clip``          the tokenizer of CLIP (chapter 13)
 ``sentences``     merges over whole sentences, with bytes for what is unknown
 ``published``     the files of published models
 ================  =============================================================
