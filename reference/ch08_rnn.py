@@ -48,7 +48,8 @@ def stream(pieces):
     for piece in pieces:
         texts.append(decoder.decode(bytes(piece)))
         waiting.append(list(decoder.getstate()[0]))
-    return {"texts": texts, "waiting": waiting, "end": decoder.decode(b"", final=True)}
+    end = decoder.decode(b"", final=True)
+    return {"texts": texts, "waiting": waiting, "end": end, "few": True}
 
 
 # 8.3
@@ -68,6 +69,11 @@ def occurrences(order, texts):
 def counts(order, size, texts):
     found = occurrences(order, texts)
     return {"counts": sorted([list(run[:-1]), run[-1], n] for run, n in found.items())}
+
+
+def tokens_copied(order, size, text):
+    found = occurrences(order, [text])
+    return {"few": True, "contexts": len({run[:-1] for run in found})}
 
 
 def chance(found, size, context, token):
@@ -162,7 +168,7 @@ STEPS = {"RNN": elman, "two states": two_states, "LSTM": lstm, "GRU": gru}
 
 
 def elman_step(x, p, h, g):
-    return pulled(elman(x, p, [h]), [x, p, h], [g])
+    return {"kind": "list", **pulled(elman(x, p, [h]), [x, p, h], [g])}
 
 
 def elman_slope(x, p, h, g):
@@ -194,6 +200,13 @@ def looped(cell, x, w, b, keep, state, g):
 
 
 recurred = looped
+
+
+def joined_in_a_loop(x, w, state):
+    now = state
+    for t in range(x.shape[0]):
+        now = STEPS["two states"](x[t], now[0] @ w.T, now)
+    return {"few": True, "last": list(now)}
 
 
 @in_numpy
@@ -256,7 +269,7 @@ def memory_slope(x, p, h, c, g):
 
 
 def gated_step(x, p, h, g):
-    return pulled(gru(x, p, [h]), [x, p, h], [g])
+    return {"kind": "list", **pulled(gru(x, p, [h]), [x, p, h], [g])}
 
 
 def torch_layer(kind, weights, **options):
@@ -408,6 +421,11 @@ def truncated(x, y, w, h, length):
     }
 
 
+def unread(x, y, w, length):
+    loss = truncated(x, y, w, None, length)["loss"]
+    return {"loss": loss, "seen": x.shape[1], "waiting": 0}
+
+
 def truncated_fails(x, y, w, length):
     return {"fine": True}
 
@@ -420,7 +438,7 @@ def tempered(logits, temperature):
 
 
 def filtered(name, logits, value):
-    p = torch.softmax(logits, -1)
+    p = torch.softmax(logits.double(), -1)
     falling = torch.sort(p, descending=True, dim=-1).values
     if name == "top_k":
         bound = falling[..., min(value, p.shape[-1]) - 1]
@@ -428,7 +446,8 @@ def filtered(name, logits, value):
         reached = (falling.cumsum(-1) < value).sum(-1, keepdim=True)
         bound = falling.gather(-1, reached.clamp(max=p.shape[-1] - 1))[..., 0]
     left = p >= bound[..., None]
-    return {"p": p * left / (p * left).sum(-1, keepdim=True), "left": left}
+    p = p * left / (p * left).sum(-1, keepdim=True)
+    return {"p": p.to(logits.dtype), "left": left}
 
 
 def filter_fails(name, logits, value):

@@ -110,6 +110,29 @@ def save(
     return paths
 
 
+def sheet(pictures: Any, columns: int, border: int = 0) -> Any:
+    """Pictures side by side, as one.
+
+    Args:
+        pictures: ``(N, H, W, 1)`` or ``(N, H, W, C)``, any kind of array; those that do not fill
+            the last row are left out.
+        columns: how many stand in a row.
+        border: how many zeros surround each picture.
+
+    Returns:
+        A NumPy array, ``(rows * H, columns * W)`` or ``(rows * H, columns * W, C)``.
+    """
+    import numpy as np
+
+    x = np.asarray(pictures)
+    x = np.pad(x, [(0, 0), (border, border), (border, border), (0, 0)])
+    n, height, width, channels = x.shape
+    rows = n // columns
+    x = x[: rows * columns].reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    x = x.reshape(rows * height, columns * width, channels)
+    return x[..., 0] if channels == 1 else x
+
+
 def _shorten(svg: str) -> str:
     """The same drawing in about half the bytes, so that a lesson's figures stay small.
 

@@ -587,6 +587,19 @@ def places(size, scale, align_corners):
 
 @misconception(
     "7.11",
+    "Your outputs lie at (i + 0.5) / s - 0.5. That leaves the edges together only if the factor "
+    "leaves nothing over: both rows must have the same middle.",
+)
+def places(size, scale, align_corners):
+    outputs = int(scale * size)
+    steps = core.arange(outputs, dtype=core.float32)
+    if align_corners:
+        return steps * ((size - 1) / max(outputs - 1, 1))
+    return (steps + 0.5) * (1 / scale) - 0.5
+
+
+@misconception(
+    "7.11",
     "With align_corners the first and the last output lie on the first and the last pixel: m outputs "
     "have m - 1 steps between them, n pixels n - 1.",
 )
@@ -780,7 +793,45 @@ def folded(convolution, norm):
 
 @misconception(
     "7.14",
-    "You leave out eps, or take one of your own. The layer adds norm.eps to the variance.",
+    "You take an eps of your own. The layer knows its: norm.eps.",
+)
+def folded(convolution, norm):
+    if not norm.track_running_stats:
+        raise ValueError("[folded] The normalization has no running statistics to fold.")
+    scale = core.rsqrt(norm.running_var + 1e-5)
+    if "weight" in norm:
+        scale = scale * norm.weight
+    bias = ((convolution.bias if "bias" in convolution else 0.0) - norm.running_mean) * scale
+    if "weight" in norm:
+        bias = bias + norm.bias
+    layer = same_geometry(convolution)
+    layer.weight = convolution.weight * scale.reshape(-1, 1, 1, 1)
+    layer.bias = bias
+    return layer
+
+
+@misconception(
+    "7.14",
+    "You divide by the variance. The normalization divides by its root.",
+)
+def folded(convolution, norm):
+    if not norm.track_running_stats:
+        raise ValueError("[folded] The normalization has no running statistics to fold.")
+    scale = 1 / (norm.running_var + norm.eps)
+    if "weight" in norm:
+        scale = scale * norm.weight
+    bias = ((convolution.bias if "bias" in convolution else 0.0) - norm.running_mean) * scale
+    if "weight" in norm:
+        bias = bias + norm.bias
+    layer = same_geometry(convolution)
+    layer.weight = convolution.weight * scale.reshape(-1, 1, 1, 1)
+    layer.bias = bias
+    return layer
+
+
+@misconception(
+    "7.14",
+    "You leave out eps. The layer adds norm.eps to the variance.",
 )
 def folded(convolution, norm):
     if not norm.track_running_stats:
@@ -960,6 +1011,36 @@ def one_cycle(peak, steps, warm_up=0.25):
 
 
 @misconception(
+    "7.16",
+    "The shares of the targets have changed places: the picture that is mostly a dog is answered with "
+    "its partner.",
+)
+def mixed(x, targets, order, share):
+    of_picture, of_target = share.reshape(-1, 1, 1, 1), share.reshape(-1, 1)
+    return (
+        of_picture * x + (1 - of_picture) * x[order],
+        (1 - of_target) * targets + of_target * targets[order],
+    )
+
+
+@misconception(
+    "7.17",
+    "You cut warm_up * steps down to a whole number. Round it.",
+)
+def one_cycle(peak, steps, warm_up=0.25):
+    if steps < 1 or not 0 <= warm_up < 1 or round(warm_up * steps) >= steps:
+        raise ValueError("steps or warm_up is out of range.")
+    top = int(warm_up * steps)
+
+    def schedule(step):
+        up = (step + 1) / (top + 1)
+        down = (steps - step) / (steps - top)
+        return peak * core.maximum(core.minimum(up, down), 0.0)
+
+    return schedule
+
+
+@misconception(
     "7.17",
     "Your rate reaches its peak one step before it should.",
 )
@@ -1068,6 +1149,61 @@ def class_activation(features, head, x, classes):
     maps = features(x)
     slopes = core.grad(lambda maps: core.sum(head(maps)))(maps)
     weights = core.mean(slopes, axis=(1, 2), keepdims=True)
+    return core.maximum(core.sum(weights * maps, axis=-1), 0.0)
+
+
+@misconception(
+    "7.18",
+    "You divide the covariance by one less than there are windows, as an estimate from a sample does. "
+    "Here the windows are all there are.",
+)
+def whitening(x, size, eps=1e-4):
+    found = windows(x, taps=(size, size), stride=(1, 1))
+    rows = found.reshape(-1, size * size * x.shape[-1])
+    mean = core.mean(rows, axis=0)
+    rows = rows - mean
+    covariance = rows.T @ rows / (rows.shape[0] - 1)
+    values, vectors = core.linalg.eigh(covariance, stream=core.cpu)
+    kernels = (vectors / core.sqrt(values + eps)).T[::-1]
+    return kernels.reshape(-1, size, size, x.shape[-1]), -(kernels @ mean)
+
+
+@misconception(
+    "7.18",
+    "You take the mean of squares minus the square of the mean. Where the mean is large and the "
+    "variance small, nothing is left of the difference: take the mean away first.",
+)
+def whitening(x, size, eps=1e-4):
+    found = windows(x, taps=(size, size), stride=(1, 1))
+    rows = found.reshape(-1, size * size * x.shape[-1])
+    mean = core.mean(rows, axis=0)
+    covariance = rows.T @ rows / rows.shape[0] - mean[:, None] * mean
+    values, vectors = core.linalg.eigh(covariance, stream=core.cpu)
+    kernels = (vectors / core.sqrt(values + eps)).T[::-1]
+    return kernels.reshape(-1, size, size, x.shape[-1]), -(kernels @ mean)
+
+
+@misconception(
+    "7.19",
+    "Your maps are negative in places. What speaks against the class is cut off, in the end.",
+)
+def class_activation(features, head, x, classes):
+    maps = features(x)
+    each = core.arange(classes.shape[0])
+    slopes = core.grad(lambda maps: core.sum(head(maps)[each, classes]))(maps)
+    weights = core.mean(slopes, axis=(1, 2), keepdims=True)
+    return core.sum(weights * maps, axis=-1)
+
+
+@misconception(
+    "7.19",
+    "You add the slopes of a map up. Its weight is their mean.",
+)
+def class_activation(features, head, x, classes):
+    maps = features(x)
+    each = core.arange(classes.shape[0])
+    slopes = core.grad(lambda maps: core.sum(head(maps)[each, classes]))(maps)
+    weights = core.sum(slopes, axis=(1, 2), keepdims=True)
     return core.maximum(core.sum(weights * maps, axis=-1), 0.0)
 
 

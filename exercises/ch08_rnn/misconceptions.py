@@ -96,8 +96,8 @@ def feed(self, new):
 
 @misconception(
     "8.2",
-    "You go on one byte behind the beginning of an error, not behind its end: a character that was "
-    "cut short becomes several replacement characters.",
+    "A character that was cut short becomes several replacement characters with you, one for each "
+    "byte. It is one error: one replacement, and go on at its end.",
 )
 def feed(self, new):
     rest, text = self.waiting + new, ""
@@ -138,6 +138,19 @@ def learn(self, tokens):
         if i < self.order:
             continue
         for n in range(self.order + 1):
+            followed = self.counts.setdefault(tuple(tokens[i - n : i]), {})
+            followed[token] = followed.get(token, 0) + 1
+
+
+@misconception(
+    "8.3",
+    "You begin anew with every text. A second one adds to the counts of the first.",
+    symbol="NGram.learn",
+)
+def learn(self, tokens):
+    self.counts = {}
+    for i, token in enumerate(tokens):
+        for n in range(min(i, self.order) + 1):
             followed = self.counts.setdefault(tuple(tokens[i - n : i]), {})
             followed[token] = followed.get(token, 0) + 1
 
@@ -248,7 +261,7 @@ def bits_a_character(logits, targets, keep=None, characters=None):
 )
 def windows(tokens, lanes, length):
     if lanes < 1 or length < 1 or tokens.shape[0] - 1 < lanes:
-        raise ValueError("[windows] too few tokens")
+        raise ValueError("[windows] lanes or length")
     steps = (tokens.shape[0] - 1) // lanes
     x, y = tokens[: lanes * steps], tokens[1 : lanes * steps + 1]
     batches = []
@@ -261,13 +274,26 @@ def windows(tokens, lanes, length):
 
 @misconception(
     "8.5",
+    "You cut N tokens into lanes. The last target is a token, too: N - 1 steps have one.",
+)
+def windows(tokens, lanes, length):
+    steps = tokens.shape[0] // max(lanes, 1)
+    if lanes < 1 or length < 1 or tokens.shape[0] - 1 < lanes:
+        raise ValueError("[windows] lanes or length")
+    x = tokens[: lanes * steps].reshape(lanes, steps)
+    x, y = x[:, :-1], x[:, 1:]
+    return ((x[:, t : t + length], y[:, t : t + length]) for t in range(0, steps - 1, length))
+
+
+@misconception(
+    "8.5",
     "Your targets are the inputs themselves. A network that copies what it sees would be perfect: "
     "shift them by one.",
 )
 def windows(tokens, lanes, length):
     steps = (tokens.shape[0] - 1) // max(lanes, 1)
     if lanes < 1 or length < 1 or steps < 1:
-        raise ValueError("[windows] too few tokens")
+        raise ValueError("[windows] lanes or length")
     x = tokens[: lanes * steps].reshape(lanes, steps)
     return ((x[:, t : t + length], x[:, t : t + length]) for t in range(0, steps, length))
 
@@ -280,7 +306,7 @@ def windows(tokens, lanes, length):
 def windows(tokens, lanes, length):
     steps = (tokens.shape[0] - 1) // max(lanes, 1)
     if lanes < 1 or length < 1 or steps < 1:
-        raise ValueError("[windows] too few tokens")
+        raise ValueError("[windows] lanes or length")
     x = tokens[: lanes * steps].reshape(lanes, steps)
     y = tokens[1 : lanes * steps + 1].reshape(lanes, steps)
     last = steps - length + 1
@@ -295,7 +321,7 @@ def windows(tokens, lanes, length):
 def windows(tokens, lanes, length):
     steps = (tokens.shape[0] - 1) // max(lanes, 1)
     if lanes < 1 or length < 1 or steps < 1:
-        raise ValueError("[windows] too few tokens")
+        raise ValueError("[windows] lanes or length")
     x = tokens[: lanes * steps].reshape(lanes, steps)
     y = tokens[1 : lanes * steps + 1].reshape(lanes, steps)
     for t in range(0, steps, length):
@@ -631,6 +657,19 @@ def lstm_step(x, p, state):
 
 @misconception(
     "8.10",
+    "You add to the bias that the layer drew. It shall be the value itself.",
+    symbol="open_forget_gates",
+)
+def open_forget_gates(layer, value=1.0):
+    if layer.bias is None:
+        raise ValueError("[open_forget_gates] The layer has no bias.")
+    size = layer.hidden_size
+    gate = core.arange(4 * size) // size
+    layer.bias = layer.bias + core.where(gate == 1, value, 0.0)
+
+
+@misconception(
+    "8.10",
     "You open the first gate. That is the input gate; forgetting is the second quarter.",
     symbol="open_forget_gates",
 )
@@ -858,6 +897,18 @@ def masked_pull(cell, g, x, p, keep, state):
 
 
 @misconception(
+    "8.13",
+    "You hand on what goes past the step in addition to all that goes through it. Where the step is "
+    "left out, only the one; where it is taken, only the other.",
+    symbol="masked_pull",
+)
+def masked_pull(cell, g, x, p, keep, state):
+    gx, gp, before = cell.pull(g, x, p, state)
+    gx, gp = where(keep, gx, 0), where(keep, gp, 0)
+    return gx, gp, [inner + part for inner, part in zip(before, g)]
+
+
+@misconception(
     "8.14",
     "There is dropout in front of the first layer. It belongs between layers: what goes in is the "
     "caller's.",
@@ -1074,6 +1125,46 @@ def truncated_gradient(model, loss, x, y, state, length):
 
 @misconception(
     "8.17",
+    "You give every piece the share of a full one. The last may be shorter: each counts by the steps "
+    "it has.",
+)
+def truncated_gradient(model, loss, x, y, state, length):
+    if length < 1:
+        raise ValueError("[truncated_gradient] length")
+    gradient_of_piece = value_and_grad(model, lambda *args: loss(model, *args))
+    steps = x.shape[1]
+    total = None
+    for start in range(0, steps, length):
+        piece = x[:, start : start + length], y[:, start : start + length]
+        (value, state), gradients = gradient_of_piece(*piece, state)
+        part = scaled((value, gradients), length / steps)
+        total = part if total is None else tree_map(lambda a, b: a + b, total, part)
+        core.eval(total, state)
+    return total[0], total[1], state
+
+
+@misconception(
+    "8.17",
+    "You evaluate what the piece has given, but not the state. What no loss reads is never computed, "
+    "and grows into a graph of the whole text.",
+)
+def truncated_gradient(model, loss, x, y, state, length):
+    if length < 1:
+        raise ValueError("[truncated_gradient] length")
+    gradient_of_piece = value_and_grad(model, lambda *args: loss(model, *args))
+    steps = x.shape[1]
+    total = None
+    for start in range(0, steps, length):
+        piece = x[:, start : start + length], y[:, start : start + length]
+        (value, state), gradients = gradient_of_piece(*piece, state)
+        part = scaled((value, gradients), piece[0].shape[1] / steps)
+        total = part if total is None else tree_map(lambda a, b: a + b, total, part)
+        core.eval(total)
+    return total[0], total[1], state
+
+
+@misconception(
+    "8.17",
     "Nothing is evaluated between the pieces. The state carries the graph of all pieces before it, "
     "lazily, and so does the sum of the gradients: memory grows as if nothing had been cut.",
 )
@@ -1138,6 +1229,35 @@ def top_k(logits, k):
         raise ValueError("[top_k] k")
     bound = core.sort(logits, axis=-1)[..., : min(k, logits.shape[-1])][..., -1:]
     return core.where(logits > bound, -core.inf, logits)
+
+
+@misconception(
+    "8.18",
+    "You keep exactly k. Tokens as probable as the last of them stay, too: which of them would go is "
+    "an accident of sorting.",
+    symbol="top_k",
+)
+def top_k(logits, k):
+    if k < 1:
+        raise ValueError("[top_k] k")
+    order = core.argsort(core.argsort(-logits, axis=-1), axis=-1)
+    return core.where(order >= k, -core.inf, logits)
+
+
+@misconception(
+    "8.18",
+    "You add up chances in the precision of the logits. In half precision a sum of thousands of "
+    "small ones stops growing long before 1.",
+    symbol="top_p",
+)
+def top_p(logits, p):
+    if not 0 < p <= 1:
+        raise ValueError("[top_p] p")
+    falling = -core.sort(-logits)
+    chances = core.softmax(falling, axis=-1)
+    before = core.cumsum(chances, axis=-1) - chances
+    least = core.min(core.where(before < p, falling, core.inf), axis=-1, keepdims=True)
+    return core.where(logits < least, -core.inf, logits)
 
 
 @misconception(
@@ -1209,8 +1329,9 @@ def beam_search(step, state, token, length, width):
 
 @misconception(
     "8.19",
-    "You keep the best token of each continuation: they never compete, and a beam that has one text "
-    "at the beginning has one in the end. Compare all continuations of all of them.",
+    "All your continuations are one and the same text, that of the most probable token each time: "
+    "either each keeps only its own best token, or you began with copies. Begin with one row, and "
+    "let all continuations of all texts compete.",
 )
 def beam_search(step, state, token, length, width):
     if length < 1 or width < 1:

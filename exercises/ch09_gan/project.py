@@ -36,7 +36,7 @@ from tinymlx.generative.optimum import least_loss
 from tinymlx.generative.penalties import zero_centred_penalty
 from tinymlx.generative.shadow import Shadow
 from tinymlx.models.conditional_gan import ConditionalGenerator, ProjectionDiscriminator
-from tinymlx.models.dcgan import Discriminator, dcgan_start, scaled, unscaled
+from tinymlx.models.dcgan import Discriminator, Generator, dcgan_start, scaled, unscaled
 from tinymlx.models.mixture_gan import MixtureGenerator
 from tinymlx.models.perceptron import Perceptron, Waves
 from tinymlx.nn import Module
@@ -44,7 +44,6 @@ from tinymlx.training import checkpoints
 from tinymlx.utils import tree_flatten
 
 LATENT = 64
-CLOUDS = 10  # of latent vectors, where nobody asks for a digit
 Curve = list[dict[str, float]]
 
 
@@ -64,6 +63,7 @@ class Setting:
     shift: int = 2  # how far views are moved, in pixels
     light: float = 0.2  # how much their ink changes
     penalty: float = 0.0  # on the slope at real digits; 0 for the paper's game without one
+    clouds: int = 1  # of latent vectors, where nobody asks for a digit
 
 
 QUICK = Setting("quick", ("dcgan",), 800, 32, 500, 600, rate=2e-3, average=0.99)
@@ -80,6 +80,7 @@ FULL = Setting(
     shift=1,
     light=0.0,
     penalty=10.0,
+    clouds=10,
 )
 
 
@@ -240,7 +241,9 @@ class Training:
         self.x, self.y = scaled(core.array(data.train.x)), core.array(data.train.y)
         plain = kind == "plain"
         weight = 0.0 if plain else setting.penalty
-        generator, discriminator = networks(kind, self.x.shape[1], setting.width, weight > 0)
+        generator, discriminator = networks(
+            kind, self.x.shape[1], setting.width, weight > 0, setting.clouds
+        )
         rate = optimizers.cosine_decay(setting.rate, setting.steps, setting.rate / 20)
         betas = [0.0, 0.99] if weight else [0.5, 0.999]
         pair = [optimizers.Adam(rate, betas=betas) for _ in range(2)]
@@ -364,7 +367,9 @@ def slope_penalty(weight: float) -> Callable[..., array]:
     return lambda critic, real, fake: weight * zero_centred_penalty(critic, real)
 
 
-def networks(kind: str, side: int, width: int, penalized: bool) -> tuple[Module, Module]:
+def networks(
+    kind: str, side: int, width: int, penalized: bool, clouds: int = 1
+) -> tuple[Module, Module]:
     """A generator and a discriminator; one whose slope is penalized judges examples one by one."""
     if kind == "plain":
         # As many weights as the convolutional ones have, within a few hundredths.
@@ -385,8 +390,11 @@ def networks(kind: str, side: int, width: int, penalized: bool) -> tuple[Module,
             ProjectionDiscriminator(10, normalize=normalize, **options),
         )
     else:
+        several = clouds > 1
         pair = (
-            MixtureGenerator(CLOUDS, LATENT, **options),
+            MixtureGenerator(clouds, LATENT, **options)
+            if several
+            else Generator(LATENT, **options),
             Discriminator(normalize=normalize, **options),
         )
     return pair if penalized else (dcgan_start(pair[0]), dcgan_start(pair[1]))
@@ -501,20 +509,11 @@ def draw_points(out: Path, made: dict[str, array]) -> None:
     plotting.save(fig, out, "gaussians", formats=("png",))
 
 
-def tiled(pictures: array, columns: int) -> list[list[float]]:
-    """Pictures ``(N, H, W, 1)`` as one, in rows of ``columns``, a pixel of paper around each."""
-    x = core.pad(pictures[:, :, :, 0], [(0, 0), (1, 1), (1, 1)])
-    n, height, width = x.shape
-    rows = n // columns
-    x = x[: rows * columns].reshape(rows, columns, height, width)
-    return core.transpose(x, (0, 2, 1, 3)).reshape(rows * height, columns * width).tolist()
-
-
 def show(out: Path, name: str, pictures: array, columns: int) -> None:
     """Save pictures in rows, ink on paper."""
     rows = pictures.shape[0] // columns
     fig, ax = plotting.figure(width=0.55 * columns, height=0.55 * rows)
-    ax.imshow(tiled(pictures, columns), cmap="gray_r", vmin=0, vmax=1)
+    ax.imshow(plotting.sheet(pictures, columns, border=1), cmap="gray_r", vmin=0, vmax=1)
     ax.axis("off")
     plotting.save(fig, out, name, formats=("png",))
 

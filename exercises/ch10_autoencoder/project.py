@@ -422,7 +422,7 @@ def draw_map(run: Run, model: nn.Module, side: int = 15) -> None:
     axis = core.linspace(-2.2, 2.2, side)
     codes = core.stack([*core.meshgrid(axis, -axis)], axis=-1).reshape(-1, 2)
     drawn = framed(nn.sigmoid(model.decode(codes)))
-    right.imshow(sheet(drawn, side), cmap="Greys", extent=(-2.2, 2.2) * 2)
+    right.imshow(plotting.sheet(drawn, side), cmap="Greys", extent=(-2.2, 2.2) * 2)
     right.set(xlabel="first number")
     right.grid(False)
     plotting.save(fig, run.out, "map")
@@ -489,11 +489,11 @@ def other_files(x: np.ndarray) -> dict[str, list[tuple[float, float]]]:
 
     found: dict[str, list[tuple[float, float]]] = {"PNG": [], "gzip": [], "JPEG": []}
     columns = next(n for n in range(int(math.sqrt(len(x))), 0, -1) if len(x) % n == 0)
-    whole = sheet(core.array(x[..., None]), columns)
+    whole = plotting.sheet(x[..., None], columns)
     for levels in (2, 3, 4, 6, 8, 16, 256):
         q = np.minimum((x * levels).astype(int), levels - 1).astype(np.uint8)
         means = np.array([x[q == k].mean() if (q == k).any() else 0 for k in range(levels)])
-        picture = Image.fromarray(sheet(core.array(q[..., None]), columns).astype(np.uint8))
+        picture = Image.fromarray(plotting.sheet(q[..., None], columns))
         picture.putpalette([round(255 * m) for m in means for _ in range(3)])
         file = BytesIO()
         depth = 1 if levels == 2 else 2 if levels <= 4 else 4 if levels <= 16 else 8
@@ -516,20 +516,13 @@ def decibels(x: np.ndarray, y: np.ndarray) -> float:
     return core.mean(core.minimum(found, 99.0)).item()
 
 
-def sheet(x: array, columns: int) -> np.ndarray:
-    """Pictures side by side, ``(N, H, W, 1)`` to one of ``(N / columns * H, columns * W)``."""
-    n, height, width, _ = x.shape
-    rows = x.reshape(n // columns, columns, height, width).swapaxes(1, 2)
-    return np.array(rows.reshape(n // columns * height, columns * width).tolist())
-
-
 def framed(x: array) -> array:
     """Small pictures with paper around them; those of 28 x 28 have some of their own."""
     return core.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)]) if x.shape[1] < 28 else x
 
 
 def cut(whole: np.ndarray, side: int, columns: int) -> np.ndarray:
-    """The inverse of :func:`sheet`, for square pictures."""
+    """The inverse of :func:`tinymlx.plotting.sheet`, for square pictures."""
     rows = whole.reshape(-1, side, columns, side).swapaxes(1, 2)
     return rows.reshape(-1, side, side)
 
@@ -562,7 +555,7 @@ def draw_grid(out: Path, name: str, x: array, columns: int) -> None:
     x = framed(x[: x.shape[0] // columns * columns])
     rows = x.shape[0] // columns
     fig, ax = plotting.figure(width=9.0, height=9.0 * rows / columns)
-    ax.imshow(sheet(x, columns), cmap="Greys", vmin=0, vmax=1)
+    ax.imshow(plotting.sheet(x, columns), cmap="Greys", vmin=0, vmax=1)
     ax.axis("off")
     plotting.save(fig, out, name.replace(" ", "_"))
 
@@ -573,7 +566,7 @@ def draw_rows(out: Path, name: str, rows: dict[str, array]) -> None:
     fig, axes = plotting.figure(len(rows), 1, width=9.0, height=0.85 * len(rows))
     fig.get_layout_engine().set(rect=(0.06, 0, 0.94, 1))  # the names are wider than it believes
     for ax, (title, x) in zip(np.atleast_1d(axes), rows.items(), strict=True):
-        ax.imshow(sheet(framed(x), columns), cmap="Greys", vmin=0, vmax=1)
+        ax.imshow(plotting.sheet(framed(x), columns), cmap="Greys", vmin=0, vmax=1)
         ax.set_ylabel(title, rotation=0, ha="right", va="center", labelpad=8)
         ax.set(xticks=[], yticks=[])
         ax.grid(False)

@@ -66,7 +66,8 @@ def stream(pieces):
     for piece in pieces:
         texts.append(decoder.feed(bytes(piece)))
         waiting.append(list(decoder.waiting))
-    return {"texts": texts, "waiting": waiting, "end": decoder.finish()}
+    kept = [len(v) for v in vars(decoder).values() if isinstance(v, (bytes, bytearray, str, list))]
+    return {"texts": texts, "waiting": waiting, "end": decoder.finish(), "few": max(kept) <= 3}
 
 
 # 8.3
@@ -78,6 +79,28 @@ def counts(order, size, texts):
         model.learn(text)
     found = [[list(c), t, n] for c, followed in model.counts.items() for t, n in followed.items()]
     return {"counts": sorted(found)}
+
+
+class Sliced(list):
+    """A list that counts the tokens which are copied out of it."""
+
+    copied = 0
+
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        if isinstance(index, slice):
+            self.copied += len(found)
+            return Sliced(found)
+        return found
+
+
+def tokens_copied(order, size, text):
+    """Whether counting copies a few tokens for each one, or all that stand in front of it."""
+    text = Sliced(text)
+    model = ngram.NGram(order, size)
+    model.learn(text)
+    few = text.copied <= 4 * (order + 1) ** 2 * len(text)
+    return {"few": few, "contexts": len(model.counts)}
 
 
 def chances(order, size, text, contexts):
@@ -126,7 +149,9 @@ def cut_and_not_asked(tokens, rows, length):
 
 
 def elman_step(x, p, h, g):
-    return pulled(lambda x, p, h: cells.rnn_step(x, p, [h]), [x, p, h], [g])
+    kind = type(cells.rnn_step(x, p, [h])).__name__
+    found = pulled(lambda x, p, h: cells.rnn_step(x, p, [h]), [x, p, h], [g])
+    return {"kind": kind, **found}
 
 
 def elman_slope(x, p, h, g):
@@ -175,6 +200,15 @@ def looped(cell, x, w, b, keep, state, g):
         return loop.unrolled(CELLS[cell], x, w, bias, keep, list(states))
 
     return pulled(function, inputs, g)
+
+
+def joined_in_a_loop(x, w, state):
+    """How often a loop of many steps joins arrays; once for each array of the state will do."""
+    found = loop.unrolled(TWO_STATES, x, w, None, None, state)
+    text = io.StringIO()
+    mx.export_to_dot(text, *[bare(y) for y in found])
+    few = text.getvalue().count("Concatenate") <= 2 * len(found)
+    return {"few": few, "last": [y[-1] for y in found]}
 
 
 def recurred(cell, x, w, b, keep, state, g):
@@ -249,7 +283,9 @@ def memory_slope(x, p, h, c, g):
 
 
 def gated_step(x, p, h, g):
-    return pulled(lambda x, p, h: cells.gru_step(x, p, [h]), [x, p, h], [g])
+    kind = type(cells.gru_step(x, p, [h])).__name__
+    found = pulled(lambda x, p, h: cells.gru_step(x, p, [h]), [x, p, h], [g])
+    return {"kind": kind, **found}
 
 
 def layer_of(kind, weights):
@@ -417,6 +453,25 @@ def truncated(x, y, w, h, length):
         "waiting": sum(waiting),
         "the model's own": model.w is w,
     }
+
+
+def unread(x, y, w, length):
+    """A part of the state that no loss reads: how long it is, and what it waits for when a piece
+    begins."""
+    waiting = []
+
+    def counting(model, x, y, state):
+        h, seen = state
+        text = io.StringIO()
+        mx.export_to_dot(text, bare(seen))
+        waiting.append(text.getvalue().count("label"))
+        value, after = squared(model, x, y, {"h": [h]})
+        return value, [after["h"][0], seen + x.shape[1]]
+
+    state = [core.zeros_like(x[:, 0]), core.array(0)]
+    core.eval(state)
+    value, _, (_, seen) = truncated_gradient(Leaky(w), counting, x, y, state, length)
+    return {"loss": value, "seen": seen.item(), "waiting": max(waiting) - min(waiting)}
 
 
 def totals_are_done(x, y, w, length):

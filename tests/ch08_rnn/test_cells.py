@@ -98,6 +98,13 @@ def test_a_loop_with_a_mask(check, draw):
 
 
 @exercise("8.7")
+def test_a_long_loop(check, draw):
+    """All steps are joined once, in the end: joining after each step copies all before it."""
+    inputs = sequence(draw, "two states", 24)
+    check("joined_in_a_loop", **{name: inputs[name] for name in ("x", "w", "state")})
+
+
+@exercise("8.7")
 def test_a_loop_in_half_precision(check, draw):
     """The dtype of the inputs is that of the states."""
     inputs = half(sequence(draw, "RNN", 3))

@@ -152,7 +152,7 @@ def test_blocks_of_one_number(probe):
 @exercise("8.16")
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_the_dtype_of_a_start(probe, dtype):
-    """That of the matrix which it replaces."""
+    """The dtype is that of the matrix which it replaces."""
     w = probe("starts", shape=[8, 2], dtype=dtype)["w"]
     assert w.dtype.name == dtype
     assert agree((w[:2].T @ w[:2]).astype(w.dtype), np.eye(2), dtype=dtype, terms=2)
@@ -179,6 +179,12 @@ def test_pieces_of_a_sequence(check, draw, steps, length, given):
 def test_pieces_in_half_precision(check, draw):
     """Loss, gradient and state have the dtype of what they are made of."""
     check("truncated", **half(course_of(draw, 4)), h=None, length=2, terms=24)
+
+
+@exercise("8.17")
+def test_a_state_that_no_loss_reads(check, draw):
+    """It is evaluated with its piece all the same, and does not grow into a graph of the whole."""
+    check("unread", **course_of(draw, 20), length=2, terms=120)
 
 
 @exercise("8.17")
@@ -241,6 +247,14 @@ def test_a_token_that_is_certain(check):
 
 
 @exercise("8.18")
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_thousands_of_tokens(check, draw, dtype):
+    """Small chances have to be added precisely, whatever the dtype of the logits."""
+    logits = draw.normal(3000, dtype=dtype)
+    check("filtered", name="top_p", logits=logits, value=0.9, terms=3000)
+
+
+@exercise("8.18")
 @pytest.mark.parametrize("name, value", [("top_k", 2), ("top_p", 0.7)])
 def test_filters_in_half_precision(check, draw, name, value):
     """The dtype of the logits."""
@@ -250,20 +264,20 @@ def test_filters_in_half_precision(check, draw, name, value):
 
 @exercise("8.18")
 @pytest.mark.parametrize(
-    "name, value, words",
+    "name, value, what",
     [
-        ("tempered", 0.0, "tempered"),
-        ("tempered", -1.0, "tempered"),
-        ("top_k", 0, "top_k"),
-        ("top_p", 0.0, "top_p"),
-        ("top_p", 1.5, "top_p"),
+        ("tempered", 0.0, "temperature"),
+        ("tempered", -1.0, "temperature"),
+        ("top_k", 0, "k"),
+        ("top_p", 0.0, "p"),
+        ("top_p", 1.5, "p"),
     ],
 )
-def test_values_that_make_no_sense(check, draw, name, value, words):
+def test_values_that_make_no_sense(check, draw, name, value, what):
     """A temperature of 0, no token, no probability; and a call that does."""
     check("filtered", name="top_k", logits=draw.normal(5), value=2, terms=5)
     wrong = {"name": name, "logits": draw.normal(5), "value": value}
-    check.raises("filter_fails", "ValueError", match=words, **wrong)
+    check.raises("filter_fails", "ValueError", match=what, **wrong)
 
 
 def language(draw, size):
@@ -301,8 +315,19 @@ def test_a_beam_with_room_for_all(check, draw, length):
 
 
 @exercise("8.19")
-@pytest.mark.parametrize("length, width", [(0, 2), (2, 0), (-1, 2)])
-def test_no_beam(check, draw, length, width):
+@pytest.mark.parametrize("width", [2, 3, 9])
+def test_the_best_begins_badly(check, width):
+    """The second best first token leads to a certain one, the best to three that are alike."""
+    after = np.array([[-9, 0.1, 0], [0, 0, 0], [5, 0, -9]], np.float32)
+    inputs = {"after": after, "memory": np.zeros((3, 3), np.float32), "start": 0, "known": None}
+    check("searched", **inputs, length=2, width=width, terms=64, scale=32.0)
+
+
+@exercise("8.19")
+@pytest.mark.parametrize(
+    "length, width, what", [(0, 2, "length"), (2, 0, "width"), (-1, 2, "length")]
+)
+def test_no_beam(check, draw, length, width, what):
     """Nothing to add, or nothing to keep."""
     check("searched", **language(draw, 3), length=2, width=2, known=None, terms=32, scale=32.0)
-    check.raises("search_fails", "ValueError", match="width", length=length, width=width)
+    check.raises("search_fails", "ValueError", match=what, length=length, width=width)

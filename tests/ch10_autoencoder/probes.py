@@ -292,10 +292,14 @@ def tested(x, encoder, decoder, draws, batch_size, seed, training):
     value = bounds.held_out(model, x, decoder.shape[0], batch_size=batch_size, seed=seed, **options)
     after = core.random.uniform()
     core.random.seed(3)
+    sizes = [len(batch["x"]) for batch in model._seen]
+    keys = mx.random.split(mx.random.key(seed), len(sizes))
+    shapes = [(draws or 1, n, decoder.shape[0]) for n in sizes]
     return {
         "value": value,
         "a number": isinstance(value, float),
         "seen": list(model._seen),
+        "noise": [mx.random.normal(s, key=key) for s, key in zip(shapes, keys, strict=True)],
         "training": model.training,
         "state left alone": core.array_equal(after, core.random.uniform()),
     }
@@ -480,10 +484,13 @@ def revived(vectors, counts, sums, z, least, seed):
 def written(steps):
     """The bits of some intervals, and whether any waits."""
     encoder, waiting = arithmetic.Encoder(), []
+    bits = encoder.bits
     for step in steps:
         encoder.encode(*step)
         waiting.append(encoder.waiting)
-    return {"bits": list(encoder.bits), "waiting": waiting, "all": list(encoder.finish())}
+    same = encoder.bits is bits  # a new list for every digit would be quadratic
+    found = {"bits": list(encoder.bits), "waiting": waiting, "same list": same}
+    return {**found, "all": list(encoder.finish())}
 
 
 def read_back(data, tables):

@@ -241,6 +241,12 @@ def test_held_out_pictures(probe, draw, training, count, draws, batch_size, size
     assert np.array_equal(np.concatenate([b["x"] for b in seen]), (x > 0.5).astype(np.float32))
     codes = np.concatenate([b["z"] for b in seen], axis=1)
     assert codes.shape == (draws or 1, count, 2) and len(np.unique(codes)) == codes.size
+    for batch, noise in zip(seen, found["noise"], strict=True):
+        mean, log_variance = np.split(
+            batch["x"].reshape(len(batch["x"]), -1) @ model["encoder"], 2, 1
+        )
+        z = mean + np.exp(log_variance / 2) * noise
+        assert agree(batch["z"], z, terms=100), "the noise is not that of split(key(seed))"
     values = [by_hand(b["x"], b["z"], **model) for b in seen]
     expected = np.concatenate(values).mean()
     # A product of 6 numbers, 6 pixels and 2 numbers of a code, each up to some tens of nats.

@@ -147,6 +147,9 @@ def test_digits_of_equal_parts(probe, draw):
         digits += [int(d) for d in f"{symbol:0{n}b}"]
     found = probe("written", steps=steps)
     assert found["bits"] == digits and not any(found["waiting"])
+    assert found["same list"], (
+        "encoder.bits is another list: copying it for each digit is quadratic"
+    )
     assert "".join(f"{b:08b}" for b in found["all"]).startswith("".join(map(str, digits)))
 
 

@@ -43,13 +43,6 @@ def main(out: Path) -> None:
     rates(out)
 
 
-def sheet(x: array, columns: int) -> np.ndarray:
-    """Pictures side by side."""
-    n, height, width, _ = x.shape
-    rows = x.reshape(n // columns, columns, height, width).swapaxes(1, 2)
-    return np.array(rows.reshape(n // columns * height, columns * width).tolist())
-
-
 # Plane and error
 
 
@@ -195,7 +188,7 @@ def bugs(out: Path) -> None:
     fig, axes = plotting.figure(1, 6, width=12.0, height=2.7, width_ratios=[1] * 5 + [1.9])
     for ax, (title, (name, words)) in zip(axes, kinds.items(), strict=False):
         drawn = core.pad(samples(name, words), [(0, 0), (1, 1), (2, 2), (0, 0)])
-        ax.imshow(sheet(drawn, 4), cmap="Greys", vmin=0, vmax=1)
+        ax.imshow(plotting.sheet(drawn, 4), cmap="Greys", vmin=0, vmax=1)
         ax.set_title(title, fontsize=10)
         ax.axis("off")
     ax = axes[-1]

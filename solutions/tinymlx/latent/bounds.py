@@ -82,9 +82,9 @@ def held_out(
 ) -> float:
     """The mean bound of pictures that were not trained on, in nats.
 
-    The model is in evaluation mode meanwhile and afterwards in the mode in which it was. The
-    pictures are made black and white, whatever greys they have. Every picture counts alike, also
-    if the last batch is smaller; all have noise of their own.
+    The model is in evaluation mode meanwhile and afterwards in the mode in which it was, also when
+    something was raised. The pictures are made black and white, whatever greys they have. Every
+    picture counts alike, also if the last batch is smaller; all have noise of their own.
 
     Args:
         model: with ``encode`` and ``decode``.

@@ -36,8 +36,8 @@ def windows(tokens: array, lanes: int, length: int) -> Iterator[tuple[array, arr
     steps = (tokens.size - 1) // max(lanes, 1)
     if lanes < 1 or length < 1 or steps < 1:
         raise ValueError(
-            f"[windows] {tokens.size} tokens do not make {lanes} lanes in windows of {length}: "
-            f"each lane needs a step, and one token more is the last target."
+            f"[windows] {tokens.size} tokens do not make {lanes} lanes in windows of length "
+            f"{length}: each lane needs a step, and one token more is the last target."
         )
     x = tokens[: lanes * steps].reshape(lanes, steps)
     y = tokens[1 : lanes * steps + 1].reshape(lanes, steps)

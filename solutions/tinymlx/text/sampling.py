@@ -61,7 +61,8 @@ def top_p(logits: array, p: float) -> array:
     if not 0 < p <= 1:
         raise ValueError(f"[top_p] p should be above 0 and at most 1; it is {p}.")
     falling = -core.sort(-logits)
-    chances = core.softmax(falling, axis=-1)
+    # In half precision the sum of thousands of small chances would stop growing long before 1.
+    chances = core.softmax(falling.astype(core.float32), axis=-1)
     before = core.cumsum(chances, axis=-1) - chances
     least = core.min(core.where(before < p, falling, core.inf), axis=-1, keepdims=True)
     return core.where(logits < least, -core.inf, logits)

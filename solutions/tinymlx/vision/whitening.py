@@ -11,9 +11,10 @@ def whitening(x: array, size: int, eps: float = 1e-4) -> tuple[array, array]:
     r"""A convolution whose outputs, over all windows of ``x``, have mean 0 and covariance 1.
 
     With the mean :math:`m` and the covariance :math:`C` of the windows of ``x``, each written in
-    one row, and the eigenvectors :math:`v_i` of :math:`C` (unit length, the largest eigenvalue
-    :math:`\lambda_i` first), kernel :math:`i` is :math:`v_i / \sqrt{\lambda_i + \epsilon}`, and the
-    bias takes away what the kernel makes of :math:`m`.
+    one row (:math:`C` divides by their number), and the eigenvectors :math:`v_i` of :math:`C` (unit
+    length, the largest eigenvalue :math:`\lambda_i` first), kernel :math:`i` is
+    :math:`v_i / \sqrt{\lambda_i + \epsilon}`, and the bias takes away what the kernel makes of
+    :math:`m`.
 
     The eigenvectors come from ``core.linalg.eigh(C, stream=core.cpu)``, smallest eigenvalue first
     and one in each column; a GPU has no such function.

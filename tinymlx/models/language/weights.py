@@ -100,23 +100,13 @@ def fitted(own: dict[str, array], found: dict[str, array], what: str) -> dict[st
         what: where they are from, for the message.
 
     Raises:
-        ValueError: some are missing, unexpected or misshaped. All of these are told at once.
+        ValueError: some are missing, unexpected or of another shape. All of these are told at
+            once, in these words and by name.
     """
-    wrong = []
-    if missing := sorted(own.keys() - found.keys()):
-        wrong.append(f"{len(missing)} missing ({listed(missing)})")
-    if extra := sorted(found.keys() - own.keys()):
-        wrong.append(f"{len(extra)} unexpected ({listed(extra)})")
-    shapes = [
-        f"{n} is {found[n].shape} where the model has {own[n].shape}"
-        for n in sorted(own.keys() & found.keys())
-        if found[n].shape != own[n].shape
-    ]
-    if shapes:
-        wrong.append(f"{len(shapes)} of another shape ({listed(shapes)})")
-    if wrong:
-        raise ValueError(f"The weights of {what} do not fit its config.json: {'; '.join(wrong)}.")
-    return found
+    raise NotImplementedError(
+        "12.16 fitted - exercises/ch12_text_generation/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def listed(names: list[str], count: int = 4) -> str:

@@ -22,7 +22,8 @@ def places(size: int, scale: float, align_corners: bool) -> array:
     r"""Where the outputs of an axis lie among its inputs, as fractional numbers.
 
     With ``align_corners`` the centres of the first and of the last pixel stay where they are:
-    :math:`i (n - 1) / (m - 1)` for :math:`m` outputs of :math:`n` inputs. Otherwise pixels are
+    :math:`i (n - 1) / (m - 1)` for :math:`m` outputs of :math:`n` inputs, and a single output lies
+    at 0. Otherwise pixels are
     small squares, and the outer *edges* of both grids stay together: the centre of output
     :math:`i` is at :math:`i / s`, shifted so that both grids have the same middle.
 

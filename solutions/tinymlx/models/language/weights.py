@@ -100,7 +100,8 @@ def fitted(own: dict[str, array], found: dict[str, array], what: str) -> dict[st
         what: where they are from, for the message.
 
     Raises:
-        ValueError: some are missing, unexpected or misshaped. All of these are told at once.
+        ValueError: some are missing, unexpected or of another shape. All of these are told at
+            once, in these words and by name.
     """
     wrong = []
     if missing := sorted(own.keys() - found.keys()):
@@ -115,7 +116,9 @@ def fitted(own: dict[str, array], found: dict[str, array], what: str) -> dict[st
     if shapes:
         wrong.append(f"{len(shapes)} of another shape ({listed(shapes)})")
     if wrong:
-        raise ValueError(f"The weights of {what} do not fit its config.json: {'; '.join(wrong)}.")
+        raise ValueError(
+            f"The weights of {what} do not fit the sizes beside them: {'; '.join(wrong)}."
+        )
     return found
 
 

@@ -1,0 +1,31 @@
+"""The same weights in another order: what a GGUF file does to queries and keys."""
+
+from __future__ import annotations
+
+from tinymlx.core import array
+
+
+def unpermuted(weight: array, heads: int) -> array:
+    """Rows of queries or keys in the order of the published weights.
+
+    A rotation turns pairs of features. Llama's published weights pair feature ``i`` of a head with
+    feature ``i + D / 2``; a GGUF file has the rows of each head in another order, so that
+    neighbours are pairs: 0 with 1, 2 with 3. Read as it is, such a model says nothing sensible, and
+    no shape tells why.
+
+    Args:
+        weight: ``(heads * D, ...)``: of each head first the first of pair 0, then the second of
+            pair 0, then those of pair 1, and so on.
+        heads: how many heads these rows belong to (those of the keys may be fewer).
+
+    Returns:
+        The same shape: of each head first the first of every pair, then the second of every pair.
+
+    Raises:
+        ValueError: the rows cannot be divided among the heads in pairs.
+    """
+    rows, *rest = weight.shape
+    if heads < 1 or rows % (2 * heads):
+        raise ValueError(f"[unpermuted] {rows} rows are no pairs for each of {heads} heads.")
+    pairs = weight.reshape(heads, rows // heads // 2, 2, *rest)
+    return pairs.swapaxes(1, 2).reshape(rows, *rest)
