@@ -53,7 +53,7 @@ class Setting:
 
 QUICK = Setting("quick", 240, 48, 300, 32, 32, every=60)
 DEFAULT = Setting("default", 2000, 64, 1000, 48, 48)
-FULL = Setting("full", 2500, 128, 1000, 128, 64, text_steps=3000, every=250)
+FULL = Setting("full", 2500, 128, 1000, 128, 64, text_steps=1000, every=250)
 
 # Of the text: 10.8 million weights, as in the small GPT of nanoGPT.
 LAYERS, DIMS, HEADS, WINDOW, LANES, DROPOUT = 6, 384, 6, 256, 64, 0.2
