@@ -37,12 +37,47 @@ def show(name: str | None, mirrors: list[str], folder: Path | None) -> None:
             console().print(f"MNIST: {_mnist_places(mnist)}")
             console().print(f"CIFAR-10: {_place(cifar10, 'cifar10', '170 MB')}")
             console().print(f"Shakespeare: {_place(texts, 'shakespeare', '1.1 MB')}")
+            console().print(f"Models from a hub: {', '.join(MODELS)}")
         elif name in downloads:
             _download(downloads[name], mirrors, folder)
+        elif name in MODELS:
+            _fetch(name, folder)
         else:
             raise CourseError(
-                f"There is no data set {name} to download; there are {', '.join(downloads)}."
+                f"There is no data set {name} to download; there are "
+                f"{', '.join([*downloads, *MODELS])}."
             )
+
+
+#: Published models, by the names that this course gives them; all can be loaded by chapter 12.
+MODELS = {
+    "gpt2": "openai-community/gpt2",
+    "smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "qwen3": "Qwen/Qwen3-0.6B",
+}
+
+
+def _fetch(name: str, folder: Path | None) -> None:
+    """Download a model; the library for its hub does all the work.
+
+    Raises:
+        CourseError: the library is missing, or it could not reach the hub.
+    """
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise CourseError(
+            "Models are fetched by huggingface_hub: pip install huggingface_hub"
+        ) from None
+    wanted = ["config.json", "*.safetensors", "*.index.json", "tokenizer*", "vocab*", "merges*"]
+    try:
+        place = snapshot_download(MODELS[name], local_dir=folder, allow_patterns=wanted)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+        raise CourseError(
+            f"{MODELS[name]} could not be fetched; is there a network? ({reason})"
+        ) from error
+    console().print(f'{name} is in {place}; tinymlx.models.load("{place}") reads it.')
 
 
 class _Download(NamedTuple):

@@ -115,12 +115,18 @@ def run(
     trained: Annotated[
         bool, typer.Option("--trained", help="No training: the weights of the long version.")
     ] = False,
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Talk to a published model (chapter 12).")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Where the pictures go.")] = None,
     impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
 ) -> None:
     """Run the project of a chapter on your code, completed where you have not been yet."""
-    from course.cli.project import run_project
+    from course.cli.project import run_chat, run_project
 
+    if chat:
+        run_chat(chapter, impl, quick or full or trained)
+        return
     run_project(chapter, quick, out, impl, full, trained)
 
 

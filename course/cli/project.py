@@ -129,6 +129,30 @@ def run_project(
     )
 
 
+def run_chat(chapter: int, impl: str, more: bool) -> None:
+    """Talk to a published model on the reader's code.
+
+    Raises:
+        CourseError: the chapter has no such thing, more was asked for, or the model is not there.
+    """
+    from course.cli.terminal import console
+
+    project = find_project()
+    registry = load_registry(project)
+    file = project.exercises / registry.chapter(chapter).folder / "chat.py"
+    if more:
+        raise CourseError("--chat goes with none of --quick, --full and --trained.")
+    if not file.is_file():
+        raise CourseError(f"Chapter {chapter} has nobody to talk to; chapter 12 has.")
+    with implementation(project, registry, impl) as overlay:
+        for note in overlay.bundle.notes:
+            console().print(note, style="yellow")
+        try:
+            load_script(file).main(console())
+        except ValueError as error:
+            raise CourseError(str(error)) from error
+
+
 def swap_program(script: Path, args: list[str], impl: str) -> int:
     """``tinymlx swap``: run an MLX program on ``impl``, and return its exit status."""
     from course.cli.terminal import console

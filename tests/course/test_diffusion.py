@@ -97,12 +97,11 @@ def test_places(spacing: str, count: int) -> None:
 @pytest.mark.parametrize("sampler", ["DDPM", "DDIM", "DDIM with noise"])
 def test_every_step_back(kind: str, sampler: str) -> None:
     """The whole way, with the same noise at each step."""
+    from tinymlx import core
     from tinymlx.diffusion.ddim import ddim_step
     from tinymlx.diffusion.ddpm import ddpm_step
     from tinymlx.diffusion.places import places
     from tinymlx.diffusion.prediction import parts_of
-
-    from tinymlx import core
 
     names = {"epsilon": "noise", "sample": "signal", "v_prediction": "velocity"}
     scheduler = theirs(sampler[:4], prediction_type=kind, timestep_spacing="trailing")
@@ -148,10 +147,9 @@ def test_eta_1_is_ddpm() -> None:
 
 
 def test_multistep_solver() -> None:
+    from tinymlx import core
     from tinymlx.diffusion.prediction import parts_of
     from tinymlx.diffusion.solver import solver_step
-
-    from tinymlx import core
 
     scheduler = theirs("DPMSolverMultistep", "scaled_linear", timestep_spacing="trailing")
     scheduler.set_timesteps(12)
@@ -168,9 +166,8 @@ def test_multistep_solver() -> None:
 
 @pytest.mark.parametrize("shift", [1.0, 3.0])
 def test_flow(shift: float) -> None:
-    from tinymlx.diffusion.flow import euler, flow_loss, flow_times, on_the_line
-
     from tinymlx import core
+    from tinymlx.diffusion.flow import euler, flow_loss, flow_times, on_the_line
 
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=shift)
     times = flow_times(8, shift)
@@ -193,9 +190,9 @@ def test_flow(shift: float) -> None:
 def test_heun_is_of_second_order() -> None:
     """Against SciPy: half the step, a quarter of the error (an eighth to a half is asked)."""
     from scipy.integrate import solve_ivp
-    from tinymlx.diffusion.flow import flow_times, heun
 
     from tinymlx import core
+    from tinymlx.diffusion.flow import flow_times, heun
 
     field = lambda x, t: core.sin(3 * t[:, None]) * x + core.cos(x)  # noqa: E731
     start = RNG.normal(size=(2, 3)).astype(np.float32)
@@ -211,9 +208,8 @@ def test_heun_is_of_second_order() -> None:
 
 
 def test_guidance() -> None:
-    from tinymlx.diffusion.guidance import guided, without_some
-
     from tinymlx import core
+    from tinymlx.diffusion.guidance import guided, without_some
 
     a, b = ids(X), ids(NOISE)
     close(guided(a, b, 0.0), X)
@@ -230,9 +226,8 @@ def test_guidance() -> None:
 @pytest.mark.parametrize("a", [1e-6, 0.3, 0.999])
 def test_the_best_denoiser(a: float) -> None:
     """By its definition in float64, also far away from all data."""
-    from tinymlx.diffusion.optimum import best_denoiser
-
     from tinymlx import core
+    from tinymlx.diffusion.optimum import best_denoiser
 
     data, x = RNG.normal(size=(50, 2)), np.concatenate([RNG.normal(size=(20, 2)), [[30.0, -20.0]]])
     distances = ((x[:, None] - np.sqrt(a) * data) ** 2).sum(-1) / (2 * (1 - a))

@@ -257,3 +257,104 @@ def test_longer_than_the_context(tmp_path: Path) -> None:
     model = load_model(tmp_path)
     with pytest.raises(ValueError, match="65 tokens are more than the 64 positions"):
         model(ids(tokens(1, 65)))
+
+
+# GGUF
+
+
+def as_gguf(folder: Path, file: Path) -> None:
+    """The published weights as llama.cpp converts them: its names, its order of rows."""
+    import mlx.core as mx
+
+    weights = mx.load(str(folder / "model.safetensors"))
+    names = {
+        "model.embed_tokens": "token_embd",
+        "model.norm": "output_norm",
+        "lm_head": "output",
+        "model.layers": "blk",
+        "input_layernorm": "attn_norm",
+        "post_attention_layernorm": "ffn_norm",
+        "self_attn.q_proj": "attn_q",
+        "self_attn.k_proj": "attn_k",
+        "self_attn.v_proj": "attn_v",
+        "self_attn.o_proj": "attn_output",
+        "mlp.gate_proj": "ffn_gate",
+        "mlp.up_proj": "ffn_up",
+        "mlp.down_proj": "ffn_down",
+    }
+    found = {}
+    for name, w in weights.items():
+        if "q_proj" in name or "k_proj" in name:  # permute() of llama.cpp's convert_hf_to_gguf.py
+            heads = 4 if "q_proj" in name else 2
+            halves = w.reshape(heads, 2, w.shape[0] // heads // 2, w.shape[1])
+            w = halves.swapaxes(1, 2).reshape(w.shape)
+        for published_name, ggufs in names.items():
+            name = name.replace(published_name, ggufs)
+        found[name] = w
+    sizes = {
+        "vocab_size": 96,
+        "embedding_length": 32,
+        "feed_forward_length": 48,
+        "block_count": 2,
+        "attention.head_count": 4,
+        "attention.head_count_kv": 2,
+        "attention.layer_norm_rms_epsilon": 1e-6,
+        "rope.freq_base": 10000.0,
+    }
+    metadata = {f"llama.{name}": mx.array(value) for name, value in sizes.items()}
+    mx.save_gguf(str(file), found, {"general.architecture": "llama", **metadata})
+
+
+def test_gguf(tmp_path: Path) -> None:
+    from tinymlx.models.language.gguf import load_gguf
+
+    FAMILIES["for GGUF"] = ("Llama", LLAMA)
+    theirs = published("for GGUF", tmp_path)
+    as_gguf(tmp_path, tmp_path / "model.gguf")
+    model, _ = load_gguf(tmp_path / "model.gguf")
+    with torch.no_grad():
+        expected = theirs(torch.tensor(tokens(2, 9))).logits
+    close(model(ids(tokens(2, 9))), expected)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_quantized_weights_become_numbers(bits: int) -> None:
+    from tinymlx import core
+    from tinymlx.models.language.gguf import dequantized
+
+    w = core.random.normal((8, 64))
+    parts = core.quantize(w, group_size=32, bits=bits)
+    named = {f"x.{n}": p for n, p in zip(("weight", "scales", "biases"), parts, strict=True)}
+    found = dequantized({**named, "y.weight": w}, core.float32)
+    assert found.keys() == {"x.weight", "y.weight"}
+    step = np.ptp(np.array(w).reshape(8, 2, 32), axis=-1).max() / (2**bits - 1)
+    assert np.abs(np.array(found["x.weight"]) - np.array(w)).max() <= step
+    np.testing.assert_array_equal(np.array(found["y.weight"]), np.array(w))
+
+
+def test_no_gguf(tmp_path: Path) -> None:
+    from tinymlx.models.language.gguf import load_gguf
+
+    with pytest.raises(ValueError, match="does not exist"):
+        load_gguf(tmp_path / "none.gguf")
+    (tmp_path / "page.gguf").write_bytes(b"<html>")
+    with pytest.raises(ValueError, match="is no GGUF file"):
+        load_gguf(tmp_path / "page.gguf")
+    (tmp_path / "short.gguf").write_bytes(b"GGUF\x03\x00\x00\x00")
+    with pytest.raises(ValueError, match="cannot be read"):
+        load_gguf(tmp_path / "short.gguf")
+
+
+def test_a_conversation_as_text() -> None:
+    from tinymlx.models.language.gguf import conversation
+
+    template = "{{ '<|im_start|>system\nBe kind.<|im_end|>\n' }}"
+    metadata = {"tokenizer.chat_template": template}
+    said = [{"role": "user", "content": "Hello"}]
+    expected = "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
+    assert conversation(metadata, said) == "<|im_start|>system\nBe kind.<|im_end|>\n" + expected
+    own = [{"role": "system", "content": "Be brief."}, *said]
+    text = conversation(metadata, own)
+    assert text == "<|im_start|>system\nBe brief.<|im_end|>\n" + expected
+    with pytest.raises(ValueError, match="ChatML"):
+        conversation({"tokenizer.chat_template": "[INST]"}, said)

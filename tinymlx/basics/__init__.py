@@ -1,12 +1,13 @@
 """The basics, on bare ``mlx.core``.
 
-Learning from data (chapter 1), measuring (chapter 2), and a network whose gradients are worked out
-by hand (chapter 4).
+Learning from data (chapter 1), measuring (chapter 2), and gradients worked out by hand: those of a
+network (chapter 4) and of attention (chapter 11).
 
 Nothing here knows about automatic differentiation: that begins in chapter 3.
 """
 
 from . import (
+    attention,
     clustering,
     costs,
     devices,
@@ -22,6 +23,7 @@ from . import (
 )
 
 __all__ = [
+    "attention",
     "clustering",
     "costs",
     "devices",

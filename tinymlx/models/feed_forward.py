@@ -30,7 +30,10 @@ class SwiGLU(Module):
 
     def __call__(self, x: array) -> array:
         """The features at each position."""
-        return self.down_proj(nn.silu(self.gate_proj(x)) * self.up_proj(x))
+        raise NotImplementedError(
+            "11.11 __call__ - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class MixtureOfExperts(Module):
@@ -71,19 +74,17 @@ class MixtureOfExperts(Module):
 
     def __call__(self, x: array) -> array:
         """The features at each position; only the experts that it chose compute for it."""
-        logits = self.router(x)
-        experts = self.choose(logits)  # (..., chosen)
-        weights = core.softmax(core.take_along_axis(logits, experts, axis=-1), axis=-1)
-        rows = x[..., None, None, :]  # (..., 1, 1, dims), a row for each expert
-        gates = core.gather_mm(rows, self.gate_proj, rhs_indices=experts)
-        hidden = nn.silu(gates) * core.gather_mm(rows, self.up_proj, rhs_indices=experts)
-        y = core.gather_mm(hidden, self.down_proj, rhs_indices=experts)  # (..., chosen, 1, dims)
-        return core.sum(weights[..., None] * y[..., 0, :], axis=-2)
+        raise NotImplementedError(
+            "11.15 __call__ - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def choose(self, logits: array) -> array:
         """The experts with the greatest logits: ``(..., experts)`` to ``(..., chosen)``."""
-        order = core.argpartition(-core.stop_gradient(logits), self.chosen - 1, axis=-1)
-        return order[..., : self.chosen]
+        raise NotImplementedError(
+            "11.15 choose - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def balance(self, x: array) -> array:
         r"""How unevenly the experts are used: 1 if all are used alike, more otherwise.
@@ -98,9 +99,7 @@ class MixtureOfExperts(Module):
         Returns:
             A scalar.
         """
-        logits = self.router(x)
-        count = logits.shape[-1]
-        experts = self.choose(logits).reshape(-1)
-        shares = core.mean((experts[:, None] == core.arange(count)).astype(logits.dtype), axis=0)
-        means = core.mean(core.softmax(logits, axis=-1).reshape(-1, count), axis=0)
-        return count * core.sum(shares * means)
+        raise NotImplementedError(
+            "11.15 balance - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )

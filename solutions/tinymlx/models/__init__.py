@@ -26,9 +26,12 @@ Those that draw what they have seen (chapter 10):
 :mod:`.vqvae`        a code of whole numbers
 ===================  ==============================================================
 
+Those that make pictures of noise and words: :mod:`.latent_diffusion` and :mod:`.clip` (chapter 13).
+
 Those that read sequences: :mod:`.recurrent`, :mod:`.char_rnn` and their kin (chapter 8),
-:mod:`.caches` and :mod:`.feed_forward` for attention (chapter 11), :mod:`.language`, the families
-of models that are published, and :mod:`.lora`, which adapts them (chapter 12).
+:mod:`.caches`, :mod:`.feed_forward`, :mod:`.decoder`, :mod:`.induction` for attention (chapter 11),
+:mod:`.language`, the families of models that are published, and :mod:`.lora`, which adapts them
+(chapter 12).
 
 Every network that tells pictures apart has two parts, ``features(x)``, ``(N, H, W, C)``, and
 ``head(features)``, the logits; calling it is one after the other.

@@ -34,19 +34,32 @@ class KVCache:
     def update_and_fetch(self, keys: array, values: array) -> Pair:
         """Keep new positions, and return all.
 
+        Where there is room, only the new positions are written.
+
         Args:
             keys: ``(B, H, T, D)``.
             values: ``(B, H, T, D_v)``.
+
+        Returns:
+            The keys and values of all ``offset`` positions so far, in their order.
         """
         start, self.offset = self.offset, self.offset + keys.shape[2]
         if self.room is None or self.offset > self.room[0].shape[2]:
-            self.room = self._larger(keys), self._larger(values, 1)
+            self.room = self.larger(keys, 0), self.larger(values, 1)
         for room, new in zip(self.room, (keys, values)):
             room[:, :, start : self.offset] = new
         return self.room[0][:, :, : self.offset], self.room[1][:, :, : self.offset]
 
-    def _larger(self, new: array, which: int = 0) -> array:
-        """Room for all positions up to ``offset``, with those that were there."""
+    def larger(self, new: array, which: int) -> array:
+        """Room for all positions up to ``offset``, with those that were there.
+
+        Args:
+            new: keys or values to come, for the sizes and the dtype.
+            which: 0 for the room of the keys, 1 for that of the values.
+
+        Returns:
+            ``(B, H, room, D)``, where ``room`` is the next multiple of ``step``.
+        """
         pieces = -(-self.offset // self.step)
         room = core.zeros((*new.shape[:2], pieces * self.step, new.shape[3]), new.dtype)
         if self.room is not None:
@@ -91,48 +104,48 @@ class RotatingKVCache:
         self.kept: Pair | None = None
 
     def update_and_fetch(self, keys: array, values: array) -> Pair:
-        """Keep new positions, and return all that one of them may ask; see :meth:`mask`.
+        """Keep new positions, and return all that one of them may ask.
+
+        What must hold:
+
+        - Together with :meth:`mask`, attention to what is returned is attention to the whole text
+          in which a position may ask itself, the ``size - keep - 1`` before it, and the first
+          ``keep``: for new positions that come in pieces of any length.
+        - One new position gets no more than ``size`` keys; several, no more than ``size - 1``
+          beside themselves. ``positions`` says which they are, in the order of the keys.
+        - ``offset`` counts all that were seen.
+        - What an earlier call was given or returned does not change.
 
         Args:
             keys: ``(B, H, T, D)``.
             values: ``(B, H, T, D_v)``.
         """
-        count = keys.shape[2]
-        new = range(self.offset, self.offset + count)
-        self.offset += count
+        new = [*range(self.offset, self.offset + keys.shape[2])]
+        self.offset += len(new)
         if self.kept is None:
-            self.kept, self.positions = (keys, values), [*new]
-        elif count == 1 and len(self.positions) == self.size:
-            self._replace(keys, values)
+            self.kept, self.positions = (keys, values), new
+        elif len(new) == 1 and len(self.positions) == self.size:
+            # In the place of the oldest that may go: nothing else moves.
+            place = min(range(self.keep, self.size), key=self.positions.__getitem__)
+            self.positions = [*self.positions[:place], *new, *self.positions[place + 1 :]]
+            at = core.array([place])
+            k, v = (
+                core.slice_update(old, more, at, axes=[2])
+                for old, more in zip(self.kept, (keys, values))
+            )
+            self.kept = k, v
         else:
-            self._append((keys, values), new)
-        assert self.kept is not None
+            # Behind those that the first of them may still ask.
+            oldest = new[0] - (self.size - self.keep) + 1
+            stay = [i for i, p in enumerate(self.positions) if p < self.keep or p >= oldest]
+            places = core.array(stay, core.int32)
+            k, v = (
+                core.concatenate([core.take(old, places, axis=2), more], axis=2)
+                for old, more in zip(self.kept, (keys, values))
+            )
+            self.kept = k, v
+            self.positions = [*(self.positions[i] for i in stay), *new]
         return self.kept
-
-    def _replace(self, keys: array, values: array) -> None:
-        """One new position in the place of the oldest that may go."""
-        assert self.kept is not None
-        place = min(range(self.keep, self.size), key=self.positions.__getitem__)
-        self.positions[place] = self.offset - 1
-        at = core.array([place])
-        old_keys, old_values = self.kept
-        self.kept = (
-            core.slice_update(old_keys, keys, at, axes=[2]),
-            core.slice_update(old_values, values, at, axes=[2]),
-        )
-
-    def _append(self, pair: Pair, new: range) -> None:
-        """Several new positions behind those that the first of them may still ask."""
-        assert self.kept is not None
-        oldest = new.start - (self.size - self.keep) + 1
-        stay = [i for i, p in enumerate(self.positions) if p < self.keep or p >= oldest]
-        stay.sort(key=self.positions.__getitem__)
-        places = core.array(stay, core.int32)
-        keys, values = (
-            core.concatenate([core.take(old, places, axis=2), more], axis=2)
-            for old, more in zip(self.kept, pair)
-        )
-        self.kept, self.positions = (keys, values), [*(self.positions[i] for i in stay), *new]
 
     def mask(self, count: int) -> array:
         """Which of the places that were returned last the last ``count`` positions may ask.

@@ -53,9 +53,10 @@ class Grid:
 
     def tiles(self, rows: slice) -> Iterator[Tile]:
         """The tiles of a piece of queries, from the first key to the last that they ask."""
-        for columns in pieces(self.keys, self.side):
-            if not self.causal or columns.start < rows.stop + self.shift:
-                yield Tile(rows, columns)
+        raise NotImplementedError(
+            "11.19 tiles - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def scores(self, tile: Tile, q: array, k: array, mask: array | None) -> array:
         """The masked scores of one tile.

@@ -31,21 +31,45 @@ def causal_mask(queries: int, keys: int) -> array:
     Returns:
         Truth values, ``(queries, keys)``.
     """
-    return wrap((mx.arange(queries) + (keys - queries))[:, None] >= mx.arange(keys))
+    raise NotImplementedError(
+        "11.3 causal_mask - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
+
+
+def padding_mask(lengths: array, keys: int) -> array:
+    """The keys that exist, where sequences of unequal lengths were filled up at their ends.
+
+    Padding hides *keys*, for every query alike. What a query gets that is itself padding does not
+    matter: nobody asks it, and no loss looks at it.
+
+    Args:
+        lengths: how long each sequence is, ``(B,)``.
+        keys: the length to which they were filled up.
+
+    Returns:
+        Truth values, ``(B, 1, 1, keys)``: the same for all heads and all queries.
+    """
+    raise NotImplementedError(
+        "11.3 padding_mask - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def masked(scores: array, mask: array) -> array:
     """Scores with those that a mask hides so small that the softmax makes 0 of them.
 
+    Where a mask of numbers is not minus infinity it is added as it is. The result is finite, in
+    the dtype of the scores, also where that is float16.
+
     Args:
         scores: ``(B, N, T_q, T_kv)``.
-        mask: an array that broadcasts to them.
+        mask: an array that broadcasts to them, of truth values or of numbers.
     """
-    low = mx.finfo(scores.dtype).min
-    if mask.dtype == mx.bool_:
-        return where(mask, scores, low)
-    # Half of it, since a negative score is added, and the sum may not be infinite again.
-    return scores + maximum(mask.astype(scores.dtype), low / 2)
+    raise NotImplementedError(
+        "11.4 masked - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def silenced(y: array, mask: Mask, keys: int) -> array:
@@ -53,23 +77,23 @@ def silenced(y: array, mask: Mask, keys: int) -> array:
 
     Args:
         y: ``(B, N, T_q, D_v)``.
-        mask: which keys may be asked.
+        mask: which keys may be asked: ``None``, ``"causal"`` (queries that stand before the first
+            key may ask nobody), or an array with at least two axes.
         keys: how many there are.
     """
-    if isinstance(mask, array):
-        return where(lonely(mask), 0, y)
-    queries = y.shape[2]
-    if mask is None or queries <= keys:
-        return y
-    return where(wrap((mx.arange(queries) < queries - keys)[:, None]), 0, y)
+    raise NotImplementedError(
+        "11.4 silenced - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def lonely(mask: array) -> array:
     """Which queries may ask nobody: truth values, ``(..., T_q, 1)``, for a mask of the shape
     ``(..., T_q, T_kv)``."""
-    if mask.dtype == mx.bool_:
-        return logical_not(any(mask, -1, keepdims=True))
-    return all(equal(mask, -float("inf")), -1, keepdims=True)
+    raise NotImplementedError(
+        "11.4 lonely - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def precise(x: array) -> array:

@@ -57,14 +57,18 @@ def masked_scores(q: array, k: array, mask: Mask) -> array:
 
 def scores_of(q: array, k: array) -> array:
     """The scalar product of every query with every key: ``(B, N_q, T_q, T_kv)``."""
-    scores = below(q, k.shape[1]) @ k.swapaxes(-1, -2)
-    return scores.reshape(*q.shape[:-1], k.shape[2])
+    raise NotImplementedError(
+        "11.6 scores_of - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def mixed(weights: array, v: array) -> array:
     """The mean of the values by weights ``(B, N_q, T_q, T_kv)``: ``(B, N_q, T_q, D_v)``."""
-    y = below(weights, v.shape[1]) @ v
-    return y.reshape(*weights.shape[:-1], v.shape[-1])
+    raise NotImplementedError(
+        "11.6 mixed - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def below(x: array, groups: int) -> array:
@@ -77,8 +81,10 @@ def below(x: array, groups: int) -> array:
     Returns:
         ``(B, N_kv, N_q / N_kv * T_q, n)``.
     """
-    batch, heads, queries, n = x.shape
-    return x if heads == groups else x.reshape(batch, groups, heads // groups * queries, n)
+    raise NotImplementedError(
+        "11.6 below - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def weights_of(scores: array, sinks: array | None) -> array:

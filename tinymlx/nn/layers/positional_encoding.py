@@ -59,35 +59,25 @@ class RoPE(Module):
             offset: the position of the first of the ``T`` places: a number, or an array with one
                 for each of the ``B`` examples.
         """
-        check_rotation(x, self.dims)
-        cos, sin = self.rotation(x, offset)
-        half = self.dims // 2
-        turned, rest = x[..., : self.dims], x[..., self.dims :]
-        if self.traditional:
-            x1, x2 = turned[..., ::2], turned[..., 1::2]
-        else:
-            x1, x2 = turned[..., :half], turned[..., half:]
-        y1, y2 = x1 * cos - x2 * sin, x1 * sin + x2 * cos  # (B, ..., T, half)
-        if self.traditional:
-            y = core.stack([y1, y2], axis=-1).reshape(turned.shape)
-        else:
-            y = core.concatenate([y1, y2], axis=-1)
-        return y if rest.shape[-1] == 0 else core.concatenate([y, rest], axis=-1)
+        raise NotImplementedError(
+            "11.9 __call__ - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def rotation(self, x: array, offset: int | array) -> tuple[array, array]:
         """Cosine and sine of every angle, in the dtype of ``x``: ``(T, dims // 2)``, and with an
         array of offsets an axis for the examples (and for what is between) before these."""
-        positions = core.arange(x.shape[-2]).astype(core.float32)
-        if isinstance(offset, array) and offset.ndim:
-            offset = offset.reshape(-1, *[1] * (x.ndim - 2))
-        positions = (positions + offset) * self.scale
-        angles = positions[..., None] * self.frequencies()
-        return core.cos(angles).astype(x.dtype), core.sin(angles).astype(x.dtype)
+        raise NotImplementedError(
+            "11.9 rotation - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def frequencies(self) -> array:
         """How far each pair turns from one position to the next, ``(dims // 2,)``."""
-        half = self.dims // 2
-        return core.exp(-core.arange(half) * (math.log(self.base) / half))
+        raise NotImplementedError(
+            "11.9 frequencies - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 def check_rotation(x: array, dims: int) -> None:
@@ -151,27 +141,19 @@ class SinusoidalPositionalEncoding(Module):
         cos_first: bool = False,
         full_turns: bool = False,
     ) -> None:
-        super().__init__()
-        if dims <= 0 or dims % 2 != 0:
-            raise ValueError(
-                f"[SinusoidalPositionalEncoding] dims must be positive and even but got {dims}."
-            )
-        # From 1 (the greatest frequency) down to 0; with two dims there is only one.
-        fall = core.array([1.0]) if dims == 2 else 1 - core.arange(dims // 2) / (dims // 2 - 1)
-        low, high = math.log(min_freq), math.log(max_freq)
-        # The underscore keeps it from being a parameter.
-        self._sigmas = core.exp(fall * (high - low) + low)
-        if full_turns:
-            self._sigmas = self._sigmas * (2 * math.pi)
-        self.scale = scale if scale is not None else (2 / dims) ** 0.5
-        self.cos_first = cos_first
+        """Check ``dims``, and keep the frequencies (under a name that is no parameter's), ``scale``
+        and ``cos_first``. With ``dims = 2`` the one frequency is ``max_freq``."""
+        raise NotImplementedError(
+            "11.8 __init__ - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def __call__(self, x: array) -> array:
         """The encoding of positions ``x``."""
-        angles = x[..., None] * self._sigmas  # (..., dims / 2)
-        parts = [core.sin(angles), core.cos(angles)]
-        y = core.concatenate(parts[::-1] if self.cos_first else parts, axis=-1)
-        return y if self.scale == 1 else y * self.scale
+        raise NotImplementedError(
+            "11.8 __call__ - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class ALiBi(Module):
@@ -207,11 +189,10 @@ class ALiBi(Module):
         Returns:
             An array of shape ``(1, num_heads, q_sequence_length - offset, k_sequence_length)``.
         """
-        queries = core.arange(offset, q_sequence_length)
-        keys = core.arange(0, k_sequence_length)
-        distances = core.abs(queries[:, None] - keys[None, :])[None, None]
-        slopes = ALiBi.create_alibi_slope(num_heads, dtype)
-        return (-distances * slopes).astype(dtype)
+        raise NotImplementedError(
+            "11.10 create_alibi_matrix - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     @staticmethod
     def create_alibi_slope(num_heads: int, dtype: Dtype = core.float32) -> array:
@@ -220,15 +201,10 @@ class ALiBi(Module):
         For a number that is no power of two: the slopes of the next smaller power, followed by
         every second one of twice that power.
         """
-
-        def slopes(n: int) -> list[float]:
-            if math.log2(n).is_integer():
-                first = 2 ** (-(2 ** -(math.log2(n) - 3)))
-                return [first**k for k in range(1, n + 1)]
-            smaller = 2 ** math.floor(math.log2(n))
-            return slopes(smaller) + slopes(2 * smaller)[::2][: n - smaller]
-
-        return core.array(slopes(num_heads), dtype=dtype)[:, None, None]
+        raise NotImplementedError(
+            "11.10 create_alibi_slope - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def __call__(
         self, attention_scores: array, offset: int = 0, mask: array | None = None

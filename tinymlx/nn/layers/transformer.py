@@ -82,12 +82,10 @@ class MultiHeadAttention(Module):
             mask: ``None``, ``"causal"``, or an array that broadcasts to ``(B, H, T_q, T_kv)``:
                 truth values, true at keys to be asked, or numbers to be added to the scores.
         """
-        q = split_heads(self.query_proj(queries), self.num_heads)
-        k = split_heads(self.key_proj(keys), self.num_heads)
-        v = split_heads(self.value_proj(values), self.num_heads)
-        scale = math.sqrt(1 / q.shape[-1])
-        y = core.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=mask)
-        return self.out_proj(merge_heads(y))
+        raise NotImplementedError(
+            "11.7 __call__ - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     @staticmethod
     def create_additive_causal_mask(N: int, dtype: Dtype = core.float32) -> array:
@@ -100,19 +98,26 @@ class MultiHeadAttention(Module):
         Returns:
             An array of shape ``(N, N)``.
         """
-        positions = core.arange(N)
-        later = positions[:, None] < positions[None]
-        return later.astype(dtype) * core.finfo(dtype).min
+        raise NotImplementedError(
+            "11.7 create_additive_causal_mask - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 def split_heads(x: array, heads: int) -> array:
     """``(B, T, H * D)`` as ``(B, H, T, D)``: neighbouring features belong to one head."""
-    return core.unflatten(x, -1, (heads, -1)).transpose(0, 2, 1, 3)
+    raise NotImplementedError(
+        "11.5 split_heads - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def merge_heads(x: array) -> array:
     """``(B, H, T, D)`` as ``(B, T, H * D)``: the heads beside each other again."""
-    return x.transpose(0, 2, 1, 3).flatten(-2, -1)
+    raise NotImplementedError(
+        "11.5 merge_heads - exercises/ch11_transformer/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 class TransformerEncoderLayer(Module):
@@ -159,16 +164,17 @@ class TransformerEncoderLayer(Module):
 
     def __call__(self, x: array, mask: array | str | None) -> array:
         """One layer; ``mask`` is as for :class:`MultiHeadAttention`."""
-        if self.norm_first:
-            y = self.ln1(x)
-            x = x + self.dropout1(self.attention(y, y, y, mask))
-            return x + self.feed_forward(self.ln2(x))
-        x = self.ln1(x + self.dropout1(self.attention(x, x, x, mask)))
-        return self.ln2(x + self.feed_forward(x))
+        raise NotImplementedError(
+            "11.12 __call__ - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def feed_forward(self, x: array) -> array:
         """The two linear layers, at each position by itself."""
-        return self.linear2(self.dropout2(self.activation(self.linear1(x))))
+        raise NotImplementedError(
+            "11.12 feed_forward - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class TransformerEncoder(Module):
@@ -205,9 +211,10 @@ class TransformerEncoder(Module):
 
     def __call__(self, x: array, mask: array | str | None) -> array:
         """All layers, each with the same ``mask``."""
-        for layer in self.layers:
-            x = (checkpointed(layer) if self.checkpoint else layer)(x, mask)
-        return self.ln(x)
+        raise NotImplementedError(
+            "11.14 __call__ - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class TransformerDecoderLayer(Module):
@@ -261,16 +268,10 @@ class TransformerDecoderLayer(Module):
             x_mask: which of its own positions a position may ask.
             memory_mask: which positions of the memory.
         """
-        if self.norm_first:
-            y = self.ln1(x)
-            x = x + self.dropout1(self.self_attention(y, y, y, x_mask))
-            y = self.ln2(x)
-            x = x + self.dropout2(self.cross_attention(y, memory, memory, memory_mask))
-            return x + self.feed_forward(self.ln3(x))
-        x = self.ln1(x + self.dropout1(self.self_attention(x, x, x, x_mask)))
-        y = self.cross_attention(x, memory, memory, memory_mask)
-        x = self.ln2(x + self.dropout2(y))
-        return self.ln3(x + self.feed_forward(x))
+        raise NotImplementedError(
+            "11.13 __call__ - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def feed_forward(self, x: array) -> array:
         """The two linear layers, at each position by itself."""
@@ -315,10 +316,10 @@ class TransformerDecoder(Module):
         memory_mask: array | str | None,
     ) -> array:
         """All layers, each with the same memory and masks."""
-        for layer in self.layers:
-            step = checkpointed(layer) if self.checkpoint else layer
-            x = step(x, memory, x_mask, memory_mask)
-        return self.ln(x)
+        raise NotImplementedError(
+            "11.14 __call__ - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class Transformer(Module):
@@ -372,5 +373,7 @@ class Transformer(Module):
         memory_mask: array | str | None,
     ) -> array:
         """Read ``src``, and answer at each position of ``tgt``."""
-        memory = self.encoder(src, src_mask)
-        return self.decoder(tgt, memory, tgt_mask, memory_mask)
+        raise NotImplementedError(
+            "11.14 __call__ - exercises/ch11_transformer/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )

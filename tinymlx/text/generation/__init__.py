@@ -11,10 +11,11 @@
 
 from .constraint import Constraint
 from .filters import min_p, repetition_penalty
-from .loop import greedy, random, tokens, tokens_of_batch
+from .loop import Choice, greedy, random, tokens, tokens_of_batch
 from .speculative import accepted, speculative
 
 __all__ = [
+    "Choice",
     "Constraint",
     "accepted",
     "greedy",

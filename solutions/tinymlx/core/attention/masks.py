@@ -34,12 +34,31 @@ def causal_mask(queries: int, keys: int) -> array:
     return wrap((mx.arange(queries) + (keys - queries))[:, None] >= mx.arange(keys))
 
 
+def padding_mask(lengths: array, keys: int) -> array:
+    """The keys that exist, where sequences of unequal lengths were filled up at their ends.
+
+    Padding hides *keys*, for every query alike. What a query gets that is itself padding does not
+    matter: nobody asks it, and no loss looks at it.
+
+    Args:
+        lengths: how long each sequence is, ``(B,)``.
+        keys: the length to which they were filled up.
+
+    Returns:
+        Truth values, ``(B, 1, 1, keys)``: the same for all heads and all queries.
+    """
+    return (wrap(mx.arange(keys)) < lengths[:, None])[:, None, None]
+
+
 def masked(scores: array, mask: array) -> array:
     """Scores with those that a mask hides so small that the softmax makes 0 of them.
 
+    Where a mask of numbers is not minus infinity it is added as it is. The result is finite, in
+    the dtype of the scores, also where that is float16.
+
     Args:
         scores: ``(B, N, T_q, T_kv)``.
-        mask: an array that broadcasts to them.
+        mask: an array that broadcasts to them, of truth values or of numbers.
     """
     low = mx.finfo(scores.dtype).min
     if mask.dtype == mx.bool_:
@@ -53,7 +72,8 @@ def silenced(y: array, mask: Mask, keys: int) -> array:
 
     Args:
         y: ``(B, N, T_q, D_v)``.
-        mask: which keys may be asked.
+        mask: which keys may be asked: ``None``, ``"causal"`` (queries that stand before the first
+            key may ask nobody), or an array with at least two axes.
         keys: how many there are.
     """
     if isinstance(mask, array):

@@ -44,7 +44,10 @@ def part(scores: array, v: array) -> Part:
 
 
 def together(a: Part, b: Part) -> Part:
-    """What queries have seen that have seen the keys of ``a`` and those of ``b``."""
+    """What queries have seen that have seen the keys of ``a`` and those of ``b``.
+
+    The lesson derives it. Nothing overflows, however large the logarithms are.
+    """
     log_sum = logaddexp(a.log_sum, b.log_sum)
     mean = a.mean * exp(a.log_sum - log_sum) + b.mean * exp(b.log_sum - log_sum)
     return Part(mean, log_sum)

@@ -59,7 +59,17 @@ def tiled(inputs: Inputs, grid: Grid) -> Part:
 
 
 def seen_from(rows: slice, q: array, inputs: Inputs, grid: Grid) -> Part:
-    """What one piece ``q`` of the queries sees of all keys."""
+    """What one piece of the queries sees of all keys.
+
+    There is no more than one tile of scores at a time: the queries of each are made
+    :func:`after` what has been seen before it.
+
+    Args:
+        rows: which queries these are.
+        q: these queries alone, multiplied by the scale.
+        inputs: all arrays.
+        grid: where the tiles are.
+    """
     _, k, v, mask, sinks = inputs
     shape = q.shape[:-1]
     seen = None if sinks is None else sinks_alone(sinks, shape, v.shape[-1])
@@ -85,8 +95,7 @@ def tiled_pull(g: Part, y: Part, inputs: Inputs, grid: Grid) -> list[array | Non
     """
     q, k, v, mask, sinks = inputs
     gy = grid.silenced(precise(g.mean), mask)
-    # What is taken off the cotangents of all the weights of a query.
-    level = (gy * precise(y.mean)).sum(-1, keepdims=True) - g.log_sum
+    level = level_of(gy, g.log_sum, precise(y.mean))
     gy = gy.astype(v.dtype)
     columns = pieces(grid.keys, grid.side)
     gk = {piece.start: precise(zeros_like(k[:, :, piece])) for piece in columns}
@@ -100,9 +109,9 @@ def tiled_pull(g: Part, y: Part, inputs: Inputs, grid: Grid) -> list[array | Non
         for tile in grid.tiles(rows):
             keys, at = tile.columns, tile.columns.start
             here = after(here, gq_here)
-            weights = exp(precise(grid.scores(tile, here, k, mask)) - y.log_sum[:, :, rows])
+            scores = precise(grid.scores(tile, here, k, mask))
             gweights = precise(scores_of(gy_here, v[:, :, keys]))
-            gscores = weights * (gweights - level[:, :, rows])
+            weights, gscores = tile_pull(gweights, scores, y.log_sum[:, :, rows], level[:, :, rows])
             if mask is not None:
                 gmask[-1].append(added_up(gscores, mask_in(tile, mask)))
             weights, gscores = weights.astype(v.dtype), gscores.astype(k.dtype)
@@ -119,6 +128,34 @@ def tiled_pull(g: Part, y: Part, inputs: Inputs, grid: Grid) -> list[array | Non
         None if mask is None else assembled(gmask, mask),
         None if sinks is None else sinks_pull(level, y.log_sum, sinks),
     ]
+
+
+def level_of(gy: array, glog_sum: array, y: array) -> array:
+    """What is taken off the cotangents of all the weights of a query.
+
+    Args:
+        gy, glog_sum: the cotangents of what the queries got, ``(B, N_q, T_q, D_v)``, and of the
+            logarithms of their sums, ``(B, N_q, T_q, 1)``.
+        y: what they got.
+
+    Returns:
+        ``(B, N_q, T_q, 1)``.
+    """
+    return (gy * y).sum(-1, keepdims=True) - glog_sum
+
+
+def tile_pull(gweights: array, scores: array, log_sum: array, level: array) -> tuple[array, array]:
+    """The weights of one tile, computed once more, and the cotangents of its scores.
+
+    Args:
+        gweights: the cotangents of the weights, ``(B, N_q, rows, columns)``.
+        scores: the masked scores.
+        log_sum: the logarithm of each query's sum of exponentials over *all* keys,
+            ``(B, N_q, rows, 1)``.
+        level: what :func:`level_of` returned for these queries.
+    """
+    weights = exp(scores - log_sum)
+    return weights, weights * (gweights - level)
 
 
 def gathered(weights: array, x: array, groups: int) -> array:

@@ -116,7 +116,9 @@ def fitted(own: dict[str, array], found: dict[str, array], what: str) -> dict[st
     if shapes:
         wrong.append(f"{len(shapes)} of another shape ({listed(shapes)})")
     if wrong:
-        raise ValueError(f"The weights of {what} do not fit its config.json: {'; '.join(wrong)}.")
+        raise ValueError(
+            f"The weights of {what} do not fit the sizes beside them: {'; '.join(wrong)}."
+        )
     return found
 
 

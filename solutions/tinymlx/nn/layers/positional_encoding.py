@@ -151,6 +151,8 @@ class SinusoidalPositionalEncoding(Module):
         cos_first: bool = False,
         full_turns: bool = False,
     ) -> None:
+        """Check ``dims``, and keep the frequencies (under a name that is no parameter's), ``scale``
+        and ``cos_first``. With ``dims = 2`` the one frequency is ``max_freq``."""
         super().__init__()
         if dims <= 0 or dims % 2 != 0:
             raise ValueError(

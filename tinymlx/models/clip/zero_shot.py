@@ -1,0 +1,27 @@
+"""Classes as sentences: a classifier that nobody trained."""
+
+from __future__ import annotations
+
+from tinymlx import core
+from tinymlx.core import array
+
+
+def normalized(x: array, eps: float = 1e-12) -> array:
+    """Vectors of length 1 in the same directions, ``(..., D)``; zero stays zero."""
+    length = core.sqrt(core.sum(core.square(x.astype(core.float32)), axis=-1, keepdims=True))
+    return (x / core.maximum(length, eps)).astype(x.dtype)
+
+
+def class_vectors(sentences: array) -> array:
+    """A vector for each class, from several sentences about it.
+
+    Each sentence's vector gets the length 1 before the mean is taken, so that all count alike, and
+    the mean gets it afterwards: it is compared by its direction.
+
+    Args:
+        sentences: ``(classes, sentences, D)``.
+
+    Returns:
+        ``(classes, D)``, each of length 1.
+    """
+    return normalized(core.mean(normalized(sentences), axis=1))
