@@ -506,6 +506,16 @@ def mean_of_files(checkpoints):
 # 12.16 and 12.17
 
 
+def fed_forward(weights, x, kind, g):
+    h = linear(weights, "c_fc", x)
+    if kind == "relu":
+        h = h.relu()
+    else:
+        form = "none" if kind == "gelu" else "tanh"
+        h = torch.nn.functional.gelu(h, approximate=form)
+    return pulled_model(linear(weights, "c_proj", h), weights, g)
+
+
 @in_numpy
 def renamed(weights):
     found = {}

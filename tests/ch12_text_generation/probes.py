@@ -485,6 +485,12 @@ def memory_of_files(count, size):
 # 12.16 and 12.17
 
 
+def fed_forward(weights, x, kind, g):
+    config = gpt2.GPT2Config(n_embd=x.shape[-1], n_head=1, activation_function=kind)
+    layer = with_weights(gpt2.FeedForward(config), weights)
+    return pulled_model(layer, weights, lambda layer: layer(x), g)
+
+
 def renamed(weights):
     return {"weights": dict(gpt2.GPT2.sanitize(weights))}
 

@@ -33,6 +33,20 @@ def gpt2_weights(draw, front="transformer.", head=True):
 
 
 @exercise("12.16")
+@pytest.mark.parametrize("kind", ["gelu_new", "gelu", "relu"])
+def test_the_activation_that_was_meant(check, draw, kind):
+    """As the configuration names it: gelu_new is the one with tanh, and they differ by 0.0005."""
+    weights = {
+        "c_fc.weight": draw.normal(12, 3),
+        "c_fc.bias": draw.normal(12),
+        "c_proj.weight": draw.normal(3, 12),
+        "c_proj.bias": draw.normal(3),
+    }
+    g = draw.normal(4, 5, 3)
+    check("fed_forward", weights=weights, x=draw.normal(4, 5, 3), kind=kind, g=g, terms=60)
+
+
+@exercise("12.16")
 @pytest.mark.parametrize("front", ["transformer.", ""])
 @pytest.mark.parametrize("head", [True, False])
 def test_names_of_gpt2(check, draw, front, head):

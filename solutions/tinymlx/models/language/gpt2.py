@@ -83,7 +83,7 @@ class FeedForward(nn.Module):
         self._activation = ACTIVATIONS[config.activation_function]
 
     def __call__(self, x: array) -> array:
-        """``(N, L, D)`` to the same."""
+        """``c_fc``, the activation of the configuration, ``c_proj``: ``(N, L, D)`` to the same."""
         return self.c_proj(self._activation(self.c_fc(x)))
 
 
