@@ -187,7 +187,7 @@ class GPT2(nn.Module):
             if name.endswith((".attn.bias", ".attn.masked_bias")) or name == "lm_head.weight":
                 continue
             if name.endswith((".c_attn.weight", ".c_proj.weight", ".c_fc.weight")):
-                weight = core.swapaxes(weight, 0, 1) if weight.ndim == 2 else weight
+                weight = core.swapaxes(weight, 0, 1)
             found[f"model.{name}"] = weight
         return found
 
