@@ -37,6 +37,7 @@ def test_runs_of_code_points(check, which):
 TEXT = "Der Öl-Preis (½ von 12 €) fällt\x1c\u00a0heute\u2003um 3,5 %: s\\x Ⅷ 東京\n'n"
 PATTERNS = {
     "letters": r"\p{L}+",
+    "a letter in front": r"Der|um\s",
     "capitals": r"\p{Lu}\p{Ll}*",
     "all but letters": r"\P{L}+",
     "spaces": r"\s",
@@ -225,6 +226,12 @@ def test_the_lowest_rank(check, probe, word):
     """Not the longest token, not the first pair, not the most frequent one."""
     assert probe("applied", letters="lo", merges=HELLO)["tokens"] == ["lo"]
     check("applied", letters=word, merges=HELLO)
+
+
+@exercise("12.5")
+def test_the_last_token_of_a_word(check):
+    """What was possible before the last token became a part of another one is so no longer."""
+    check("applied", letters="abc", merges=[["a", "bc"], ["b", "c"], ["a", "b"]])
 
 
 @exercise("12.5")
