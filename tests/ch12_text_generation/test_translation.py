@@ -505,8 +505,8 @@ def test_what_beams_say(probe, draw):
     common = {"words": WORDS, "table": SAYS, "stumble": STUMBLE, "sources": ["w1 w2", "w0 w1 w2"]}
     plain = probe("said", **common, options={"width": 1})["texts"]
     assert plain == ["w3 w4", "w2 w3 w4"]
-    short = probe("said", **common, options={"width": 3, "penalty": 0.0})["texts"]
-    long = probe("said", **common, options={"width": 3, "penalty": 3.0})["texts"]
+    short = probe("said", **common, options={"width": 2, "penalty": 0.0})["texts"]
+    long = probe("said", **common, options={"width": 2, "penalty": 3.0})["texts"]
     assert sum(map(len, short)) < sum(map(len, long))
 
 
