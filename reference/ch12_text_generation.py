@@ -482,9 +482,10 @@ def parrot(words, table, stumble, source, width=1, length=64, **_):
 @in_numpy
 def said(words, table, stumble, sources, options):
     batch = options.get("batch", 100)
-    sizes = [min(batch, len(sources) - i) for i in range(0, len(sources), batch)]
+    lengths = sorted(len(source.split()) + 1 for source in sources)
+    parts = [lengths[i : i + batch] for i in range(0, len(sources), batch)]
     texts = [parrot(words, table, stumble, source, **options) for source in sources]
-    return {"texts": texts, "batches": sorted(sizes)}
+    return {"texts": texts, "batches": sorted([len(part), part[-1]] for part in parts)}
 
 
 @in_numpy
@@ -504,6 +505,16 @@ def mean_of_files(checkpoints):
 
 
 # 12.16 and 12.17
+
+
+def fed_forward(weights, x, kind, g):
+    h = linear(weights, "c_fc", x)
+    if kind == "relu":
+        h = h.relu()
+    else:
+        form = "none" if kind == "gelu" else "tanh"
+        h = torch.nn.functional.gelu(h, approximate=form)
+    return pulled_model(linear(weights, "c_proj", h), weights, g)
 
 
 @in_numpy

@@ -2175,6 +2175,34 @@ def averaged(files):
 
 @misconception(
     "12.16",
+    "You take the exact gelu. GPT-2 was trained with the form that has a tanh in it, and says so: "
+    "gelu_new. The difference is small, and grows from layer to layer.",
+    symbol="FeedForward.__call__",
+)
+def __call__(self, x):
+    return self.c_proj(nn.gelu(self.c_fc(x)))
+
+
+@misconception(
+    "12.16",
+    "You take gelu's form with tanh whatever the configuration says.",
+    symbol="FeedForward.__call__",
+)
+def __call__(self, x):
+    return self.c_proj(nn.gelu_approx(self.c_fc(x)))
+
+
+@misconception(
+    "12.16",
+    "The activation stands between the two layers, not behind them.",
+    symbol="FeedForward.__call__",
+)
+def __call__(self, x):
+    return self._activation(self.c_proj(self.c_fc(x)))
+
+
+@misconception(
+    "12.16",
     "GPT-2's matrices are stored as (in, out), and linear layers here have (out, in). The square ones "
     "fit both ways, and only the output is nonsense.",
     symbol="GPT2.sanitize",

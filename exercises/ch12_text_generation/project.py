@@ -53,7 +53,7 @@ class Setting:
     rate: float
     warm_up: int
     lengths: tuple[int, ...]  # that a batch may have; longer pairs are left out
-    last: int = 3  # how many checkpoints are averaged
+    last: int = 1  # how many checkpoints are averaged; while it still learns fast, more are worse
     widths: tuple[int, ...] = (1, 2, 4, 8)  # of beams, in the plot
     width: int = 5  # of the beams that count
     penalty: float = 1.0

@@ -208,3 +208,129 @@ def bench_writing(race):
         return write
 
     race(tiny=tiny, mlx=mlx)
+
+
+LLAMA = {
+    "vocab_size": 4096,
+    "hidden_size": 256,
+    "intermediate_size": 704,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+    "head_dim": 32,
+}
+
+
+class NativeCache:
+    """Keys and values in room that grows by whole pieces, as mlx_lm keeps them."""
+
+    def __init__(self):
+        self.keys, self.values, self.offset = None, None, 0
+
+    def update_and_fetch(self, keys, values):
+        start, self.offset = self.offset, self.offset + keys.shape[2]
+        if self.keys is None or self.offset > self.keys.shape[2]:
+            self.keys, self.values = (
+                mx.concatenate(
+                    [*([] if old is None else [old[:, :, :start]]), mx.zeros_like(self.room(new))],
+                    axis=2,
+                )
+                for old, new in ((self.keys, keys), (self.values, values))
+            )
+        self.keys[:, :, start : self.offset] = keys
+        self.values[:, :, start : self.offset] = values
+        return self.keys[:, :, : self.offset], self.values[:, :, : self.offset]
+
+    @staticmethod
+    def room(new):
+        pieces = -(-new.shape[2] // 256)
+        return mx.zeros((*new.shape[:2], 256 * pieces, new.shape[3]), new.dtype)
+
+
+class NativeLayer(mlx_nn.Module):
+    """A layer of Llama on MLX's own layers."""
+
+    def __init__(self):
+        super().__init__()
+        dims, heads, few, size = 256, 8, 2, 32
+        self.heads, self.few = heads, few
+        self.q_proj = mlx_nn.Linear(dims, heads * size, bias=False)
+        self.k_proj = mlx_nn.Linear(dims, few * size, bias=False)
+        self.v_proj = mlx_nn.Linear(dims, few * size, bias=False)
+        self.o_proj = mlx_nn.Linear(heads * size, dims, bias=False)
+        self.rope = mlx_nn.RoPE(size)
+        self.gate_proj = mlx_nn.Linear(dims, 704, bias=False)
+        self.up_proj = mlx_nn.Linear(dims, 704, bias=False)
+        self.down_proj = mlx_nn.Linear(704, dims, bias=False)
+        self.before, self.behind = mlx_nn.RMSNorm(dims), mlx_nn.RMSNorm(dims)
+
+    def __call__(self, x, mask, cache):
+        n, length, _ = x.shape
+        y = self.before(x)
+        q, k, v = (
+            p(y).reshape(n, length, heads, -1).transpose(0, 2, 1, 3)
+            for p, heads in (
+                (self.q_proj, self.heads),
+                (self.k_proj, self.few),
+                (self.v_proj, self.few),
+            )
+        )
+        q, k = self.rope(q, offset=cache.offset), self.rope(k, offset=cache.offset)
+        k, v = cache.update_and_fetch(k, v)
+        y = mx.fast.scaled_dot_product_attention(q, k, v, scale=32**-0.5, mask=mask)
+        x = x + self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
+        y = self.behind(x)
+        return x + self.down_proj(mlx_nn.silu(self.gate_proj(y)) * self.up_proj(y))
+
+
+class NativeLlama(mlx_nn.Module):
+    """The same model as ours, on MLX's own layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed_tokens = mlx_nn.Embedding(4096, 256)
+        self.layers = [NativeLayer() for _ in range(6)]
+        self.norm = mlx_nn.RMSNorm(256)
+        self.lm_head = mlx_nn.Linear(256, 4096, bias=False)
+
+    def __call__(self, tokens, caches):
+        x = self.embed_tokens(tokens)
+        mask = "causal" if tokens.shape[1] > 1 else None
+        for layer, cache in zip(self.layers, caches, strict=True):
+            x = layer(x, mask, cache)
+        return self.lm_head(self.norm(x))
+
+
+@exercise("12.17")
+def bench_generation(race):
+    """A prompt of 64 tokens and 64 more, one by one, by a Llama of 6 layers, with a cache."""
+    prompt = list(range(64))
+
+    def tiny(tinymlx):
+        from itertools import islice
+
+        from tinymlx.models.language.llama import Llama, LlamaConfig
+        from tinymlx.text.generation import tokens
+
+        model = Llama(LlamaConfig(**LLAMA))
+        return lambda: list(islice(tokens(model, prompt), 64))
+
+    def mlx():
+        model = NativeLlama()
+
+        def write():
+            caches = [NativeCache() for _ in model.layers]
+            model(mx.array([prompt[:-1]]), caches)
+            token = mx.argmax(model(mx.array([prompt[-1:]]), caches)[:, -1], axis=-1)
+            mx.async_eval(token)
+            found = []
+            for _ in range(64):
+                following = mx.argmax(model(token[:, None], caches)[:, -1], axis=-1)
+                mx.async_eval(following)
+                found.append(token.item())
+                token = following
+            return found
+
+        return write
+
+    race(tiny=tiny, mlx=mlx)

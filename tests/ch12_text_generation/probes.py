@@ -197,8 +197,10 @@ def remembered(vocabulary, merges, pattern, texts, room):
 
     def counting(letters):
         merged.append(letters)
+        most.append(len(tokenizer.known))
         return inner(letters)
 
+    most = [0]
     tokenizer.numbers_of = counting
     kept = byte_level.REMEMBERED
     byte_level.REMEMBERED = room
@@ -206,7 +208,12 @@ def remembered(vocabulary, merges, pattern, texts, room):
         numbers = [list(tokenizer.encode(text)) for text in texts]
     finally:
         byte_level.REMEMBERED = kept
-    return {"numbers": numbers, "merged": len(merged), "known": len(tokenizer.known)}
+    return {
+        "numbers": numbers,
+        "merged": len(merged),
+        "known": len(tokenizer.known),
+        "most": max(most),
+    }
 
 
 # 12.7
@@ -408,7 +415,7 @@ class Parrot:
         self.table, self.stumble, self.batches = table, stumble, []
 
     def start(self, source):
-        self.batches.append(source.shape[0])
+        self.batches.append(list(source.shape))
         return {"source": source, "at": core.zeros((source.shape[0],), core.int32)}
 
     def step(self, tokens, state):
@@ -483,6 +490,12 @@ def memory_of_files(count, size):
 
 
 # 12.16 and 12.17
+
+
+def fed_forward(weights, x, kind, g):
+    config = gpt2.GPT2Config(n_embd=x.shape[-1], n_head=1, activation_function=kind)
+    layer = with_weights(gpt2.FeedForward(config), weights)
+    return pulled_model(layer, weights, lambda layer: layer(x), g)
 
 
 def renamed(weights):
@@ -581,16 +594,16 @@ class Chain:
             return count
 
     def __init__(self, table):
-        self.table, self.cache = table, self.Cache()
+        self.table, self.caches = table, [self.Cache(), self.Cache()]
         self.vocabulary = table.shape[0]
 
     def make_cache(self):
-        return [self.cache]
+        return self.caches
 
     def __call__(self, tokens, cache=None, padding=None):
-        for token in tokens[0].tolist():
-            cache[0].tokens.append(token)
-            cache[0].read += 1
+        for layer in cache:
+            layer.tokens += tokens[0].tolist()
+            layer.read += tokens.shape[1]
         return self.table[tokens]
 
 
@@ -600,12 +613,12 @@ def speculated(target, draft, prompt, ahead, count, seed):
     models = Chain(target), Chain(draft)
     stream = speculative(*models, prompt, ahead)
     text = [*prompt, *(int(next(stream)) for _ in range(count))]
-    held = [model.cache.tokens for model in models]
+    held = [cache.tokens for model in models for cache in model.caches]
     wrong = [sum(a != b for a, b in zip(h, text, strict=False)) for h in held]
     return {
         "text": text,
         "wrong places in the caches": wrong,
-        "read": [model.cache.read for model in models],
+        "read": [cache.read for model in models for cache in model.caches],
     }
 
 

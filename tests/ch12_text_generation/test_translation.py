@@ -123,6 +123,14 @@ def test_loss_of_a_translation(check, draw, smoothing, pad):
 
 
 @exercise("12.8")
+def test_one_goal(check, draw):
+    """A single token in all of the batch."""
+    goals = np.array([[0, 0, 3], [0, 0, 0]], np.int32)
+    common = {"pad": 0, "smoothing": 0.1, "g": draw.normal(), "terms": 5}
+    check("smoothed", logits=draw.normal(2, 3, 5), goals=goals, **common)
+
+
+@exercise("12.8")
 def test_many_goals_in_half_precision(check, draw):
     """Three thousand losses near 30: their sum is no float16."""
     logits = 30 * draw.normal(60, 50, 3, dtype="float16")
@@ -348,6 +356,15 @@ def test_long_and_short(check, draw, end):
     )
 
 
+@exercise("12.12")
+@pytest.mark.parametrize("length", [1, 2])
+def test_more_beams_than_tokens(check, draw, length):
+    """Two tokens and the end: at first there are not as many continuations as beams."""
+    logits = table(draw, count=3, size=3, spread=1.0)
+    found = {"begin": 1, "end": 2, "length": length, "width": 4, "penalty": 0.5}
+    check("with_beams", table=logits, **found, terms=60)
+
+
 def best_of_all(logits, begin, end, length, penalty):
     """The best of all sentences of one model, by trying each."""
 
@@ -419,6 +436,10 @@ CORPUS = {
     "no run of three or four": (["a x b y c z"], ["a x c b y z"]),
     "perfect": (["one two three four"], ["one two three four"]),
     "three words at most": (["one two three", "one"], ["one two three", "one"]),
+    "one of one run of four": (["a b c x"], ["a b c d"]),
+    "one word right": (["one x three y"], ["one b c d"]),
+    "far too long": ([" ".join(["a b c d", *["z"] * 400])], ["a b c d"]),
+    "nothing said at all": (["", ""], ["a b", "c"]),
     "nothing right": (["x y z w"], ["one two three four"]),
     "nothing said": (["", "one two three four five"], ["one two", "one two three four five"]),
 }
@@ -484,8 +505,8 @@ def test_what_beams_say(probe, draw):
     common = {"words": WORDS, "table": SAYS, "stumble": STUMBLE, "sources": ["w1 w2", "w0 w1 w2"]}
     plain = probe("said", **common, options={"width": 1})["texts"]
     assert plain == ["w3 w4", "w2 w3 w4"]
-    short = probe("said", **common, options={"width": 3, "penalty": 0.0})["texts"]
-    long = probe("said", **common, options={"width": 3, "penalty": 3.0})["texts"]
+    short = probe("said", **common, options={"width": 2, "penalty": 0.0})["texts"]
+    long = probe("said", **common, options={"width": 2, "penalty": 3.0})["texts"]
     assert sum(map(len, short)) < sum(map(len, long))
 
 

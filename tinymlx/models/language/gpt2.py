@@ -83,8 +83,11 @@ class FeedForward(nn.Module):
         self._activation = ACTIVATIONS[config.activation_function]
 
     def __call__(self, x: array) -> array:
-        """``(N, L, D)`` to the same."""
-        return self.c_proj(self._activation(self.c_fc(x)))
+        """``c_fc``, the activation of the configuration, ``c_proj``: ``(N, L, D)`` to the same."""
+        raise NotImplementedError(
+            "12.16 __call__ - exercises/ch12_text_generation/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class Block(nn.Module):

@@ -83,7 +83,7 @@ class FeedForward(nn.Module):
         self._activation = ACTIVATIONS[config.activation_function]
 
     def __call__(self, x: array) -> array:
-        """``(N, L, D)`` to the same."""
+        """``c_fc``, the activation of the configuration, ``c_proj``: ``(N, L, D)`` to the same."""
         return self.c_proj(self._activation(self.c_fc(x)))
 
 
@@ -187,7 +187,7 @@ class GPT2(nn.Module):
             if name.endswith((".attn.bias", ".attn.masked_bias")) or name == "lm_head.weight":
                 continue
             if name.endswith((".c_attn.weight", ".c_proj.weight", ".c_fc.weight")):
-                weight = core.swapaxes(weight, 0, 1) if weight.ndim == 2 else weight
+                weight = core.swapaxes(weight, 0, 1)
             found[f"model.{name}"] = weight
         return found
 

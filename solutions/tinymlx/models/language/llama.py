@@ -71,7 +71,22 @@ class Attention(nn.Module):
         self.rope = rotation(size, config.rope_theta, config.rope_scaling)
 
     def __call__(self, x: array, mask: Mask, cache: KVCache | None, padding: array | None) -> array:
-        """``(N, L, D)`` to the same."""
+        """What new tokens get of themselves and of those in the cache.
+
+        Each head of queries and of keys is normalized where the model does that (``"q_norm" in
+        self``), then rotated. The position of the first new token is the number of those in the
+        cache (its ``offset``), less the padding in front of its text. Keys go into the cache as
+        they are then.
+
+        Args:
+            x: the new tokens, ``(N, L, D)``.
+            mask: as for ``core.fast.scaled_dot_product_attention``.
+            cache: holds what came before, and keeps the new tokens.
+            padding: how many tokens in front of each text are none, ``(N,)``.
+
+        Returns:
+            ``(N, L, D)``.
+        """
         n, length, _ = x.shape
         q = self.q_proj(x).reshape(n, length, self.heads, -1)
         k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)

@@ -91,7 +91,16 @@ def speculative(
 def rounds(
     target: Any, draft: Any, prompt: list[int], ahead: int, temperature: float
 ) -> Iterator[int]:
-    """The rounds of :func:`speculative`: propose, judge, take back what was refused."""
+    """The rounds of :func:`speculative`: propose, judge, take back what was refused.
+
+    In each round the draft reads what it has not read yet and proposes ``ahead`` tokens
+    (:func:`proposals`). The target reads the last token of the text and all proposals at once, and
+    :func:`accepted` says how many of them stay and which token comes behind. Of what was refused
+    nothing stays in a cache; that last token is in none of them yet.
+
+    Yields:
+        The tokens that were accepted, and the one behind them.
+    """
     caches = target.make_cache(), draft.make_cache()
     if len(prompt) > 1:
         for model, cache in zip((target, draft), caches):
