@@ -96,6 +96,12 @@ def silence(y, mask, keys, g):
     return pulled([torch.where(lonely, 0.0, y)], [y], [g])
 
 
+def silence_cost(y):
+    first = y[:, :, :5].clone()
+    first[:, :, :2] = 0
+    return {"y": first, "little memory": True}
+
+
 # 11.5 to 11.7
 
 
@@ -123,8 +129,8 @@ def grouped_costs(q, k, weights):
     return {
         "scores": (q @ repeated(k, q).mT).sum(),
         "y": weights @ repeated(k, q),
-        "little": True,
-        "little for values": True,
+        "little memory": True,
+        "little memory for values": True,
     }
 
 
@@ -381,7 +387,7 @@ def kept_again(keys, values, forget):
 @in_numpy
 def keeping_costs(keys, new):
     last = np.concatenate([keys[:, :, -1:], *[new] * 4], 2)
-    return {"last": last, "little": True}
+    return {"last": last, "little memory": True}
 
 
 def rotated(q, k, v, size, keep, pieces):
@@ -458,7 +464,7 @@ def seen(q, k, v, mask, sinks, rows, side, causal):
 def one_row_of_tiles(q, k, v, side):
     scores = q @ k.mT
     log_sum = torch.logsumexp(scores, -1, keepdim=True)
-    return {"mean": torch.softmax(scores, -1) @ v, "log_sum": log_sum, "little": True}
+    return {"mean": torch.softmax(scores, -1) @ v, "log_sum": log_sum, "little memory": True}
 
 
 def tiled(q, k, v, mask, sinks, side, g):
@@ -477,7 +483,7 @@ def tiles_cost(q, side, back):
     x = [q.detach().clone().requires_grad_() for _ in range(3)]
     y = attention(*x, "causal", scale=1.0)
     found = torch.autograd.grad(y, x, q.detach()) if back else [y]
-    return {"little": True, "found": [a[:, :, ::100] for a in found]}
+    return {"little memory": True, "found": [a[:, :, ::100] for a in found]}
 
 
 def tile_slope(gweights, scores, log_sum, level, gy, glog_sum, y):

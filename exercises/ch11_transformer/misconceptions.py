@@ -246,6 +246,20 @@ def masked(scores, mask):
 
 @misconception(
     "11.4",
+    "You make a table of all queries and keys to see which queries may ask nobody. Under a causal "
+    "mask these are the first T_q - T_kv; whoever computes tile by tile has no room for the table.",
+    symbol="silenced",
+)
+def silenced(y, mask, keys):
+    if mask is None:
+        return y
+    if not isinstance(mask, array):
+        mask = causal_mask(y.shape[2], keys)
+    return where(lonely(mask), 0, y)
+
+
+@misconception(
+    "11.4",
     "You multiply by the mask. A score of 0 is a score like any other; hidden is what is very small.",
     symbol="masked",
 )

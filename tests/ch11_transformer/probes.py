@@ -90,6 +90,14 @@ def silence(y, mask, keys, g):
     return pulled(lambda y: [masks.silenced(y, mask, keys)], [y], [g])
 
 
+def silence_cost(y):
+    """Whether a causal mask costs a table of all queries and keys; and the first few answers."""
+    core.eval(y)
+    length = y.shape[2]
+    little = costs_little(lambda: [masks.silenced(y, "causal", length - 2)], length * length // 4)
+    return {"y": masks.silenced(y, "causal", length - 2)[:, :, :5], "little memory": little}
+
+
 # 11.5 to 11.7
 
 
@@ -114,8 +122,8 @@ def grouped_costs(q, k, weights):
     return {
         "scores": plain.scores_of(q, k).sum(),
         "y": plain.mixed(weights, k),
-        "little": costs_little(lambda: plain.scores_of(q, k), most),
-        "little for values": costs_little(lambda: plain.mixed(weights, k), most),
+        "little memory": costs_little(lambda: plain.scores_of(q, k), most),
+        "little memory for values": costs_little(lambda: plain.mixed(weights, k), most),
     }
 
 
@@ -350,7 +358,7 @@ def keeping_costs(keys, new):
     for _ in range(3):
         little = costs_little(lambda: cache.update_and_fetch(new, new), keys.nbytes // 2) and little
     k, _ = cache.update_and_fetch(new, new)
-    return {"last": k[:, :, -5:], "little": little}
+    return {"last": k[:, :, -5:], "little memory": little}
 
 
 def rotated(q, k, v, size, keep, pieces):
@@ -451,7 +459,7 @@ def one_row_of_tiles(q, k, v, side):
     core.eval(q, k, v)
     little = costs_little(run, 4 * q.shape[1] * q.shape[2] * k.shape[2] // 8)
     mean, log_sum = run()
-    return {"mean": mean, "log_sum": log_sum, "little": little}
+    return {"mean": mean, "log_sum": log_sum, "little memory": little}
 
 
 def tiled(q, k, v, mask, sinks, side, g):
@@ -491,7 +499,7 @@ def tiles_cost(q, side, back):
 
         core.eval(q)
         little = costs_little(run, 4 * q.shape[1] * length * length // 12)
-        return {"little": little, "found": [a[:, :, ::100] for a in run()]}
+        return {"little memory": little, "found": [a[:, :, ::100] for a in run()]}
     finally:
         functions.tile_side = kept
 

@@ -205,6 +205,12 @@ def test_queries_before_the_first_key(check, draw, mask, keys):
     check("silence", y=half, mask=mask, keys=keys, g=half)
 
 
+@exercise("11.4")
+def test_a_causal_mask_needs_no_table(check, draw):
+    """Who stands before the first key is known by the number of the query."""
+    check("silence_cost", y=draw.normal(1, 1, 2000, 2))
+
+
 # Heads
 
 

@@ -601,6 +601,7 @@ class Chain:
         return self.caches
 
     def __call__(self, tokens, cache=None, padding=None):
+        assert cache is self.caches, "a model was given the cache of another one"
         for layer in cache:
             layer.tokens += tokens[0].tolist()
             layer.read += tokens.shape[1]

@@ -403,7 +403,12 @@ def test_no_beam(check, probe, draw):
     assert len(probe("with_beams", **common, length=1, width=1)["tokens"]) == 4
     for length, width in ((0, 1), (1, 0), (2, -1)):
         check.raises(
-            "with_beams", "ValueError", match="below 1", **common, length=length, width=width
+            "with_beams",
+            "ValueError",
+            match="width" if width < 1 else "length",
+            **common,
+            length=length,
+            width=width,
         )
 
 

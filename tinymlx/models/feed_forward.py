@@ -97,7 +97,7 @@ class MixtureOfExperts(Module):
             x: ``(..., dims)``, what the experts are going to see.
 
         Returns:
-            A scalar.
+            A scalar in the dtype of ``x``.
         """
         raise NotImplementedError(
             "11.15 balance - exercises/ch11_transformer/lesson.md; "

@@ -96,7 +96,7 @@ class MixtureOfExperts(Module):
             x: ``(..., dims)``, what the experts are going to see.
 
         Returns:
-            A scalar.
+            A scalar in the dtype of ``x``.
         """
         logits = self.router(x)
         count = logits.shape[-1]

@@ -89,7 +89,8 @@ def rounds(
     In each round the draft reads what it has not read yet and proposes ``ahead`` tokens
     (:func:`proposals`). The target reads the last token of the text and all proposals at once, and
     :func:`accepted` says how many of them stay and which token comes behind. Of what was refused
-    nothing stays in a cache; that last token is in none of them yet.
+    nothing stays in a cache; that last token is in none of them yet. (The draft has never read its
+    last proposal: if all of them stay, it has two tokens to read.)
 
     Yields:
         The tokens that were accepted, and the one behind them.

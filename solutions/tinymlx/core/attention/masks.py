@@ -53,8 +53,9 @@ def padding_mask(lengths: array, keys: int) -> array:
 def masked(scores: array, mask: array) -> array:
     """Scores with those that a mask hides so small that the softmax makes 0 of them.
 
-    Where a mask of numbers is not minus infinity it is added as it is. The result is finite, in
-    the dtype of the scores, also where that is float16.
+    A mask of numbers is added, but for entries below half of the least number of the dtype, such
+    as minus infinity: for them that half is. The result is finite, in the dtype of the scores, also
+    where that is float16.
 
     Args:
         scores: ``(B, N, T_q, T_kv)``.
@@ -69,6 +70,9 @@ def masked(scores: array, mask: array) -> array:
 
 def silenced(y: array, mask: Mask, keys: int) -> array:
     """What the queries got, with 0 for those that may ask nobody.
+
+    Under ``"causal"`` these are known by their number: a table of all queries and keys, which tiles
+    never make, is not needed.
 
     Args:
         y: ``(B, N, T_q, D_v)``.
