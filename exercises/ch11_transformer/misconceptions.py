@@ -246,6 +246,19 @@ def masked(scores, mask):
 
 @misconception(
     "11.4",
+    "You add the least number there is. A score may be negative, too, and the sum is minus infinity "
+    "again: half of it leaves room.",
+    symbol="masked",
+)
+def masked(scores, mask):
+    low = mx.finfo(scores.dtype).min
+    if mask.dtype == mx.bool_:
+        return where(mask, scores, low)
+    return scores + maximum(mask.astype(scores.dtype), low)
+
+
+@misconception(
+    "11.4",
     "You make a table of all queries and keys to see which queries may ask nobody. Under a causal "
     "mask these are the first T_q - T_kv; whoever computes tile by tile has no room for the table.",
     symbol="silenced",
@@ -1192,6 +1205,17 @@ def mask(self, count):
 def mask(self, count):
     queries = core.arange(self.offset - count, self.offset)[:, None]
     return core.array(self.positions) <= queries
+
+
+@misconception(
+    "11.18",
+    "You add the exponentials in the dtype of the scores. In half precision thousands of them are more "
+    "than its digits hold: the logarithm of their sum is one of float32.",
+    symbol="part",
+)
+def part(scores, v):
+    mean = mixed(softmax(scores, -1, precise=True), v)
+    return Part(precise(mean), logsumexp(scores, -1, keepdims=True))
 
 
 @misconception(

@@ -82,9 +82,10 @@ def bleu(translations: Sequence[str], references: Sequence[str]) -> Bleu:
         \text{BLEU} = b \; \sqrt[4]{p_1 p_2 p_3 p_4} .
 
     If for some :math:`n` nothing matches though there are runs, :math:`p_n` is
-    :math:`100 / (2^k t_n)` instead, where it is the :math:`k`-th such :math:`n`. BLEU is 0 if no
-    word matches at all, or if no translation is as long as :math:`n` words (:math:`p_n` is 0 then).
-    Without any word in the translations :math:`b` is 0.
+    :math:`100 / (2^k t_n)` instead, where it is the :math:`k`-th such :math:`n`. But if no word
+    matches at all, every :math:`p_n` is 0, and so is BLEU; and if no translation is as long as
+    :math:`n` words, that :math:`p_n` is 0, and so is BLEU. Without any word in the translations
+    :math:`b` is 0.
 
     Raises:
         ValueError: there is no sentence, or not one reference for each.

@@ -22,7 +22,7 @@ def unpermuted(weight: array, heads: int) -> array:
         The same shape: of each head first the first of every pair, then the second of every pair.
 
     Raises:
-        ValueError: the rows cannot be divided among the heads in pairs.
+        ValueError: there is no head, or the rows cannot be divided among them in pairs.
     """
     raise NotImplementedError(
         "12.17 unpermuted - exercises/ch12_text_generation/lesson.md; "

@@ -13,6 +13,7 @@ from tinymlx import core
 from tinymlx.core import array
 from tinymlx.utils import tree_flatten
 
+from .layouts import unpermuted
 from .llama import Llama
 from .weights import fitted
 
@@ -92,7 +93,7 @@ def load_gguf(file: str | Path, dtype: core.Dtype = core.float32) -> tuple[Llama
     found = {}
     for name, weight in dequantized(weights, dtype).items():
         if name.endswith((".attn_q.weight", ".attn_k.weight")):
-            weight = halves(weight, heads[name.endswith(".attn_k.weight")])
+            weight = unpermuted(weight, heads[name.endswith(".attn_k.weight")])
         found[published(name)] = weight
     own: dict[str, Any] = tree_flatten(model.parameters(), destination={})
     model.load_weights(list(fitted(own, found, str(file)).items()))
@@ -144,22 +145,6 @@ def dequantized(weights: dict[str, array], dtype: core.Dtype) -> dict[str, array
             weight = core.dequantize(weight, scales, biases, group_size=GROUP, bits=bits)
         found[name] = weight.astype(dtype)
     return found
-
-
-def halves(weight: array, heads: int) -> array:
-    """The rows of a matrix for queries or keys in the order that :class:`tinymlx.nn.RoPE` turns.
-
-    GGUF's rotations turn neighbours: features 0 and 1 of a head, 2 and 3, and so on. The published
-    Llama turns a feature of the first half of a head with one of the second half. So in each head
-    the even rows come first, then the odd ones.
-
-    Args:
-        weight: ``(heads * size, in)``.
-        heads: how many there are.
-    """
-    rows, inputs = weight.shape
-    pairs = weight.reshape(heads, rows // heads // 2, 2, inputs)
-    return core.swapaxes(pairs, 1, 2).reshape(rows, inputs)
 
 
 def tokenizer_of(metadata: dict[str, Any]) -> Any:

@@ -22,7 +22,7 @@ def unpermuted(weight: array, heads: int) -> array:
         The same shape: of each head first the first of every pair, then the second of every pair.
 
     Raises:
-        ValueError: the rows cannot be divided among the heads in pairs.
+        ValueError: there is no head, or the rows cannot be divided among them in pairs.
     """
     rows, *rest = weight.shape
     if heads < 1 or rows % (2 * heads):
