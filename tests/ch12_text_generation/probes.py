@@ -578,6 +578,10 @@ def judged_often(p, q, draws, seed):
     return {"counts": counts}
 
 
+#: The module, which the function of its name hides.
+speculative_module = sys.modules[speculative.__module__]
+
+
 class Chain:
     """A language model that knows only the last token, and remembers all it has read."""
 
@@ -611,13 +615,23 @@ class Chain:
 def speculated(target, draft, prompt, ahead, count, seed):
     """Tokens of two chains, and what their caches hold afterwards."""
     core.random.seed(seed)
-    models = Chain(target), Chain(draft)
-    stream = speculative(*models, prompt, ahead)
-    text = [*prompt, *(int(next(stream)) for _ in range(count))]
+    models, drawn = (Chain(target), Chain(draft)), []
+
+    def noting(p, q, proposed, uniform, *key):
+        drawn.append(uniform.size)
+        return accepted(p, q, proposed, uniform, *key)
+
+    speculative_module.accepted = noting
+    try:
+        stream = speculative(*models, prompt, ahead)
+        text = [*prompt, *(int(next(stream)) for _ in range(count))]
+    finally:
+        speculative_module.accepted = accepted
     held = [cache.tokens for model in models for cache in model.caches]
     wrong = [sum(a != b for a, b in zip(h, text, strict=False)) for h in held]
     return {
         "text": text,
+        "numbers drawn": drawn,
         "wrong places in the caches": wrong,
         "read": [cache.read for model in models for cache in model.caches],
     }

@@ -251,6 +251,21 @@ def test_how_many_are_accepted(check, draw, proposed):
 
 
 @exercise("12.19")
+def test_what_the_large_model_never_says(check):
+    """A ratio of 0 is never accepted, not even with the number 0."""
+    p, q = np.array([[0.0, 1.0], [1.0, 0.0]], np.float32), np.array([[0.7, 0.3]], np.float32)
+    uniform = np.array([[0.0], [1e-30], [0.5]], np.float32)
+    check("judged", p=p, q=q, proposed=np.array([0], np.int32), uniform=uniform)
+
+
+@exercise("12.19")
+def test_a_number_for_each_proposal(probe, draw):
+    """With one number for all, a proposal that follows a lucky one would be lucky, too."""
+    inputs = {**chains(draw), "prompt": [1, 0], "ahead": 3, "seed": draw.seed()}
+    assert set(probe("speculated", **inputs, count=20)["numbers drawn"]) == {3}
+
+
+@exercise("12.19")
 def test_a_key(probe):
     """The same key, the same token."""
     p = np.full((2, 50), 0.02, np.float32)
