@@ -666,6 +666,23 @@ def create_alibi_slope(num_heads, dtype=core.float32):
 
 @misconception(
     "11.10",
+    "You take every second slope from the second one on. Of twice the power it is the first, the "
+    "third and so on: those that lie between the ones that are there.",
+    symbol="ALiBi.create_alibi_slope",
+)
+def create_alibi_slope(num_heads, dtype=core.float32):
+    def slopes(n):
+        if math.log2(n).is_integer():
+            first = 2 ** (-(2 ** -(math.log2(n) - 3)))
+            return [first**k for k in range(1, n + 1)]
+        smaller = 2 ** math.floor(math.log2(n))
+        return slopes(smaller) + slopes(2 * smaller)[1::2][: n - smaller]
+
+    return core.array(slopes(num_heads), dtype=dtype)[:, None, None]
+
+
+@misconception(
+    "11.10",
     "You count heads from 0: the first slope is then 1. They begin with h = 1.",
     symbol="ALiBi.create_alibi_slope",
 )
@@ -744,6 +761,16 @@ def __call__(self, x, mask):
         return y + self.feed_forward(y)
     x = self.ln1(x + self.dropout1(self.attention(x, x, x, mask)))
     return self.ln2(x + self.feed_forward(x))
+
+
+@misconception(
+    "11.12",
+    "Between your linear layers there is always a relu. The block was given an activation: "
+    "self.activation.",
+    symbol="TransformerEncoderLayer.feed_forward",
+)
+def feed_forward(self, x):
+    return self.linear2(self.dropout2(relu(self.linear1(x))))
 
 
 @misconception(

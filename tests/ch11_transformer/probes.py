@@ -90,6 +90,10 @@ def silence(y, mask, keys, g):
     return pulled(lambda y: [masks.silenced(y, mask, keys)], [y], [g])
 
 
+def nobody(mask):
+    return {"lonely": masks.lonely(mask)}
+
+
 def silence_cost(y):
     """Whether a causal mask costs a table of all queries and keys; and the first few answers."""
     core.eval(y)

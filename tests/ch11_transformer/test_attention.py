@@ -206,6 +206,14 @@ def test_queries_before_the_first_key(check, draw, mask, keys):
 
 
 @exercise("11.4")
+def test_low_is_not_hidden(check):
+    """Only minus infinity hides: a row of very negative numbers may ask, and softly does."""
+    low = np.finfo(np.float32).min
+    mask = [[-np.inf, -np.inf], [-1e4, -1e9], [low, low / 2], [-np.inf, low], [-1.0, -2.0]]
+    check("nobody", mask=np.array(mask, np.float32))
+
+
+@exercise("11.4")
 def test_a_causal_mask_needs_no_table(check, draw):
     """Who stands before the first key is known by the number of the query."""
     check("silence_cost", y=draw.normal(1, 1, 2000, 2))

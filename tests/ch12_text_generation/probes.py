@@ -5,6 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import mlx.core as mx
+
 from tinymlx import core, nn
 from tinymlx.core import array as to_array
 from tinymlx.models import lora, translation
@@ -612,7 +614,7 @@ class Chain:
         return self.table[tokens]
 
 
-def speculated(target, draft, prompt, ahead, count, seed):
+def speculated(target, draft, prompt, ahead, count, seed, temperature=1.0):
     """Tokens of two chains, and what their caches hold afterwards."""
     core.random.seed(seed)
     models, drawn = (Chain(target), Chain(draft)), []
@@ -623,7 +625,7 @@ def speculated(target, draft, prompt, ahead, count, seed):
 
     speculative_module.accepted = noting
     try:
-        stream = speculative(*models, prompt, ahead)
+        stream = speculative(*models, prompt, ahead, temperature)
         text = [*prompt, *(int(next(stream)) for _ in range(count))]
     finally:
         speculative_module.accepted = accepted
@@ -699,6 +701,22 @@ def adapted_in_training(inputs, outputs, rank, dropout, seed):
         "kinds": len({round(v) for v in beside[:, 0].tolist()}),
         "even": (beside[:, :1] - beside) / 2048,
     }
+
+
+def adapted_cost(x, a, b):
+    """What a layer adds for one row, and whether that takes less memory than its matrix."""
+    linear = nn.Linear(a.shape[0], b.shape[1], bias=False)
+    linear.weight = core.zeros((b.shape[1], a.shape[0]))
+    layer = lora.LoRALinear(linear, a.shape[1], a.shape[1])
+    layer.lora_a, layer.lora_b = a, b
+    core.eval(layer.parameters(), x)
+    mx.synchronize()
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    y = layer(x)
+    core.eval(y)
+    mx.synchronize()
+    return {"y": y, "little memory": mx.get_peak_memory() - before < linear.weight.nbytes // 4}
 
 
 def wrong_rank(rank):

@@ -329,6 +329,17 @@ def test_what_the_caches_hold(probe, draw, ahead):
 
 
 @exercise("12.19")
+def test_a_temperature_of_both(probe, draw):
+    """Near 0 the text is that of the most probable tokens of the large model, whatever the small
+    one says."""
+    inputs = {**chains(draw), "prompt": [1, 3], "ahead": 3, "seed": draw.seed()}
+    text = probe("speculated", **inputs, count=12, temperature=1e-3)["text"]
+    best = inputs["target"].argmax(axis=1)
+    for before, token in zip(text[1:], text[2:], strict=False):
+        assert token == best[before], f"behind {before} stands {token}, the best is {best[before]}"
+
+
+@exercise("12.19")
 def test_a_prompt_of_one_token(probe, draw):
     """Nothing to read in front; the same model twice, and every proposal is accepted."""
     table = chains(draw)["target"]
@@ -381,6 +392,13 @@ def test_beside_a_layer(check, draw, rank, alpha, bias):
         g=draw.normal(3, 2, 5),
         terms=40,
     )
+
+
+@exercise("12.20")
+def test_the_narrow_way_stays_narrow(check, draw):
+    """The product of both matrices is as large as the matrix that is saved: nobody makes it."""
+    check("adapted_cost", x=draw.normal(1, 900), a=draw.normal(900, 2), b=draw.normal(2, 900),
+          terms=900, scale=100.0)  # fmt: skip
 
 
 @exercise("12.20")

@@ -516,8 +516,10 @@ def test_what_beams_say(probe, draw):
 
 
 @exercise("12.14")
-def test_bleu_of_what_it_says(check, draw):
-    """A model that goes wrong is not led back by the reference, and texts are compared."""
+@pytest.mark.parametrize("options", [{}, {"length": 2}, {"length": 3, "batch": 2}], ids=str)
+def test_bleu_of_what_it_says(check, draw, options):
+    """A model that goes wrong is not led back by the reference, and texts are compared; all options
+    count."""
     sources = ["w1 w2 w3 w1 w5 w0", "w0 w1 w2 w0", "w4 w2 w0 w1", *texts(draw, 6)]
     references = [" ".join(WORDS[(int(w[1]) + 2) % 8] for w in s.split()) for s in sources]
     check(
@@ -527,7 +529,7 @@ def test_bleu_of_what_it_says(check, draw):
         stumble=STUMBLE,
         sources=sources,
         references=references,
-        options={},
+        options=options,
         terms=16,
         scale=100,
     )

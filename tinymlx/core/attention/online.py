@@ -33,7 +33,10 @@ class Part(NamedTuple):
 
 
 def part(scores: array, v: array) -> Part:
-    """What queries see of one piece of the keys, in float32 at least.
+    """What queries see of one piece of the keys.
+
+    Both are in float32 at least. The exponentials are added up in it, too; the shares that multiply
+    the values may have the dtype of these.
 
     Args:
         scores: ``(B, N_q, T_q, keys)``.
