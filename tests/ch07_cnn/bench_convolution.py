@@ -12,6 +12,7 @@ import torch
 from course.grading.marks import exercise
 
 RANDOM = np.random.default_rng(0)
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 # The pictures, their side, channels in and out, all with 3 x 3 kernels and a border of zeros.
 SHAPES = {
     "32x32x32x64": (32, 32, 64, 64),
@@ -49,7 +50,10 @@ def bench_forward_and_backward(race, name):
 
     def pytorch(compile=False):
         first, kernel, cotangent = (
-            torch.from_numpy(v).movedim(-1, 1).contiguous(memory_format=torch.channels_last)
+            torch.from_numpy(v)
+            .to(DEVICE)
+            .movedim(-1, 1)
+            .contiguous(memory_format=torch.channels_last)
             for v in (x, w, g)
         )
         first.requires_grad_(), kernel.requires_grad_()
@@ -87,7 +91,7 @@ def bench_three_ways(race):
         return lambda: function(a, b)
 
     def pytorch():
-        a, b = (torch.from_numpy(v).movedim(-1, 1).contiguous() for v in (x, w))
+        a, b = (torch.from_numpy(v).to(DEVICE).movedim(-1, 1).contiguous() for v in (x, w))
         return lambda: torch.conv2d(a, b)
 
     race(
@@ -194,11 +198,11 @@ def bench_a_step_of_a_residual_network(race):
             torch.nn.Conv2d(3, WIDTHS[0], 3, padding=1), torch.nn.ReLU(), *blocks
         )
         head = torch.nn.Linear(WIDTHS[-1], 10)
-        body = body.to(memory_format=torch.channels_last)
+        body, head = body.to(DEVICE, memory_format=torch.channels_last), head.to(DEVICE)
         parameters = [*body.parameters(), *head.parameters()]
         optimizer = torch.optim.SGD(parameters, lr=1e-3, momentum=0.9)
-        x = torch.from_numpy(PICTURES).movedim(-1, 1)  # channels last in memory
-        y = torch.from_numpy(LABELS).long()
+        x = torch.from_numpy(PICTURES).to(DEVICE).movedim(-1, 1)  # channels last in memory
+        y = torch.from_numpy(LABELS).to(DEVICE).long()
 
         def loss():
             return torch.nn.functional.cross_entropy(head(body(x).mean((2, 3))), y)
