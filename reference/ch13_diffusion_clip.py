@@ -106,7 +106,7 @@ def denoised_cost(x, data):
 
 def parts(kind, predicted, x, signal, g):
     """From what is predicted and x, by solving two equations: a x0 + b noise = x is one of them."""
-    a, b = signal.detach().sqrt(), (1 - signal.detach()).sqrt()
+    a, b = (share.detach().broadcast_to(x.shape).sqrt() for share in (signal, 1 - signal))
     one, zero = torch.ones_like(a), torch.zeros_like(a)
     other = {"noise": [zero, one], "signal": [one, zero], "velocity": [-b, a]}[kind]
     rows = torch.stack([torch.stack([a, b], -1), torch.stack(other, -1)], -2)
@@ -197,6 +197,10 @@ def solved(x, x0, signal, before, last_x0, last_signal, g):
         middle = x0 + (x0 - last_x0) / (here - last) * (there - here) / 2
     grown = x / (1 - signal).sqrt() + (there.exp() - here.exp()) * middle
     return pulled([(1 - before).sqrt() * grown], given, [g])
+
+
+def solved_by_half(x, x0, signal, before, last_x0, last_signal, g):
+    return solved(x, x0, signal, before, None, None, g)
 
 
 # 13.9 to 13.11

@@ -173,6 +173,11 @@ def solved(x, x0, signal, before, last_x0, last_signal, g):
     return pulled(step, [x, x0, last_x0], [g])
 
 
+def solved_by_half(x, x0, signal, before, last_x0, last_signal, g):
+    step = lambda x, x0: [solver.solver_step(x, x0, signal, before, last_x0, last_signal)]  # noqa: E731
+    return pulled(step, [x, x0], [g])
+
+
 # 13.9 to 13.11: flows
 
 
@@ -202,6 +207,11 @@ def walked(name, x, times, rate):
         return core.sin(3 * t).reshape(*shape) * x + rate * core.cos(x)
 
     return {"y": getattr(flow, name)(field, x, times), "asked": asked}
+
+
+def walked_half(name, x, times):
+    """A network that answers in the dtype that it is given."""
+    return {"y": getattr(flow, name)(lambda x, t: core.cos(x), x, times)}
 
 
 def waits(name, x, times):

@@ -21,8 +21,28 @@ def test_points_of_lines(check, draw, shape):
 @pytest.mark.parametrize("shape", [(4, 3), (1, 2, 3)], ids=str)
 def test_the_loss_of_a_flow(check, draw, shape):
     """Its value, and the slopes of what the network has learned."""
-    check("line_loss", x=draw.normal(*shape), noise=draw.normal(*shape), t=draw.uniform(shape[0]),
-          weight=draw.normal(), told=draw.normal(), g=draw.normal(), terms=60, scale=10.0)  # fmt: skip
+    arrays = {"x": draw.normal(*shape), "noise": draw.normal(*shape), "t": draw.uniform(shape[0])}
+    learned = {"weight": draw.normal(), "told": draw.normal()}
+    check("line_loss", **arrays, **learned, g=draw.normal(), terms=60, scale=10.0)
+
+
+@exercise("13.9")
+def test_lines_of_half_precision(check, draw):
+    """The dtype of all inputs is that of the point and of the loss."""
+    arrays = {name: draw.normal(2, 3, dtype="float16") for name in ("x", "noise")}
+    t = draw.uniform(2, dtype="float16")
+    check("line", **arrays, t=t, g=draw.normal(2, 3, dtype="float16"), terms=4)
+    learned = {name: draw.normal(dtype="float16") for name in ("weight", "told", "g")}
+    check("line_loss", **arrays, t=t, **learned, terms=60, scale=10.0)
+
+
+@exercise("13.10")
+@pytest.mark.parametrize("name", ["euler", "heun"])
+def test_a_walk_in_half_precision(probe, draw, name):
+    """The dtype of the noise is that of the data."""
+    found = probe("walked_half", name=name, x=draw.normal(2, 3, dtype="float16"), times=[1.0, 0.0])
+    assert found["y"].dtype == np.float16
+    assert np.abs(found["y"]).max() > 0.01
 
 
 @exercise("13.10")
@@ -130,6 +150,13 @@ def test_further_in_the_same_direction(check, draw, w):
     """0 asks for nothing, 1 is the conditional prediction."""
     arrays = {name: draw.normal(2, 3) for name in ("unconditional", "conditional", "g")}
     check("guide", **arrays, w=w, terms=16)
+
+
+@exercise("13.12")
+def test_guidance_in_half_precision(check, draw):
+    """The dtype stays."""
+    names = ("unconditional", "conditional", "g")
+    check("guide", **{n: draw.normal(2, 3, dtype="float16") for n in names}, w=3.0, terms=16)
 
 
 @exercise("13.12")

@@ -20,7 +20,7 @@ def test_waves_of_time(check, draw, dims, options):
 
 @exercise("13.13")
 def test_steps_of_half_precision(probe):
-    """981 is 981 in float16; 981 times a frequency is not what it should be. The result is float32."""
+    """981 is 981 in float16, but its angles are not exact there. The result is float32."""
     steps, wide = np.array([981.0, 3.0], np.float16), np.array([981.0, 3.0], np.float32)
     half, full = (probe("embedded", steps=s, dims=8, options={})["y"] for s in (steps, wide))
     assert half.dtype == np.float32
@@ -43,7 +43,10 @@ def near_one(draw, *shape):
 def layer(draw, name, *shape):
     """Weights and biases of a layer, of a size that keeps that of its input."""
     size = np.float32(np.prod(shape[1:])) ** np.float32(0.5)
-    return {f"{name}.weight": draw.normal(*shape) / size, f"{name}.bias": 0.3 * draw.normal(shape[0])}
+    return {
+        f"{name}.weight": draw.normal(*shape) / size,
+        f"{name}.bias": 0.3 * draw.normal(shape[0]),
+    }
 
 
 def norm(draw, name, channels):
@@ -83,6 +86,22 @@ def test_a_block(check, draw, inputs, outputs, told):
         g=draw.normal(2, 3, 2, outputs),
         **LONG,
     )
+
+
+def half(inputs):
+    """All floating arrays in float16."""
+    if isinstance(inputs, dict):
+        return {key: half(value) for key, value in inputs.items()}
+    return inputs.astype(np.float16) if isinstance(inputs, np.ndarray) else inputs
+
+
+@exercise("13.14")
+def test_a_block_in_half_precision(check, draw):
+    """The dtype of inputs and weights is that of everything."""
+    given = {"x": draw.normal(1, 2, 3, 4), "step": draw.normal(1, 3), "g": draw.normal(1, 2, 3, 6)}
+    weights = block(draw, 4, 6, 3)
+    check("told_block", **half({"weights": weights, **given}), sizes=[4, 6, 3, 2, 1e-5], terms=16,
+          scale=8.0)  # fmt: skip
 
 
 def attention(draw, prefix, dims, context):
@@ -127,20 +146,39 @@ def test_three_parts(check, draw):
 @pytest.mark.parametrize("depth", [1, 2])
 def test_a_map_that_reads(check, draw, depth, linear):
     """A map that is no square, and a text."""
+    check(
+        "asked_map",
+        weights=map_weights(draw, depth, linear),
+        x=draw.normal(2, 3, 4, 4),
+        context=draw.normal(2, 5, 3),
+        sizes=[2, depth, 2, linear],
+        g=draw.normal(2, 3, 4, 4),
+        **LONG,
+    )
+
+
+def map_weights(draw, depth, linear):
     weights = {**norm(draw, "norm", 4)}
     for name in ("proj_in", "proj_out"):
         weights |= layer(draw, name, *((4, 4) if linear else (4, 1, 1, 4)))
     for i in range(depth):
         weights |= transformer(draw, f"transformer_blocks.{i}.", 4, 3)
-    check(
-        "asked_map",
-        weights=as_float32(weights),
-        x=draw.normal(2, 2, 3, 4),
-        context=draw.normal(2, 5, 3),
-        sizes=[2, depth, 2, linear],
-        g=draw.normal(2, 2, 3, 4),
-        **LONG,
-    )
+    return as_float32(weights)
+
+
+@exercise("13.15")
+def test_places_and_words_in_half_precision(check, draw):
+    """The dtype of inputs and weights is that of everything."""
+    x, context, g = draw.normal(1, 2, 4), draw.normal(1, 3, 3), draw.normal(1, 2, 4)
+    one = {"x": x, "context": context, "g": g}
+    weights = as_float32(attention(draw, "", 4, 3))
+    check("asked", **half({"weights": weights, **one}), heads=2, terms=16, scale=8.0)
+    weights = transformer(draw, "", 4, 3)
+    check("asked_block", **half({"weights": weights, **one}), heads=2, terms=16, scale=8.0)
+    given = {"x": x[:, None], "context": context, "g": g[:, None]}
+    weights = map_weights(draw, 1, True)
+    check("asked_map", **half({"weights": weights, **given}), sizes=[2, 1, 2, True], terms=16,
+          scale=8.0)  # fmt: skip
 
 
 # Small maps
@@ -183,3 +221,13 @@ def test_back_to_pictures(check, draw, quantized):
     check("decoded", z=draw.normal(2, 3, 2, 2), weights=ends(draw, quantized),
           options={**OPTIONS, "quantized": quantized}, g=draw.normal(2, 3, 2, 2), terms=16,
           scale=30.0)  # fmt: skip
+
+
+@exercise("13.16")
+def test_maps_of_half_precision(check, draw):
+    """The dtype stays, there and back."""
+    options = {**OPTIONS, "quantized": False}
+    x, z = draw.normal(1, 2, 2, 4), draw.normal(1, 2, 2, 2)
+    check("encoded", **half({"x": x, "noise": z, "g": z}), weights={}, options=options, terms=16,
+          scale=16.0)  # fmt: skip
+    check("decoded", **half({"z": z, "g": z}), weights={}, options=options, terms=16, scale=30.0)

@@ -39,6 +39,13 @@ def test_nothing_is_left_at_the_end(check, draw, count):
     check("terminal", signal=falling, terms=4)
 
 
+@exercise("13.1")
+def test_a_schedule_of_half_precision(check, draw):
+    """The dtype stays."""
+    falling = np.sort(draw.uniform(5, low=0.1, high=0.9, dtype="float16"))[::-1].copy()
+    check("terminal", signal=falling, terms=4)
+
+
 @exercise("13.2")
 @pytest.mark.parametrize("shape", [(3,), (3, 4), (3, 2, 2, 2)], ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -62,9 +69,9 @@ def test_one_step_for_all(check, draw):
 def test_data_of_half_precision(probe, draw):
     """A schedule of float32 does not make them float32."""
     arrays = {name: draw.normal(2, 3, dtype="float16") for name in ("x", "noise", "g")}
-    found = probe(
-        "mixed", **arrays, signal=scalar([0.9, 0.1]), steps=np.array([0, 1], np.int32)
-    )["outputs"][0]
+    found = probe("mixed", **arrays, signal=scalar([0.9, 0.1]), steps=np.array([0, 1], np.int32))[
+        "outputs"
+    ][0]
     assert found.dtype == np.float16
     assert np.abs(found).max() > 0.01
 
@@ -74,6 +81,7 @@ def test_signal_to_noise(check, draw):
     """Of a whole schedule, and of a table."""
     check("ratio", signal=draw.uniform(7, low=0.01, high=0.99), scale=100.0)
     check("ratio", signal=draw.uniform(2, 3, low=0.01, high=0.99), scale=100.0)
+    check("ratio", signal=draw.uniform(4, low=0.1, high=0.8, dtype="float16"), scale=10.0)
 
 
 @exercise("13.3")
@@ -91,6 +99,14 @@ def test_a_share_for_each_point(check, draw):
     x, data, g = draw.normal(4, 2), draw.normal(6, 2), draw.normal(4, 2)
     signal = draw.uniform(4, 1, low=0.1, high=0.9)
     check("denoised", x=x, data=data, signal=signal, g=g, terms=200, scale=20.0)
+
+
+@exercise("13.3")
+def test_a_guess_of_half_precision(check, draw):
+    """The dtype of all inputs is that of the guess."""
+    arrays = {"x": draw.normal(3, 2, dtype="float16"), "data": draw.normal(4, 2, dtype="float16")}
+    signal, g = np.array(0.3, np.float16), draw.normal(3, 2, dtype="float16")
+    check("denoised", **arrays, signal=signal, g=g, terms=16, scale=4.0)
 
 
 @exercise("13.3")
@@ -113,13 +129,22 @@ KINDS = ["noise", "signal", "velocity"]
 
 @exercise("13.4")
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_parts(check, draw, kind):
-    """Signal and noise from a prediction; a share for each example."""
-    arrays = {name: draw.normal(3, 2, 2) for name in ("predicted", "x")}
-    g, signal = [draw.normal(3, 2, 2), draw.normal(3, 2, 2)], draw.uniform(3, 1, 1, low=0.2,
-                                                                         high=0.8)  # fmt: skip
-    signal = np.broadcast_to(signal, (3, 2, 2)).copy()
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_the_parts(check, draw, kind, dtype):
+    """Signal and noise from a prediction, and their slopes."""
+    arrays = {name: draw.normal(3, 2, 2, dtype=dtype) for name in ("predicted", "x")}
+    g = [draw.normal(3, 2, 2, dtype=dtype), draw.normal(3, 2, 2, dtype=dtype)]
+    signal = draw.uniform(3, 2, 2, low=0.2, high=0.8, dtype=dtype)
     check("parts", kind=kind, **arrays, signal=signal, g=g, terms=16, scale=10.0)
+
+
+@exercise("13.4")
+def test_one_share_for_all(check, draw):
+    """A scalar, and a share for each example."""
+    arrays = {name: draw.normal(3, 2) for name in ("predicted", "x")}
+    g = [draw.normal(3, 2), draw.normal(3, 2)]
+    for signal in (scalar(0.6), draw.uniform(3, 1, low=0.2, high=0.8)):
+        check("parts", kind="velocity", **arrays, signal=signal, g=g, terms=16, scale=10.0)
 
 
 @exercise("13.4")
@@ -134,10 +159,12 @@ def test_nothing_but_noise(probe, draw):
 
 @exercise("13.4")
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_network_should_say(check, draw, kind):
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_what_a_network_should_say(check, draw, kind, dtype):
     """The target, and its slopes."""
-    arrays = {name: draw.normal(3, 4) for name in ("x", "noise", "g")}
-    check("target", kind=kind, **arrays, signal=draw.uniform(3, 1, low=0.1, high=0.9), terms=4)
+    arrays = {name: draw.normal(3, 4, dtype=dtype) for name in ("x", "noise", "g")}
+    signal = draw.uniform(3, 1, low=0.1, high=0.9, dtype=dtype)
+    check("target", kind=kind, **arrays, signal=signal, terms=4)
 
 
 @exercise("13.4")

@@ -16,8 +16,13 @@ pairs = pytest.mark.parametrize("signal,before", PAIRS, ids=str)
 LONG = {"terms": 64, "scale": 4.0}
 
 
-def some(draw, *names, shape=(3, 4)):
-    return {name: draw.normal(*shape) for name in names}
+def some(draw, *names, dtype="float32"):
+    return {name: draw.normal(3, 4, dtype=dtype) for name in names}
+
+
+def shares(**values):
+    """Shares of half precision."""
+    return {name: np.array(value, np.float16) for name, value in values.items()}
 
 
 @exercise("13.5")
@@ -43,6 +48,14 @@ def test_a_step_with_noise(check, draw, signal, before):
     """The deviation is the root of the variance."""
     given = {"signal": scalar(signal), "before": scalar(before)}
     check("with_noise", **some(draw, "x", "x0", "noise", "g"), **given, **LONG)
+
+
+@exercise("13.5")
+def test_a_step_with_noise_in_half_precision(check, draw):
+    """The dtype of all inputs is that of the step."""
+    given = {**shares(signal=0.3, before=0.5), "terms": 16, "scale": 4.0}
+    check("before", **some(draw, "x", "x0", "g", dtype="float16"), **given)
+    check("with_noise", **some(draw, "x", "x0", "noise", "g", dtype="float16"), **given)
 
 
 @exercise("13.5")
@@ -100,6 +113,14 @@ def test_fresh_noise_that_is_not_wanted(check, draw):
 
 
 @exercise("13.6")
+def test_a_step_without_noise_in_half_precision(check, draw):
+    """The dtype of all inputs is that of the step."""
+    arrays = some(draw, "x0", "noise", "fresh", "g", dtype="float16")
+    given = {**shares(signal=0.3, before=0.5), "terms": 16, "scale": 4.0}
+    check("without_noise", **arrays, **given, eta=0.5)
+
+
+@exercise("13.6")
 @pytest.mark.parametrize("what,value", [("eta", -0.5), ("eta", 1.0), ("eta with noise", -0.1)])
 def test_no_such_step(check, draw, what, value):
     """A negative eta, or no fresh noise."""
@@ -110,18 +131,26 @@ def test_no_such_step(check, draw, what, value):
 
 @exercise("13.7")
 @pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
-@pytest.mark.parametrize("total,count", [(1000, 50), (1000, 7), (1000, 999), (10, 10), (9, 1),
-                                         (11, 4), (1, 1), (30, 12)])  # fmt: skip
+@pytest.mark.parametrize("total,count", [(1000, 50), (1000, 7), (1000, 999), (10, 10), (11, 4),
+                                         (30, 12)])  # fmt: skip
 def test_which_steps(check, spacing, total, count):
     """The noisiest first."""
     check("chosen", total=total, count=count, spacing=spacing, offset=0)
 
 
 @exercise("13.7")
+@pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
+def test_a_single_step(check, spacing):
+    """One of nine, one of one, and then some more."""
+    for total, count in ((9, 1), (1, 1), (7, 3)):
+        check("chosen", total=total, count=count, spacing=spacing, offset=0)
+
+
+@exercise("13.7")
 def test_moved_by_one(check):
-    """The offset is that of leading steps only."""
+    """The offset is that of leading steps only; the others do not hear it."""
     for spacing in ("leading", "trailing", "linspace"):
-        check("chosen", total=100, count=9, spacing=spacing, offset=1 if spacing == "leading" else 0)
+        check("chosen", total=100, count=9, spacing=spacing, offset=1)
     check("chosen_by_default", total=1000, count=20)
 
 
@@ -152,3 +181,20 @@ def test_a_step_that_knows_the_last_one(check, draw, shares):
     last, signal, before = map(scalar, shares)
     arrays = some(draw, "x", "x0", "g", "last_x0")
     check("solved", **arrays, signal=signal, before=before, last_signal=last, terms=64, scale=30.0)
+
+
+@exercise("13.8")
+def test_a_clever_step_in_half_precision(check, draw):
+    """The dtype of all inputs is that of the step."""
+    arrays = some(draw, "x", "x0", "last_x0", "g", dtype="float16")
+    given = shares(signal=0.3, before=0.5, last_signal=0.1)
+    check("solved", **arrays, **given, terms=16, scale=8.0)
+
+
+@exercise("13.8")
+@pytest.mark.parametrize("left", ["last_x0", "last_signal"])
+def test_half_of_the_last_step(check, draw, left):
+    """One alone of what is known of the last step is not used."""
+    given = {"last_x0": draw.normal(3, 4), "last_signal": scalar(0.1), left: None}
+    arrays = {**some(draw, "x", "x0", "g"), "signal": scalar(0.3), "before": scalar(0.5)}
+    check("solved_by_half", **arrays, **given, **LONG)

@@ -27,7 +27,7 @@ def solver_step(
     last_x0: array | None = None,
     last_signal: array | None = None,
 ) -> array:
-    r"""One step back of DPM-Solver++ (2M): exact, but that :math:`x_0` is a line in :math:`\lambda`.
+    r"""One step back of DPM-Solver++ (2M): exact where :math:`x_0` is a line in :math:`\lambda`.
 
     The lesson derives the formula. The line goes through :math:`x_0` here and in the step before,
     and is taken in the middle of the step. The first step has none before it and takes
@@ -39,7 +39,8 @@ def solver_step(
         x0: what the network takes for the data here.
         signal: :math:`\bar\alpha_t`.
         before: :math:`\bar\alpha_{t'}`; 1 for the data themselves.
-        last_x0, last_signal: the same of the step before this one, if there was one.
+        last_x0, last_signal: the same of the step before this one, if there was one; one of them
+            alone is not used.
 
     Returns:
         :math:`x_{t'}`, in the shape of ``x``.

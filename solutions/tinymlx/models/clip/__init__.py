@@ -18,4 +18,12 @@ from .text import TextTower
 from .vision import VisionTower
 from .zero_shot import class_vectors, normalized
 
-__all__ = ["CLIP", "TextTower", "VisionTower", "class_vectors", "contrastive_loss", "loss_in_pieces", "normalized"]
+__all__ = [
+    "CLIP",
+    "TextTower",
+    "VisionTower",
+    "class_vectors",
+    "contrastive_loss",
+    "loss_in_pieces",
+    "normalized",
+]
