@@ -1,6 +1,7 @@
 """Answers for chapter 13, by PyTorch or by NumPy, from the definitions."""
 
 import math
+import unicodedata
 
 import numpy as np
 
@@ -368,3 +369,163 @@ def decoded(z, weights, options, g):
     if "post_quant_conv.weight" in weights:
         y = convolved(y, {n: w.detach() for n, w in weights.items()}, "post_quant_conv")
     return pulled([3 * y], [z], [g])
+
+
+# 13.17 and 13.18
+
+
+def unit(x, eps=1e-12):
+    return x / x.norm(dim=-1, keepdim=True).clamp(min=eps)
+
+
+def directions(x, g):
+    return {**pulled([unit(x)], [x], [g]), "finite": True}
+
+
+def short(x, eps):
+    return {"y": unit(x, eps)}
+
+
+def contrast(p, q, scale):
+    """Each picture chooses among the sentences, and each sentence among the pictures."""
+    table = scale * p @ q.T
+    rows = torch.log_softmax(table, 1).diagonal().mean()
+    columns = torch.log_softmax(table, 0).diagonal().mean()
+    return -(rows + columns) / 2
+
+
+def matched(pictures, sentences, factor, g):
+    given = [pictures, sentences, factor]
+    return pulled([contrast(*given)], given, [g])
+
+
+def scaled(logit_scale, g):
+    """At most 100; the slope of an exponential is its value, here at the bound."""
+    y = logit_scale.detach().exp().clamp(max=100)
+    return {"outputs": [y], "gradients": [y * g.detach()]}
+
+
+def in_pieces(x, tokens, weights, rows, frozen):
+    p = unit(torch.sin(x) @ weights["p"].T)
+    q = unit(torch.tanh(weights["q"][tokens].sum(1)))
+    loss = contrast(p, q, weights["logit_scale"].exp())
+    names = sorted(name for name in weights if name not in frozen)
+    found = torch.autograd.grad(loss, [weights[name] for name in names])
+    return {
+        "loss": loss,
+        "gradients": dict(zip(names, found, strict=True)),
+        "few at a time": True,
+        "twice at most": True,
+    }
+
+
+def pieces_cost(x, tokens, weights, rows):
+    return {"loss": in_pieces(x, tokens, weights, rows, [])["loss"], "little memory": True}
+
+
+# 13.19 to 13.22
+
+
+def patches(weights, x, sizes, g):
+    """Patch by patch, each a product with the kernel."""
+    size, side, _, dims = sizes
+    kernel, tokens = weights["patch_embedding.weight"], []
+    tokens.append(weights["class_embedding"].expand(x.shape[0], dims))
+    for i in range(0, size, side):
+        for j in range(0, size, side):
+            piece = x[:, i : i + side, j : j + side].reshape(x.shape[0], -1)
+            tokens.append(piece @ kernel.reshape(dims, -1).T)
+    y = torch.stack(tokens, 1) + weights["position_embedding.weight"]
+    return pulled_model(y, [x], weights, g)
+
+
+@in_numpy
+def ended(tokens, end):
+    rows = tokens.tolist()
+    return {"places": np.array([row.index(max(row) if end == 2 else end) for row in rows])}
+
+
+VISIBLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
+
+
+def letter(byte):
+    """What stands for a byte: itself if it can be seen, else one of those from 256 on."""
+    hidden = [b for b in range(256) if b not in VISIBLE]
+    return chr(byte) if byte in VISIBLE else chr(256 + hidden.index(byte))
+
+
+def cut(text):
+    """Contractions, letters, single digits, signs; spaces are left out."""
+    found, at = [], 0
+
+    def kind(c):
+        return "s" if c.isspace() else {"L": "l", "N": "n"}.get(unicodedata.category(c)[0], "o")
+
+    while at < len(text):
+        short = next(
+            (s for s in ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d") if text.startswith(s, at)), ""
+        )
+        end = at + len(short)
+        if not short:
+            end = at + 1
+            while kind(text[at]) in "lo" and end < len(text) and kind(text[end]) == kind(text[at]):
+                end += 1
+        if kind(text[at]) != "s":
+            found.append(text[at:end])
+        at = end
+    return found
+
+
+def joined(piece, merges):
+    tokens = [letter(byte) for byte in piece.encode("utf-8")]
+    tokens[-1] += "</w>"
+    while True:
+        pairs = list(zip(tokens, tokens[1:], strict=False))
+        known = [merges.index(pair) for pair in pairs if pair in merges]
+        if not known:
+            return tokens
+        first, second = merges[min(known)]
+        found, i = [], 0
+        while i < len(tokens):
+            if tokens[i : i + 2] == [first, second]:
+                found.append(first + second)
+                i += 2
+            else:
+                found.append(tokens[i])
+                i += 1
+        tokens = found
+
+
+def numbered(merges, text):
+    """The numbers of a sentence, and that of the end."""
+    merges = [tuple(pair) for pair in merges]
+    letters = sorted(letter(byte) for byte in range(256))
+    words = [*letters, *(a + "</w>" for a in letters), *(a + b for a, b in merges)]
+    text = " ".join(unicodedata.normalize("NFC", text).split()).lower()
+    tokens = [token for piece in cut(text) for token in joined(piece, merges)]
+    end = len(words) + 1
+    return [end - 1, *(words.index(token) for token in tokens), end], end
+
+
+@in_numpy
+def spoken(merges, text, length):
+    return {"numbers": numbered(merges, text)[0]}
+
+
+@in_numpy
+def spoken_batch(merges, texts, length, cut, pad):
+    rows = []
+    for text in texts:
+        row, end = numbered(merges, text)
+        row = row if len(row) <= length else [*row[: length - 1], end]
+        rows.append(row + [end if pad is None else pad] * (length - len(row)))
+    return {"rows": np.array(rows, np.int32)}
+
+
+@in_numpy
+def spoken_by_default(merges, texts, length):
+    return spoken_batch(merges, texts, length, False, None)
+
+
+def classes(sentences, g):
+    return pulled([unit(unit(sentences).mean(1))], [sentences], [g])

@@ -968,3 +968,391 @@ def encode(self, x, noise=None):
 def decode(self, z):
     z = (z + self.shift) / self.scaling
     return self.decoder(self.post_quant_conv(z) if "post_quant_conv" in self else z)
+
+
+# 13.17: which belongs to which
+
+
+@misconception(
+    "13.17",
+    "You ask in one direction only: each picture chooses a sentence, and no sentence ever chooses a "
+    "picture.",
+    symbol="contrastive_loss",
+)
+def contrastive_loss(pictures, sentences, scale):
+    if pictures.shape != sentences.shape:
+        raise ValueError("[contrastive_loss] Each picture needs its sentence.")
+    logits = scale * (pictures @ sentences.T)
+    answers = core.arange(logits.shape[0])
+    return nn.losses.cross_entropy(logits, answers, reduction="mean")
+
+
+@misconception(
+    "13.17",
+    "You divide by the scale. It is the inverse of a temperature already: multiply.",
+    symbol="contrastive_loss",
+)
+def contrastive_loss(pictures, sentences, scale):
+    if pictures.shape != sentences.shape:
+        raise ValueError("[contrastive_loss] Each picture needs its sentence.")
+    logits = (pictures @ sentences.T) / scale
+    answers = core.arange(logits.shape[0])
+    of_rows = nn.losses.cross_entropy(logits, answers, reduction="mean")
+    return (of_rows + nn.losses.cross_entropy(logits.T, answers, reduction="mean")) / 2
+
+
+@misconception(
+    "13.17",
+    "You add the two directions. The loss is their mean, so that chance is log N.",
+    symbol="contrastive_loss",
+)
+def contrastive_loss(pictures, sentences, scale):
+    if pictures.shape != sentences.shape:
+        raise ValueError("[contrastive_loss] Each picture needs its sentence.")
+    logits = scale * (pictures @ sentences.T)
+    answers = core.arange(logits.shape[0])
+    of_rows = nn.losses.cross_entropy(logits, answers, reduction="mean")
+    return of_rows + nn.losses.cross_entropy(logits.T, answers, reduction="mean")
+
+
+@misconception(
+    "13.17",
+    "You use logit_scale as it is. It is a logarithm: without exp it is 2.7 and not 14 at the "
+    "beginning, and a step can make it negative.",
+    symbol="CLIP.scale",
+)
+def scale(self):
+    return core.minimum(self.logit_scale, 100.0)
+
+
+@misconception(
+    "13.17",
+    "Your scale has no bound. It grows as long as training pairs are told apart, until half precision "
+    "overflows: at most 100.",
+    symbol="CLIP.scale",
+)
+def scale(self):
+    return core.exp(self.logit_scale)
+
+
+@misconception(
+    "13.17",
+    "You take the minimum. Above the bound its slope is 0: a scale that has once got there never "
+    "changes again, even if the loss wants it smaller.",
+    symbol="CLIP.scale",
+)
+def scale(self):
+    return core.minimum(core.exp(self.logit_scale), 100.0)
+
+
+@misconception(
+    "13.17",
+    "You divide by the sum of the squares. The length is its root.",
+    symbol="normalized",
+)
+def normalized(x, eps=1e-12):
+    squares = core.sum(core.square(x.astype(core.float32)), axis=-1, keepdims=True)
+    return (x / core.maximum(squares, eps)).astype(x.dtype)
+
+
+@misconception(
+    "13.17",
+    "You take the root of 0, whose slope is infinite: the value of a vector of zeros is fine, its "
+    "slopes are nan. Bound the squares before the root.",
+    symbol="normalized",
+    agrees=["length_one", "both"],
+)
+def normalized(x, eps=1e-12):
+    squares = core.sum(core.square(x.astype(core.float32)), axis=-1, keepdims=True)
+    return (x / core.maximum(core.sqrt(squares), eps)).astype(x.dtype)
+
+
+# 13.18: pieces
+
+
+@misconception(
+    "13.18",
+    "You take the mean over pieces of the loss of each. There every picture is compared with the few "
+    "sentences of its own piece: an easier question, with another gradient.",
+)
+def loss_in_pieces(model, x, tokens, rows):
+    if rows < 1:
+        raise ValueError(f"[loss_in_pieces] rows should be at least 1; it is {rows}.")
+    pieces = [slice(i, i + rows) for i in range(0, x.shape[0], rows)]
+
+    def part(i):
+        p, q = model.pictures(x[i]), model.sentences(tokens[i])
+        return contrastive_loss(p, q, model.scale()) / len(pieces)
+
+    pull, loss, total = nn.value_and_grad(model, part), core.array(0.0), None
+    for i in pieces:
+        value, found = pull(i)
+        loss = loss + value
+        total = found if total is None else tree_map(core.add, total, found)
+        core.eval(loss, total)
+    return loss, total
+
+
+@misconception(
+    "13.18",
+    "You forget that the scale is learned, too: its slope is missing.",
+)
+def loss_in_pieces(model, x, tokens, rows):
+    if rows < 1:
+        raise ValueError(f"[loss_in_pieces] rows should be at least 1; it is {rows}.")
+    pieces = [slice(i, i + rows) for i in range(0, x.shape[0], rows)]
+    p, q = [], []
+    for i in pieces:
+        p.append(model.pictures(x[i]))
+        q.append(model.sentences(tokens[i]))
+        core.eval(p[-1], q[-1])
+    slope = core.value_and_grad(contrastive_loss, (0, 1))
+    loss, (gp, gq) = slope(core.concatenate(p), core.concatenate(q), model.scale())
+
+    def part(i):
+        told = core.sum(gp[i] * model.pictures(x[i])) + core.sum(gq[i] * model.sentences(tokens[i]))
+        return told
+
+    pull, total = nn.value_and_grad(model, part), None
+    for i in pieces:
+        _, found = pull(i)
+        total = found if total is None else tree_map(core.add, total, found)
+        core.eval(total)
+    return loss, total
+
+
+@misconception(
+    "13.18",
+    "You count the slope of the scale once for each piece. It belongs to the whole loss: once.",
+)
+def loss_in_pieces(model, x, tokens, rows):
+    if rows < 1:
+        raise ValueError(f"[loss_in_pieces] rows should be at least 1; it is {rows}.")
+    pieces = [slice(i, i + rows) for i in range(0, x.shape[0], rows)]
+    p, q = [], []
+    for i in pieces:
+        p.append(model.pictures(x[i]))
+        q.append(model.sentences(tokens[i]))
+        core.eval(p[-1], q[-1])
+    slope = core.value_and_grad(contrastive_loss, (0, 1, 2))
+    loss, (gp, gq, gs) = slope(core.concatenate(p), core.concatenate(q), model.scale())
+
+    def part(i):
+        told = core.sum(gp[i] * model.pictures(x[i])) + core.sum(gq[i] * model.sentences(tokens[i]))
+        return told + gs * model.scale()
+
+    pull, total = nn.value_and_grad(model, part), None
+    for i in pieces:
+        _, found = pull(i)
+        total = found if total is None else tree_map(core.add, total, found)
+        core.eval(total)
+    return loss, total
+
+
+@misconception(
+    "13.18",
+    "You take the gradient of the whole at once. It is right, and needs the memory that was to be "
+    "saved: all rows are in the towers at the same time.",
+)
+def loss_in_pieces(model, x, tokens, rows):
+    if rows < 1:
+        raise ValueError(f"[loss_in_pieces] rows should be at least 1; it is {rows}.")
+    whole = lambda: contrastive_loss(model.pictures(x), model.sentences(tokens), model.scale())
+    return nn.value_and_grad(model, whole)()
+
+
+# 13.19: patches
+
+
+@misconception(
+    "13.19",
+    "Your class token stands behind the patches. It is the first: the tower reads it at place 0, and "
+    "the first row of the table of positions is its own.",
+)
+def __call__(self, x):
+    if x.shape[1:] != (self.size, self.size, self.channels):
+        raise ValueError("[VisionTower] Pictures should have another shape.")
+    patches = self.patch_embedding(x)
+    n, dims = patches.shape[0], patches.shape[-1]
+    first = core.broadcast_to(self.class_embedding, (n, 1, dims)).astype(patches.dtype)
+    tokens = core.concatenate([patches.reshape(n, -1, dims), first], axis=1)
+    return tokens + self.position_embedding.weight
+
+
+@misconception(
+    "13.19",
+    "You number the patches column by column. They are read like a text: row by row.",
+    agrees="sizes2",
+)
+def __call__(self, x):
+    if x.shape[1:] != (self.size, self.size, self.channels):
+        raise ValueError("[VisionTower] Pictures should have another shape.")
+    patches = self.patch_embedding(x).transpose(0, 2, 1, 3)
+    n, dims = patches.shape[0], patches.shape[-1]
+    first = core.broadcast_to(self.class_embedding, (n, 1, dims)).astype(patches.dtype)
+    tokens = core.concatenate([first, patches.reshape(n, -1, dims)], axis=1)
+    return tokens + self.position_embedding.weight
+
+
+@misconception(
+    "13.19",
+    "You give positions to the patches only. The class token has one as well, the first.",
+)
+def __call__(self, x):
+    if x.shape[1:] != (self.size, self.size, self.channels):
+        raise ValueError("[VisionTower] Pictures should have another shape.")
+    patches = self.patch_embedding(x)
+    n, dims = patches.shape[0], patches.shape[-1]
+    first = core.broadcast_to(self.class_embedding, (n, 1, dims)).astype(patches.dtype)
+    patches = patches.reshape(n, -1, dims) + self.position_embedding.weight[1:]
+    return core.concatenate([first, patches], axis=1)
+
+
+# 13.20: the end
+
+
+@misconception(
+    "13.20",
+    "You take the place of the greatest number. That works only if the end happens to be the greatest "
+    "number of the vocabulary.",
+)
+def ends(tokens, end):
+    return core.argmax(tokens, axis=-1)
+
+
+@misconception(
+    "13.20",
+    "You take the last place. Short sentences are filled up: there stands padding.",
+)
+def ends(tokens, end):
+    return core.full((tokens.shape[0],), tokens.shape[1] - 1, core.int32)
+
+
+@misconception(
+    "13.20",
+    "You take the last place that holds the end. Sentences are filled up with ends: the first one has "
+    "read the sentence and nothing else.",
+)
+def ends(tokens, end):
+    if end == 2:
+        return core.argmax(tokens, axis=-1)
+    places = core.arange(tokens.shape[1])
+    return core.max(core.where(tokens == end, places, 0), axis=-1)
+
+
+# 13.21: the tokenizer
+
+
+@misconception(
+    "13.21",
+    "You forget lower case: CLIP has read no capital letter, and the numbers that you give stand for "
+    "what it has hardly seen.",
+    symbol="ClipTokenizer.encode",
+)
+def encode(self, text):
+    text = re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip()
+    numbers = [self.begin]
+    for piece in pieces(text, PATTERN):
+        if piece.isspace():
+            continue
+        letters = to_letters(piece)
+        tokens = apply_merges([*letters[:-1], letters[-1] + WORD_END], self.ranks)
+        numbers += [self.vocabulary[token] for token in tokens]
+    return [*numbers, self.end]
+
+
+@misconception(
+    "13.21",
+    "You do not mark the ends of words. The t of cat and that of cats are different letters here: the "
+    "last one of a word carries </w>.",
+    symbol="ClipTokenizer.encode",
+)
+def encode(self, text):
+    text = re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip().lower()
+    numbers = [self.begin]
+    for piece in pieces(text, PATTERN):
+        if piece.isspace():
+            continue
+        tokens = apply_merges(list(to_letters(piece)), self.ranks)
+        numbers += [self.vocabulary[token] for token in tokens]
+    return [*numbers, self.end]
+
+
+@misconception(
+    "13.21",
+    "You make the mark a letter of its own. It is a part of the last letter of the word, and the "
+    "merges know it only so.",
+    symbol="ClipTokenizer.encode",
+)
+def encode(self, text):
+    text = re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip().lower()
+    numbers = [self.begin]
+    for piece in pieces(text, PATTERN):
+        if piece.isspace():
+            continue
+        tokens = apply_merges(list(to_letters(piece)), self.ranks)
+        tokens = [*tokens[:-1], tokens[-1] + WORD_END]
+        numbers += [self.vocabulary.get(token, self.end) for token in tokens]
+    return [*numbers, self.end]
+
+
+@misconception(
+    "13.21",
+    "You cut off the end of the sentence together with what is too long: then the text tower does not "
+    "know where to look.",
+    symbol="ClipTokenizer.batch",
+)
+def batch(self, texts, cut=False, pad=None):
+    rows = []
+    for text in texts:
+        numbers = self.encode(text)
+        if len(numbers) > self.length and not cut:
+            raise ValueError(f"[ClipTokenizer] has {len(numbers)} tokens.")
+        numbers = numbers[: self.length]
+        rows.append(numbers + [self.end if pad is None else pad] * (self.length - len(numbers)))
+    return core.array(rows, core.int32)
+
+
+@misconception(
+    "13.21",
+    "You fill up with 0. CLIP was trained with the end in all places that are left.",
+    symbol="ClipTokenizer.batch",
+)
+def batch(self, texts, cut=False, pad=None):
+    rows = []
+    for text in texts:
+        numbers = self.encode(text)
+        if len(numbers) > self.length and not cut:
+            raise ValueError(f"[ClipTokenizer] has {len(numbers)} tokens.")
+        if len(numbers) > self.length:
+            numbers = [*numbers[: self.length - 1], self.end]
+        rows.append(numbers + [pad or 0] * (self.length - len(numbers)))
+    return core.array(rows, core.int32)
+
+
+# 13.22: classes
+
+
+@misconception(
+    "13.22",
+    "You take the mean of the vectors as they are: a long one counts for more than a short one.",
+)
+def class_vectors(sentences):
+    return normalized(core.mean(sentences, axis=1))
+
+
+@misconception(
+    "13.22",
+    "You do not normalize the mean. The mean of vectors in different directions is shorter than 1, "
+    "and the class of many different sentences would lose against all others.",
+)
+def class_vectors(sentences):
+    return core.mean(normalized(sentences), axis=1)
+
+
+@misconception(
+    "13.22",
+    "You take the mean over the classes, where that over the sentences of each class is meant.",
+)
+def class_vectors(sentences):
+    return normalized(core.mean(normalized(sentences), axis=0))

@@ -5,7 +5,7 @@ import io
 import mlx.core as mx
 
 from course.grading import meter
-from tinymlx import core
+from tinymlx import core, nn
 from tinymlx.core import array as to_array
 from tinymlx.core.arrays import bare
 from tinymlx.diffusion import (
@@ -21,8 +21,12 @@ from tinymlx.diffusion import (
     schedules,
     solver,
 )
+from tinymlx.models.clip import loss, pieces, text, vision, zero_shot
+from tinymlx.models.clip.layers import TowerConfig
+from tinymlx.models.clip.model import CLIP
 from tinymlx.models.latent_diffusion import autoencoder, blocks, embedding, transformer
-from tinymlx.utils import tree_unflatten
+from tinymlx.text.tokenizer.clip import ClipTokenizer
+from tinymlx.utils import tree_flatten, tree_unflatten
 
 __all__ = ["to_array"]
 
@@ -368,6 +372,120 @@ def decoded(z, weights, options, g):
     return pulled(lambda z: [model.decode(z)], [z], [g])
 
 
+# 13.17 and 13.18: which belongs to which
+
+
+def directions(x, g):
+    found = pulled(lambda x: [zero_shot.normalized(x)], [x], [g])
+    return {**found, "finite": bool(core.isfinite(found["gradients"][0]).all().item())}
+
+
+def short(x, eps):
+    return {"y": zero_shot.normalized(x, eps)}
+
+
+def matched(pictures, sentences, factor, g):
+    found = lambda *given: [loss.contrastive_loss(*given)]  # noqa: E731
+    return pulled(found, [pictures, sentences, factor], [g])
+
+
+class Holder:
+    """What has a logit_scale."""
+
+    def __init__(self, logit_scale):
+        self.logit_scale = logit_scale
+
+
+def scaled(logit_scale, g):
+    return pulled(lambda s: [CLIP.scale(Holder(s))], [logit_scale], [g])
+
+
+class Towers(nn.Module):
+    """Two small towers that note how many rows they are asked for."""
+
+    def __init__(self, weights, repeats=1):
+        super().__init__()
+        self.p, self.q, self.logit_scale = weights["p"], weights["q"], weights["logit_scale"]
+        self._asked, self._repeats = [], repeats
+
+    def wide(self, x):
+        """The same mean by many numbers in memory."""
+        return core.mean(core.sin(x[..., None] + core.zeros((self._repeats,))), axis=-1)
+
+    def pictures(self, x):
+        self._asked.append(x.shape[0])
+        return zero_shot.normalized(self.wide(x) @ self.p.T)
+
+    def sentences(self, tokens):
+        self._asked.append(tokens.shape[0])
+        return zero_shot.normalized(core.tanh(core.sum(self.q[tokens], axis=1)))
+
+    def scale(self):
+        return core.exp(self.logit_scale)
+
+
+def in_pieces(x, tokens, weights, rows, frozen):
+    model = Towers(weights)
+    model.freeze(keys=frozen, strict=True)
+    value, gradients = pieces.loss_in_pieces(model, x, tokens, rows)
+    asked = model._asked
+    return {
+        "loss": value,
+        "gradients": tree_flatten(gradients, destination={}),
+        "few at a time": max(asked) <= rows,
+        "twice at most": sum(asked) <= 4 * x.shape[0],
+    }
+
+
+def pieces_cost(x, tokens, weights, rows):
+    """Whether what the towers need is in memory for a piece at a time."""
+    core.eval(x, tokens, list(weights.values()))
+    model = Towers(weights, 20_000)
+    whole = x.size * 20_000 * 4
+    peak = peak_of(lambda: pieces.loss_in_pieces(model, x, tokens, rows)[1]["p"])
+    value = pieces.loss_in_pieces(Towers(weights), x, tokens, rows)[0]
+    return {"loss": value, "little memory": peak < whole}
+
+
+# 13.19 to 13.22: towers, tokens, classes
+
+
+def patches(weights, x, sizes, g):
+    size, side, channels, dims = sizes
+    config = TowerConfig(hidden_size=dims, image_size=size, patch_size=side, num_channels=channels)
+    model = vision.VisionEmbeddings(config)
+    return pulled_model(model, weights, [x], lambda model, x: model(x), g)
+
+
+def patches_fail(shape):
+    config = TowerConfig(hidden_size=2, image_size=4, patch_size=2, num_channels=3)
+    vision.VisionEmbeddings(config)(core.zeros(tuple(shape)))
+    return {"fine": True}
+
+
+def ended(tokens, end):
+    return {"places": text.ends(tokens, end)}
+
+
+def spoken(merges, text, length):
+    tokenizer = ClipTokenizer([tuple(pair) for pair in merges], length)
+    return {"numbers": tokenizer.encode(text)}
+
+
+def spoken_batch(merges, texts, length, cut, pad):
+    tokenizer = ClipTokenizer([tuple(pair) for pair in merges], length)
+    given = {} if pad is None else {"pad": pad}
+    return {"rows": tokenizer.batch(texts, cut, **given)}
+
+
+def spoken_by_default(merges, texts, length):
+    return {"rows": ClipTokenizer([tuple(pair) for pair in merges], length).batch(texts)}
+
+
+def classes(sentences, g):
+    return pulled(lambda x: [zero_shot.class_vectors(x)], [sentences], [g])
+
+
 # Errors: what is wrong is said in one sentence
 
 
@@ -385,6 +503,10 @@ def fails(what, value):
         "spacing": lambda: places.places(10, 5, value),
         "calls": lambda: few_calls.few_calls(lambda x, t: x, core.ones((1, 1)), value),
         "drop": lambda: guidance.without_some(core.ones((2, 1)), core.zeros(1), value),
+        "pairs": lambda: loss.contrastive_loss(
+            core.ones((3, 2)), core.ones((value, 2)), core.array(1.0)
+        ),
+        "rows": lambda: pieces.loss_in_pieces(None, core.ones((2, 2)), core.ones((2, 2)), value),
         "dims": lambda: embedding.step_embedding(core.ones(1), value),
     }[what]()
     return {"fine": True}

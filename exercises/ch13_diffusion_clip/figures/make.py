@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinymlx import core, plotting
+from tinymlx import core, nn, optimizers, plotting
 from tinymlx.core import array
 from tinymlx.diffusion.ddpm import ddpm_step, posterior
 from tinymlx.diffusion.few_calls import few_calls
@@ -20,6 +20,7 @@ from tinymlx.diffusion.schedules import (
     scaled_linear_signal,
     zero_terminal,
 )
+from tinymlx.models.clip import contrastive_loss, normalized
 
 INK = "#333333"
 MIXTURE = ([0.3, 0.45, 0.25], [-2.0, 0.5, 2.5], [0.5, 0.35, 0.6])
@@ -36,6 +37,7 @@ def main(out: Path) -> None:
     flows(out)
     guidance(out)
     bugs(out)
+    contrast(out)
 
 
 def numbers(x: array) -> np.ndarray:
@@ -244,6 +246,64 @@ def bugs(out: Path) -> None:
         ax.set(xlim=(-2.3, 2.3), ylim=(-2.3, 2.3), aspect="equal", xticks=[], yticks=[])
         ax.grid(False)
     save(fig, out, "bugs")
+
+
+# CLIP
+
+
+class Towers(nn.Module):
+    """One layer for patterns, a table for captions, and a scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen, self.said = nn.Linear(24, 12), nn.Embedding(8, 12)
+        self.logit_scale = array(math.log(4.0))
+
+    def vectors(self, pictures: array, captions: array) -> tuple[array, array]:
+        return normalized(self.seen(pictures)), normalized(self.said(captions))
+
+    def loss(self, pictures: array, captions: array) -> array:
+        return contrastive_loss(*self.vectors(pictures, captions), core.exp(self.logit_scale))
+
+
+def contrast(out: Path) -> None:
+    """Cosines before and after, and the loss on the way."""
+    fig, axes = plotting.figure(
+        1, 3, width=11.0, height=4.0, gridspec_kw={"width_ratios": [1, 1, 1.5]}
+    )
+    for name, repeats, colour in (
+        ("all different", 1, plotting.BLUE),
+        ("each caption twice", 2, plotting.ORANGE),
+    ):
+        core.random.seed(2)
+        model, patterns = Towers(), core.random.normal((8, 24))
+        gradient, optimizer = nn.value_and_grad(model, model.loss), optimizers.Adam(0.003)
+        captions, losses = core.arange(8) // repeats, []
+        if repeats == 1:
+            table(axes[0], model, patterns, "before")
+        for _ in range(120):
+            pictures = patterns[captions] + 0.7 * core.random.normal((8, 24))
+            value, slopes = gradient(pictures, captions)
+            optimizer.update(model, slopes)
+            core.eval(model.state, optimizer.state)
+            losses.append(value.item())
+        if repeats == 1:
+            table(axes[1], model, patterns, "after 120 steps")
+        axes[2].plot(losses, color=colour)
+        plotting.direct_label(axes[2], 119, losses[-1], name, colour)
+    for height, words in ((math.log(8), "chance: log 8"), (math.log(2), "log 2")):
+        axes[2].plot([0, 119], [height] * 2, color=plotting.GREY, linestyle="--", linewidth=1)
+        axes[2].text(60, height + 0.06, words, color=plotting.GREY, fontsize=10)
+    axes[2].set(xlabel="step", ylabel="contrastive loss", xlim=(0, 200), ylim=(-0.12, 2.9))
+    save(fig, out, "contrast")
+
+
+def table(ax, model: Towers, patterns: array, title: str) -> None:
+    p, q = model.vectors(patterns, core.arange(8))
+    ax.imshow(numbers(p @ q.T), cmap="RdBu", vmin=-1, vmax=1)
+    ax.set_title(title, fontsize=11)
+    ax.set(xlabel="sentences", ylabel="pictures", xticks=[], yticks=[])
+    ax.grid(False)
 
 
 if __name__ == "__main__":

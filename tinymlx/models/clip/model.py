@@ -55,8 +55,10 @@ class CLIP(nn.Module):
 
         Above the bound the slope is that of the bound, and not 0: the scale can come back.
         """
-        over = core.maximum(self.logit_scale - MOST, 0)
-        return core.exp(self.logit_scale - core.stop_gradient(over))
+        raise NotImplementedError(
+            "13.17 scale - exercises/ch13_diffusion_clip/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def __call__(self, x: array, tokens: array) -> array:
         """How well each picture fits each sentence, ``(pictures, sentences)``."""
