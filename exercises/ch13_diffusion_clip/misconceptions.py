@@ -980,7 +980,7 @@ def decode(self, z):
     symbol="contrastive_loss",
 )
 def contrastive_loss(pictures, sentences, scale):
-    if pictures.shape != sentences.shape:
+    if pictures.shape != sentences.shape or pictures.shape[0] == 0:
         raise ValueError("[contrastive_loss] Each picture needs its sentence.")
     logits = scale * (pictures @ sentences.T)
     answers = core.arange(logits.shape[0])
@@ -993,7 +993,7 @@ def contrastive_loss(pictures, sentences, scale):
     symbol="contrastive_loss",
 )
 def contrastive_loss(pictures, sentences, scale):
-    if pictures.shape != sentences.shape:
+    if pictures.shape != sentences.shape or pictures.shape[0] == 0:
         raise ValueError("[contrastive_loss] Each picture needs its sentence.")
     logits = (pictures @ sentences.T) / scale
     answers = core.arange(logits.shape[0])
@@ -1007,7 +1007,7 @@ def contrastive_loss(pictures, sentences, scale):
     symbol="contrastive_loss",
 )
 def contrastive_loss(pictures, sentences, scale):
-    if pictures.shape != sentences.shape:
+    if pictures.shape != sentences.shape or pictures.shape[0] == 0:
         raise ValueError("[contrastive_loss] Each picture needs its sentence.")
     logits = scale * (pictures @ sentences.T)
     answers = core.arange(logits.shape[0])
@@ -1250,7 +1250,7 @@ def ends(tokens, end):
     symbol="ClipTokenizer.encode",
 )
 def encode(self, text):
-    text = re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip()
+    text = unicodedata.normalize("NFC", text)
     numbers = [self.begin]
     for piece in pieces(text, PATTERN):
         if piece.isspace():
@@ -1268,7 +1268,7 @@ def encode(self, text):
     symbol="ClipTokenizer.encode",
 )
 def encode(self, text):
-    text = re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip().lower()
+    text = unicodedata.normalize("NFC", text).lower()
     numbers = [self.begin]
     for piece in pieces(text, PATTERN):
         if piece.isspace():
@@ -1285,7 +1285,7 @@ def encode(self, text):
     symbol="ClipTokenizer.encode",
 )
 def encode(self, text):
-    text = re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip().lower()
+    text = unicodedata.normalize("NFC", text).lower()
     numbers = [self.begin]
     for piece in pieces(text, PATTERN):
         if piece.isspace():
@@ -1303,6 +1303,8 @@ def encode(self, text):
     symbol="ClipTokenizer.batch",
 )
 def batch(self, texts, cut=False, pad=None):
+    if not texts:
+        raise ValueError("[ClipTokenizer] There are no texts to read.")
     rows = []
     for text in texts:
         numbers = self.encode(text)
@@ -1319,6 +1321,8 @@ def batch(self, texts, cut=False, pad=None):
     symbol="ClipTokenizer.batch",
 )
 def batch(self, texts, cut=False, pad=None):
+    if not texts:
+        raise ValueError("[ClipTokenizer] There are no texts to read.")
     rows = []
     for text in texts:
         numbers = self.encode(text)

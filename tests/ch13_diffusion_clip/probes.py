@@ -410,7 +410,7 @@ class Towers(nn.Module):
 
     def wide(self, x):
         """The same mean by many numbers in memory."""
-        return core.mean(core.sin(x[..., None] + core.zeros((self._repeats,))), axis=-1)
+        return core.mean(core.sin(x[..., None] + core.zeros((self._repeats,), x.dtype)), axis=-1)
 
     def pictures(self, x):
         self._asked.append(x.shape[0])
@@ -418,7 +418,7 @@ class Towers(nn.Module):
 
     def sentences(self, tokens):
         self._asked.append(tokens.shape[0])
-        return zero_shot.normalized(core.tanh(core.sum(self.q[tokens], axis=1)))
+        return zero_shot.normalized(self.wide(core.sum(self.q[tokens], axis=1)))
 
     def scale(self):
         return core.exp(self.logit_scale)
@@ -432,7 +432,7 @@ def in_pieces(x, tokens, weights, rows, frozen):
     return {
         "loss": value,
         "gradients": tree_flatten(gradients, destination={}),
-        "few at a time": max(asked) <= rows,
+        "few at a time": min(asked) >= 1 and max(asked) <= rows,
         "twice at most": sum(asked) <= 4 * x.shape[0],
     }
 
@@ -442,9 +442,9 @@ def pieces_cost(x, tokens, weights, rows):
     core.eval(x, tokens, list(weights.values()))
     model = Towers(weights, 20_000)
     whole = x.size * 20_000 * 4
-    peak = peak_of(lambda: pieces.loss_in_pieces(model, x, tokens, rows)[1]["p"])
+    peak = peak_of(lambda: list(pieces.loss_in_pieces(model, x, tokens, rows)[1].values()))
     value = pieces.loss_in_pieces(Towers(weights), x, tokens, rows)[0]
-    return {"loss": value, "little memory": peak < whole}
+    return {"loss": value, "little memory": peak < whole / 3}
 
 
 # 13.19 to 13.22: towers, tokens, classes
@@ -504,7 +504,7 @@ def fails(what, value):
         "calls": lambda: few_calls.few_calls(lambda x, t: x, core.ones((1, 1)), value),
         "drop": lambda: guidance.without_some(core.ones((2, 1)), core.zeros(1), value),
         "pairs": lambda: loss.contrastive_loss(
-            core.ones((3, 2)), core.ones((value, 2)), core.array(1.0)
+            core.ones((3 if value else 0, 2)), core.ones((value, 2)), core.array(1.0)
         ),
         "rows": lambda: pieces.loss_in_pieces(None, core.ones((2, 2)), core.ones((2, 2)), value),
         "dims": lambda: embedding.step_embedding(core.ones(1), value),

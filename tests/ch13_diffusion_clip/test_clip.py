@@ -67,9 +67,9 @@ def test_a_scale_that_is_learned(check, draw, exponent):
 
 
 @exercise("13.17")
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [2, 4, 0])
 def test_pictures_without_sentences(check, draw, count):
-    """One sentence."""
+    """One sentence says so; also of no pairs at all."""
     check.raises("fails", "ValueError", match="[contrastive_loss]", what="pairs", value=count)
     arrays = {name: unit(draw.normal(3, 4)) for name in ("pictures", "sentences")}
     check("matched", **arrays, g=draw.normal(), terms=9, factor=np.array(2, np.float32))
@@ -102,8 +102,16 @@ def test_what_is_frozen(check, draw, frozen):
 
 
 @exercise("13.18")
+def test_pieces_of_half_precision(check, draw):
+    """The dtype of all inputs is that of the loss and of its gradient."""
+    x, tokens = draw.normal(4, 4, dtype="float16"), draw.integers(4, 2, low=0, high=6)
+    weights = {name: w.astype(np.float16) for name, w in towers(draw).items()}
+    check("in_pieces", x=x, tokens=tokens, weights=weights, rows=2, frozen=[], terms=4, scale=2.0)
+
+
+@exercise("13.18")
 def test_a_piece_at_a_time(check, draw):
-    """32 pictures whose tower needs 10 MB, in pieces of two."""
+    """32 pictures that need 10 MB in their tower, in pieces of two; a third of it is allowed."""
     x, tokens = draw.normal(32, 4), draw.integers(32, 2, low=0, high=6)
     check("pieces_cost", x=x, tokens=tokens, weights=towers(draw), rows=2, terms=25, scale=4.0)
 
@@ -195,7 +203,7 @@ MERGES = [
 ]
 TEXTS = [
     "the cat",
-    "The  CAT\n\tsat!!",
+    "  The  CAT\n\tsat!! ",
     "it's, they'll and I'D",
     "Zürü na\u0308ive café",
     "42 3.5 x2",
@@ -228,6 +236,14 @@ def test_sentences_that_are_too_long(check):
     check.raises("spoken_by_default", "ValueError", match="5 tokens", texts=["cat", "the cat x"],
                  **given)  # fmt: skip
     check("spoken_by_default", texts=["cat", "the cat"], **given)
+
+
+@exercise("13.21")
+def test_no_sentences(check):
+    """Nothing to read is said, and no array without an axis of places."""
+    given = {"merges": MERGES, "length": 4}
+    check.raises("spoken_by_default", "ValueError", match="[ClipTokenizer]", texts=[], **given)
+    check("spoken_by_default", texts=["cat"], **given)
 
 
 @exercise("13.22")

@@ -22,7 +22,7 @@ def contrastive_loss(pictures: array, sentences: array, scale: array) -> array:
         A scalar. Chance is :math:`\log N`.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes differ, or there are no pairs.
 
     Source: A. Radford et al. (2021), figure 3, https://arxiv.org/abs/2103.00020
     """

@@ -6,7 +6,6 @@ Source: A. Radford et al. (2021), https://github.com/openai/CLIP
 from __future__ import annotations
 
 import gzip
-import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,9 +74,9 @@ class ClipTokenizer:
     def encode(self, text: str) -> list[int]:
         """The numbers of a sentence, with those that begin and end it.
 
-        The text is normalized (NFC) and in lower case, runs of white space are one space, and it is
-        cut by ``PATTERN``; spaces between the pieces are no tokens. The last letter of each piece
-        carries ``WORD_END``, then merges are applied.
+        The text is normalized (NFC), put in lower case, and cut by ``PATTERN``; white space between
+        the pieces gives no tokens, whatever it is. The last letter of each piece carries
+        ``WORD_END``, then merges are applied.
         """
         raise NotImplementedError(
             "13.21 encode - exercises/ch13_diffusion_clip/lesson.md; "
@@ -96,7 +95,7 @@ class ClipTokenizer:
             ``(N, length)`` integers.
 
         Raises:
-            ValueError: a sentence is too long, and ``cut`` is false.
+            ValueError: a sentence is too long, and ``cut`` is false; or there are no texts.
         """
         raise NotImplementedError(
             "13.21 batch - exercises/ch13_diffusion_clip/lesson.md; "

@@ -144,7 +144,7 @@ class TextToImage:
             )
             predicted = guided(without, with_words, guidance)
             x0, noise = parts_of(schedule.kind, predicted, z, signal)
-            z = ddim_step(x0, noise, signal, before)
+            z = ddim_step(x0, noise, signal, before).astype(z.dtype)  # the schedule is float32
             core.async_eval(z)
         return z
 
