@@ -250,7 +250,7 @@ def guide(unconditional, conditional, w, g):
     return pulled([y], [unconditional, conditional], [g])
 
 
-# 13.13 to 13.16
+# 13.13 to 13.17
 
 
 @in_numpy
@@ -292,21 +292,31 @@ def affine(x, weights, name):
     return torch.nn.functional.linear(x, weights[f"{name}.weight"], weights.get(f"{name}.bias"))
 
 
-def told_block(weights, x, step, sizes, g):
-    _, _, step_dims, groups, eps = sizes
+def told_by(x, step, weights, groups, eps):
+    """A residual block; ``step`` is None where it is not told."""
     silu = torch.nn.functional.silu
     y = convolved(silu(normed(x, weights, "norm1", groups, eps)), weights, "conv1")
-    told = step is not None and step_dims is not None
-    if told:
+    if step is not None:
         y = y + affine(silu(step), weights, "time_emb_proj")[:, None, None, :]
     y = convolved(silu(normed(y, weights, "norm2", groups, eps)), weights, "conv2")
-    y = y + (convolved(x, weights, "conv_shortcut") if "conv_shortcut.weight" in weights else x)
-    return pulled_model(y, [x, step] if told else [x], weights, g)
+    return y + (convolved(x, weights, "conv_shortcut") if "conv_shortcut.weight" in weights else x)
+
+
+def told_block(weights, x, step, sizes, g):
+    _, _, step_dims, groups, eps = sizes
+    told = step if step_dims is not None else None
+    y = told_by(x, told, weights, groups, eps)
+    return pulled_model(y, [x] if told is None else [x, step], weights, g)
+
+
+def part_of(weights, prefix):
+    """The weights whose names begin with a prefix, without it."""
+    return {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
 
 
 def attention(x, context, weights, prefix, heads):
     """Head by head, written out."""
-    part = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+    part = part_of(weights, prefix)
     q, k, v = affine(x, part, "to_q"), affine(context, part, "to_k"), affine(context, part, "to_v")
     size, found = q.shape[-1] // heads, []
     for i in range(heads):
@@ -328,7 +338,7 @@ def layer_normed(x, weights, name):
 
 def blocked(x, context, weights, prefix, heads):
     """Attention among places, attention to words, and a gated network."""
-    part = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+    part = part_of(weights, prefix)
     y = layer_normed(x, part, "norm1")
     x = x + attention(y, y, part, "attn1.", heads)
     x = x + attention(layer_normed(x, part, "norm2"), context, part, "attn2.", heads)
@@ -340,7 +350,8 @@ def asked_block(weights, x, context, heads, g):
     return pulled_model(blocked(x, context, weights, "", heads), [x, context], weights, g)
 
 
-def asked_map(weights, x, context, sizes, g):
+def mapped(x, context, weights, sizes):
+    """A map as a row of places, blocks, and a map again."""
     heads, depth, groups, linear = sizes
     project = affine if linear else convolved
     y = project(normed(x, weights, "norm", groups, 1e-6), weights, "proj_in")
@@ -349,8 +360,93 @@ def asked_map(weights, x, context, sizes, g):
     for i in range(depth):
         y = blocked(y, context, weights, f"transformer_blocks.{i}.", heads)
     rows = [y[:, i : i + x.shape[2]] for i in range(0, y.shape[1], x.shape[2])]
-    y = x + project(torch.stack(rows, 1), weights, "proj_out")
-    return pulled_model(y, [x, context], weights, g)
+    return x + project(torch.stack(rows, 1), weights, "proj_out")
+
+
+def asked_map(weights, x, context, sizes, g):
+    return pulled_model(mapped(x, context, weights, sizes), [x, context], weights, g)
+
+
+def waves(steps, dims):
+    """Cosines and sines of steps."""
+    angles = steps.detach().double()[:, None] / 10_000 ** (torch.arange(dims // 2) / (dims // 2))
+    return torch.cat([torch.cos(angles), torch.sin(angles)], 1)
+
+
+def two_layers(x, weights, name):
+    y = torch.nn.functional.silu(affine(x, weights, f"{name}.linear_1"))
+    return affine(y, weights, f"{name}.linear_2")
+
+
+def predicted(weights, x, steps, context, told, sizes, g):
+    """Down, through the middle and up; a kept map for each block on the way up."""
+    groups, eps, start, levels = sizes["groups"], 1e-5, x, len(sizes["channels"])
+    step = two_layers(waves(steps, sizes["channels"][0]), weights, "time_embedding")
+    if told:
+        numbers, pooled = told
+        row = waves(numbers.reshape(-1), sizes["sizes_dims"]).reshape(len(pooled), -1)
+        step = step + two_layers(torch.cat([pooled, row], 1), weights, "add_embedding")
+
+    def block(x, prefix, i, level):
+        x = told_by(x, step, part_of(weights, f"{prefix}resnets.{i}."), groups, eps)
+        inside = part_of(weights, f"{prefix}attentions.{i}.")
+        form = [sizes["heads"][level], sizes["depth"][level], groups, sizes["linear"]]
+        return mapped(x, context, inside, form) if inside else x
+
+    x = convolved(x, weights, "conv_in")
+    kept = [x]
+    for level in range(levels):
+        prefix = f"down_blocks.{level}."
+        for i in range(sizes["layers"]):
+            x = block(x, prefix, i, level)
+            kept.append(x)
+        if level < levels - 1:
+            smaller = part_of(weights, f"{prefix}downsamplers.0.conv.")
+            kernel = smaller["weight"].permute(0, 3, 1, 2)
+            x = torch.nn.functional.conv2d(channels_first(x), kernel, smaller["bias"], 2, 1)
+            x = x.permute(0, 2, 3, 1)
+            kept.append(x)
+    x = block(x, "mid_block.", 0, levels - 1)
+    x = told_by(x, step, part_of(weights, "mid_block.resnets.1."), groups, eps)
+    for up in range(levels):
+        prefix, level = f"up_blocks.{up}.", levels - 1 - up
+        for i in range(sizes["layers"] + 1):
+            x = block(torch.cat([x, kept.pop()], -1), prefix, i, level)
+        if level > 0:
+            x = x.repeat_interleave(2, 1).repeat_interleave(2, 2)
+            x = convolved(x, part_of(weights, f"{prefix}upsamplers.0."), "conv")
+    x = torch.nn.functional.silu(normed(x, weights, "conv_norm_out", groups, eps))
+    return pulled_model(convolved(x, weights, "conv_out"), [start, context], weights, g)
+
+
+def taken_apart(kind, said, z, a, b):
+    """Signal and noise of a map, by what the network said."""
+    if kind == "noise":
+        return (z - b * said) / a, said
+    if kind == "signal":
+        return said, (z - a * said) / b
+    return a * z - b * said, a * said + b * z
+
+
+@in_numpy
+def painted(words, nothing, z, signal, schedule, count, guidance):
+    total, steps = len(signal), []
+    found = chosen(total, count, schedule["spacing"], schedule["offset"])["places"]
+
+    def network(z, t, told):
+        told = told.mean((1, 2)).reshape(-1, 1, 1, 1)
+        return 0.6 * np.sin(z + told) + 0.001 * t
+
+    for t in found:
+        steps.append(t)
+        said = (1 - guidance) * network(z, t, nothing) + guidance * network(z, t, words)
+        a, b = np.sqrt(signal[t]), np.sqrt(1 - signal[t])
+        x0, noise = taken_apart(schedule["kind"], said, z, a, b)
+        after = t - total // count
+        left = signal[after] if after >= 0 else schedule["end"]
+        z = np.sqrt(left) * x0 + np.sqrt(1 - left) * noise
+    rows = [2 * len(words)] * count
+    return {"z": z, "steps": steps, "rows": rows, "recipes stay short": True}
 
 
 def encoded(x, noise, weights, options, g):
@@ -371,7 +467,7 @@ def decoded(z, weights, options, g):
     return pulled([3 * y], [z], [g])
 
 
-# 13.17 and 13.18
+# 13.19 and 13.20
 
 
 def unit(x, eps=1e-12):
@@ -423,7 +519,7 @@ def pieces_cost(x, tokens, weights, rows):
     return {"loss": in_pieces(x, tokens, weights, rows, [])["loss"], "little memory": True}
 
 
-# 13.19 to 13.22
+# 13.21 to 13.24
 
 
 def patches(weights, x, sizes, g):

@@ -924,11 +924,105 @@ def __call__(self, x, context):
     return self.proj_out(y.reshape(n, height, width, channels))
 
 
-# 13.16: small maps
+# 13.16: bridges
 
 
 @misconception(
     "13.16",
+    "You lay the map behind the bridge. Published weights read the map first: the first channels are "
+    "its.",
+)
+def __call__(self, x, steps, context, sizes=None, pooled=None):
+    halvings = 2 ** (len(self.down_blocks) - 1)
+    if x.shape[1] % halvings or x.shape[2] % halvings:
+        raise ValueError(f"[UNet] The sides of a map should be multiples of {halvings}.")
+    step = self.time_embedding(step_embedding(steps, self.dims).astype(x.dtype))
+    if self.sizes_dims is not None:
+        step = step + self.add_embedding(self.more(sizes, pooled, x))
+    x = self.conv_in(x)
+    bridges = [x]
+    for level in self.down_blocks:
+        for i in range(len(level.resnets)):
+            x = level.block(i, x, step, context)
+            bridges.append(x)
+        if level.resize:
+            x = level.resized(x)
+            bridges.append(x)
+    x = self.mid_block(x, step, context)
+    for level in self.up_blocks:
+        for i in range(len(level.resnets)):
+            x = core.concatenate([bridges.pop(), x], axis=-1)
+            x = level.block(i, x, step, context)
+        if level.resize:
+            x = level.resized(x)
+    return self.conv_out(nn.silu(self.conv_norm_out(x)))
+
+
+@misconception(
+    "13.16",
+    "Before the last convolution there is a silu, as before every convolution of a block.",
+)
+def __call__(self, x, steps, context, sizes=None, pooled=None):
+    halvings = 2 ** (len(self.down_blocks) - 1)
+    if x.shape[1] % halvings or x.shape[2] % halvings:
+        raise ValueError(f"[UNet] The sides of a map should be multiples of {halvings}.")
+    step = self.time_embedding(step_embedding(steps, self.dims).astype(x.dtype))
+    if self.sizes_dims is not None:
+        step = step + self.add_embedding(self.more(sizes, pooled, x))
+    x = self.conv_in(x)
+    bridges = [x]
+    for level in self.down_blocks:
+        for i in range(len(level.resnets)):
+            x = level.block(i, x, step, context)
+            bridges.append(x)
+        if level.resize:
+            x = level.resized(x)
+            bridges.append(x)
+    x = self.mid_block(x, step, context)
+    for level in self.up_blocks:
+        for i in range(len(level.resnets)):
+            x = core.concatenate([x, bridges.pop()], axis=-1)
+            x = level.block(i, x, step, context)
+        if level.resize:
+            x = level.resized(x)
+    return self.conv_out(self.conv_norm_out(x))
+
+
+@misconception(
+    "13.16",
+    "A model that is told the sizes of the picture and a vector of the sentence does not hear them: "
+    "add_embedding of self.more(...) belongs to the step.",
+    agrees=["two sizes", "three sizes"],
+)
+def __call__(self, x, steps, context, sizes=None, pooled=None):
+    halvings = 2 ** (len(self.down_blocks) - 1)
+    if x.shape[1] % halvings or x.shape[2] % halvings:
+        raise ValueError(f"[UNet] The sides of a map should be multiples of {halvings}.")
+    step = self.time_embedding(step_embedding(steps, self.dims).astype(x.dtype))
+    x = self.conv_in(x)
+    bridges = [x]
+    for level in self.down_blocks:
+        for i in range(len(level.resnets)):
+            x = level.block(i, x, step, context)
+            bridges.append(x)
+        if level.resize:
+            x = level.resized(x)
+            bridges.append(x)
+    x = self.mid_block(x, step, context)
+    for level in self.up_blocks:
+        for i in range(len(level.resnets)):
+            x = core.concatenate([x, bridges.pop()], axis=-1)
+            x = level.block(i, x, step, context)
+        if level.resize:
+            x = level.resized(x)
+    return self.conv_out(nn.silu(self.conv_norm_out(x)))
+
+
+# 13.17: small maps
+
+
+@misconception(
+    "13.17",
     "You do not scale. Diffusion takes its numbers for numbers of deviation 1: with more of it there "
     "is never as much noise as the schedule says.",
     symbol="AutoencoderKL.encode",
@@ -939,7 +1033,7 @@ def encode(self, x, noise=None):
 
 
 @misconception(
-    "13.16",
+    "13.17",
     "You multiply on the way back as well. The decoder knows maps as the encoder made them: divide.",
     symbol="AutoencoderKL.decode",
 )
@@ -949,7 +1043,7 @@ def decode(self, z):
 
 
 @misconception(
-    "13.16",
+    "13.17",
     "You take the exponential of the whole logarithm, which is the variance. Noise is multiplied by "
     "the deviation.",
     symbol="AutoencoderKL.encode",
@@ -961,7 +1055,7 @@ def encode(self, x, noise=None):
 
 
 @misconception(
-    "13.16",
+    "13.17",
     "You undo the shift before the scale. What was done last is undone first.",
     symbol="AutoencoderKL.decode",
 )
@@ -970,11 +1064,78 @@ def decode(self, z):
     return self.decoder(self.post_quant_conv(z) if "post_quant_conv" in self else z)
 
 
-# 13.17: which belongs to which
+# 13.18: from words to a map
 
 
 @misconception(
-    "13.17",
+    "13.18",
+    "You exchange the halves: what you take for the prediction without words is the one with them, and "
+    "guidance leads away from what was asked for.",
+)
+def denoised(self, words, nothing, z, count, guidance):
+    told, schedule = core.concatenate([words, nothing]), self.schedule
+    total = schedule.signal.shape[0]
+    for t in places(total, count, schedule.spacing, schedule.offset):
+        after = t - total // count
+        signal = schedule.signal[t]
+        before = schedule.signal[after] if after >= 0 else core.array(schedule.end)
+        both = core.concatenate([z, z])
+        without, with_words = core.split(self.unet(both, core.full((both.shape[0],), t), told), 2)
+        predicted = guided(without, with_words, guidance)
+        x0, noise = parts_of(schedule.kind, predicted, z, signal)
+        z = ddim_step(x0, noise, signal, before).astype(z.dtype)
+        core.async_eval(z)
+    return z
+
+
+@misconception(
+    "13.18",
+    "Your last step ends at 1, pure data. Where a schedule ends is its own: some published ones end at "
+    "the share of step 0.",
+    agrees=["whole_walk", "nothing_and_of_one"],
+)
+def denoised(self, words, nothing, z, count, guidance):
+    told, schedule = core.concatenate([nothing, words]), self.schedule
+    total = schedule.signal.shape[0]
+    for t in places(total, count, schedule.spacing, schedule.offset):
+        after = t - total // count
+        signal = schedule.signal[t]
+        before = schedule.signal[after] if after >= 0 else core.array(1.0)
+        both = core.concatenate([z, z])
+        without, with_words = core.split(self.unet(both, core.full((both.shape[0],), t), told), 2)
+        predicted = guided(without, with_words, guidance)
+        x0, noise = parts_of(schedule.kind, predicted, z, signal)
+        z = ddim_step(x0, noise, signal, before).astype(z.dtype)
+        core.async_eval(z)
+    return z
+
+
+@misconception(
+    "13.18",
+    "You step to the next of the places. Where the count is no divisor, or the last place is not step "
+    "0, that is another step than the published one, t - total // count.",
+)
+def denoised(self, words, nothing, z, count, guidance):
+    told, schedule = core.concatenate([nothing, words]), self.schedule
+    total = schedule.signal.shape[0]
+    found = places(total, count, schedule.spacing, schedule.offset)
+    for t, after in zip(found, [*found[1:], -1]):
+        signal = schedule.signal[t]
+        before = schedule.signal[after] if after >= 0 else core.array(schedule.end)
+        both = core.concatenate([z, z])
+        without, with_words = core.split(self.unet(both, core.full((both.shape[0],), t), told), 2)
+        predicted = guided(without, with_words, guidance)
+        x0, noise = parts_of(schedule.kind, predicted, z, signal)
+        z = ddim_step(x0, noise, signal, before).astype(z.dtype)
+        core.async_eval(z)
+    return z
+
+
+# 13.19: which belongs to which
+
+
+@misconception(
+    "13.19",
     "You ask in one direction only: each picture chooses a sentence, and no sentence ever chooses a "
     "picture.",
     symbol="contrastive_loss",
@@ -988,7 +1149,7 @@ def contrastive_loss(pictures, sentences, scale):
 
 
 @misconception(
-    "13.17",
+    "13.19",
     "You divide by the scale. It is the inverse of a temperature already: multiply.",
     symbol="contrastive_loss",
 )
@@ -1002,7 +1163,7 @@ def contrastive_loss(pictures, sentences, scale):
 
 
 @misconception(
-    "13.17",
+    "13.19",
     "You add the two directions. The loss is their mean, so that chance is log N.",
     symbol="contrastive_loss",
 )
@@ -1016,7 +1177,7 @@ def contrastive_loss(pictures, sentences, scale):
 
 
 @misconception(
-    "13.17",
+    "13.19",
     "You use logit_scale as it is. It is a logarithm: without exp it is 2.7 and not 14 at the "
     "beginning, and a step can make it negative.",
     symbol="CLIP.scale",
@@ -1026,7 +1187,7 @@ def scale(self):
 
 
 @misconception(
-    "13.17",
+    "13.19",
     "Your scale has no bound. It grows as long as training pairs are told apart, until half precision "
     "overflows: at most 100.",
     symbol="CLIP.scale",
@@ -1036,7 +1197,7 @@ def scale(self):
 
 
 @misconception(
-    "13.17",
+    "13.19",
     "You take the minimum. Above the bound its slope is 0: a scale that has once got there never "
     "changes again, even if the loss wants it smaller.",
     symbol="CLIP.scale",
@@ -1046,7 +1207,7 @@ def scale(self):
 
 
 @misconception(
-    "13.17",
+    "13.19",
     "You divide by the sum of the squares. The length is its root.",
     symbol="normalized",
 )
@@ -1056,7 +1217,7 @@ def normalized(x, eps=1e-12):
 
 
 @misconception(
-    "13.17",
+    "13.19",
     "You take the root of 0, whose slope is infinite: the value of a vector of zeros is fine, its "
     "slopes are nan. Bound the squares before the root.",
     symbol="normalized",
@@ -1067,11 +1228,11 @@ def normalized(x, eps=1e-12):
     return (x / core.maximum(core.sqrt(squares), eps)).astype(x.dtype)
 
 
-# 13.18: pieces
+# 13.20: pieces
 
 
 @misconception(
-    "13.18",
+    "13.20",
     "You take the mean over pieces of the loss of each. There every picture is compared with the few "
     "sentences of its own piece: an easier question, with another gradient.",
 )
@@ -1094,7 +1255,7 @@ def loss_in_pieces(model, x, tokens, rows):
 
 
 @misconception(
-    "13.18",
+    "13.20",
     "You forget that the scale is learned, too: its slope is missing.",
 )
 def loss_in_pieces(model, x, tokens, rows):
@@ -1122,7 +1283,7 @@ def loss_in_pieces(model, x, tokens, rows):
 
 
 @misconception(
-    "13.18",
+    "13.20",
     "You count the slope of the scale once for each piece. It belongs to the whole loss: once.",
 )
 def loss_in_pieces(model, x, tokens, rows):
@@ -1150,7 +1311,7 @@ def loss_in_pieces(model, x, tokens, rows):
 
 
 @misconception(
-    "13.18",
+    "13.20",
     "You take the gradient of the whole at once. It is right, and needs the memory that was to be "
     "saved: all rows are in the towers at the same time.",
 )
@@ -1161,11 +1322,11 @@ def loss_in_pieces(model, x, tokens, rows):
     return nn.value_and_grad(model, whole)()
 
 
-# 13.19: patches
+# 13.21: patches
 
 
 @misconception(
-    "13.19",
+    "13.21",
     "Your class token stands behind the patches. It is the first: the tower reads it at place 0, and "
     "the first row of the table of positions is its own.",
 )
@@ -1180,7 +1341,7 @@ def __call__(self, x):
 
 
 @misconception(
-    "13.19",
+    "13.21",
     "You number the patches column by column. They are read like a text: row by row.",
     agrees="sizes2",
 )
@@ -1195,7 +1356,7 @@ def __call__(self, x):
 
 
 @misconception(
-    "13.19",
+    "13.21",
     "You give positions to the patches only. The class token has one as well, the first.",
 )
 def __call__(self, x):
@@ -1208,11 +1369,11 @@ def __call__(self, x):
     return core.concatenate([first, patches], axis=1)
 
 
-# 13.20: the end
+# 13.22: the end
 
 
 @misconception(
-    "13.20",
+    "13.22",
     "You take the place of the greatest number. That works only if the end happens to be the greatest "
     "number of the vocabulary.",
 )
@@ -1221,7 +1382,7 @@ def ends(tokens, end):
 
 
 @misconception(
-    "13.20",
+    "13.22",
     "You take the last place. Short sentences are filled up: there stands padding.",
 )
 def ends(tokens, end):
@@ -1229,7 +1390,7 @@ def ends(tokens, end):
 
 
 @misconception(
-    "13.20",
+    "13.22",
     "You take the last place that holds the end. Sentences are filled up with ends: the first one has "
     "read the sentence and nothing else.",
 )
@@ -1240,11 +1401,11 @@ def ends(tokens, end):
     return core.max(core.where(tokens == end, places, 0), axis=-1)
 
 
-# 13.21: the tokenizer
+# 13.23: the tokenizer
 
 
 @misconception(
-    "13.21",
+    "13.23",
     "You forget lower case: CLIP has read no capital letter, and the numbers that you give stand for "
     "what it has hardly seen.",
     symbol="ClipTokenizer.encode",
@@ -1262,7 +1423,7 @@ def encode(self, text):
 
 
 @misconception(
-    "13.21",
+    "13.23",
     "You do not mark the ends of words. The t of cat and that of cats are different letters here: the "
     "last one of a word carries </w>.",
     symbol="ClipTokenizer.encode",
@@ -1279,7 +1440,7 @@ def encode(self, text):
 
 
 @misconception(
-    "13.21",
+    "13.23",
     "You make the mark a letter of its own. It is a part of the last letter of the word, and the "
     "merges know it only so.",
     symbol="ClipTokenizer.encode",
@@ -1297,7 +1458,7 @@ def encode(self, text):
 
 
 @misconception(
-    "13.21",
+    "13.23",
     "You cut off the end of the sentence together with what is too long: then the text tower does not "
     "know where to look.",
     symbol="ClipTokenizer.batch",
@@ -1316,7 +1477,7 @@ def batch(self, texts, cut=False, pad=None):
 
 
 @misconception(
-    "13.21",
+    "13.23",
     "You fill up with 0. CLIP was trained with the end in all places that are left.",
     symbol="ClipTokenizer.batch",
 )
@@ -1334,11 +1495,11 @@ def batch(self, texts, cut=False, pad=None):
     return core.array(rows, core.int32)
 
 
-# 13.22: classes
+# 13.24: classes
 
 
 @misconception(
-    "13.22",
+    "13.24",
     "You take the mean of the vectors as they are: a long one counts for more than a short one.",
 )
 def class_vectors(sentences):
@@ -1346,7 +1507,7 @@ def class_vectors(sentences):
 
 
 @misconception(
-    "13.22",
+    "13.24",
     "You do not normalize the mean. The mean of vectors in different directions is shorter than 1, "
     "and the class of many different sentences would lose against all others.",
 )
@@ -1355,7 +1516,7 @@ def class_vectors(sentences):
 
 
 @misconception(
-    "13.22",
+    "13.24",
     "You take the mean over the classes, where that over the sentences of each class is meant.",
 )
 def class_vectors(sentences):

@@ -24,7 +24,14 @@ from tinymlx.diffusion import (
 from tinymlx.models.clip import loss, pieces, text, vision, zero_shot
 from tinymlx.models.clip.layers import TowerConfig
 from tinymlx.models.clip.model import CLIP
-from tinymlx.models.latent_diffusion import autoencoder, blocks, embedding, transformer
+from tinymlx.models.latent_diffusion import (
+    autoencoder,
+    blocks,
+    embedding,
+    pipeline,
+    transformer,
+    unet,
+)
 from tinymlx.text.tokenizer.clip import ClipTokenizer
 from tinymlx.utils import tree_flatten, tree_unflatten
 
@@ -313,7 +320,7 @@ def guide(unconditional, conditional, w, g):
     return pulled(found, [unconditional, conditional], [g])
 
 
-# 13.13 to 13.16: the networks
+# 13.13 to 13.17: the networks
 
 
 def embedded(steps, dims, options):
@@ -351,6 +358,61 @@ def asked_map(weights, x, context, sizes, g):
     return pulled_model(model, weights, [x, context], lambda model, *given: model(*given), g)
 
 
+def unet_of(sizes):
+    lists = {key: tuple(v) if isinstance(v, list) else v for key, v in sizes.items()}
+    return unet.UNet(unet.UNetConfig(**lists))
+
+
+def unet_shapes(sizes):
+    """The shapes of all weights: what the given parts of the network ask for."""
+    found = tree_flatten(unet_of(sizes).parameters(), destination={})
+    return {name: list(w.shape) for name, w in found.items()}
+
+
+def predicted(weights, x, steps, context, told, sizes, g):
+    """The prediction, and the gradients of map, text and all weights."""
+    return pulled_model(
+        unet_of(sizes),
+        weights,
+        [x, context],
+        lambda model, x, context: model(x, steps, context, *told),
+        g,
+    )
+
+
+def unet_fails(sizes, shape):
+    model = unet_of(sizes)
+    model(core.zeros(tuple(shape)), core.zeros((1,)), core.zeros((1, 2, sizes["context"])))
+    return {"fine": True}
+
+
+class Painter:
+    """In the place of a U-Net: a prediction that depends on map, step and text."""
+
+    def __init__(self):
+        self.steps, self.rows, self.waiting = [], [], []
+
+    def __call__(self, x, steps, context):
+        self.steps.append(steps)
+        self.rows.append(x.shape[0])
+        self.waiting.append(recipe(x))
+        told = core.mean(context, axis=(1, 2)).reshape(-1, 1, 1, 1)
+        return (0.6 * core.sin(x + told) + 0.001 * steps.reshape(-1, 1, 1, 1)).astype(x.dtype)
+
+
+def painted(words, nothing, z, signal, schedule, count, guidance):
+    """Maps by a whole walk, and what the network was asked."""
+    unet = Painter()
+    schedule = pipeline.Schedule(signal, **schedule)
+    made = pipeline.TextToImage(None, unet, None, schedule)
+    return {
+        "z": made.denoised(words, nothing, z, count, guidance),
+        "steps": [int(t[0].item()) for t in unet.steps],
+        "rows": unet.rows,
+        "recipes stay short": max(unet.waiting) <= 60,
+    }
+
+
 def ends_of_maps(options, weights):
     """An autoencoder whose encoder and decoder only stretch, so that its ends can be seen."""
     config = autoencoder.AutoencoderConfig(channels=(2,), latent=2, layers=1, groups=1, **options)
@@ -372,7 +434,7 @@ def decoded(z, weights, options, g):
     return pulled(lambda z: [model.decode(z)], [z], [g])
 
 
-# 13.17 and 13.18: which belongs to which
+# 13.19 and 13.20: which belongs to which
 
 
 def directions(x, g):
@@ -447,7 +509,7 @@ def pieces_cost(x, tokens, weights, rows):
     return {"loss": value, "little memory": peak < whole / 3}
 
 
-# 13.19 to 13.22: towers, tokens, classes
+# 13.21 to 13.24: towers, tokens, classes
 
 
 def patches(weights, x, sizes, g):

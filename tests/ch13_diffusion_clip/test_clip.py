@@ -1,4 +1,4 @@
-"""Judges of 13.17 to 13.22: which sentence a picture fits, and who says so."""
+"""Judges of 13.19 to 13.24: which sentence a picture fits, and who says so."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ def unit(x):
     return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(x.dtype)
 
 
-@exercise("13.17")
+@exercise("13.19")
 @pytest.mark.parametrize("shape", [(4,), (3, 5), (2, 2, 3)], ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_vectors_of_length_one(check, draw, shape, dtype):
@@ -20,7 +20,7 @@ def test_vectors_of_length_one(check, draw, shape, dtype):
     check("directions", x=x, g=g, terms=9, scale=4.0)
 
 
-@exercise("13.17")
+@exercise("13.19")
 def test_long_and_short_vectors(check, draw):
     """The square of 300 is no float16; and nothing has no direction, but finite slopes."""
     x = (300 * draw.normal(2, 3)).astype(np.float16)
@@ -33,7 +33,7 @@ def test_long_and_short_vectors(check, draw):
     check("short", x=np.float32([[0.03, 0.04], [3.0, 4.0]]), eps=0.1)
 
 
-@exercise("13.17")
+@exercise("13.19")
 @pytest.mark.parametrize("count", [2, 5])
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_both_directions(check, draw, count, dtype):
@@ -44,7 +44,7 @@ def test_both_directions(check, draw, count, dtype):
     check("matched", **arrays, **numbers, terms=9, scale=4.0)
 
 
-@exercise("13.17")
+@exercise("13.19")
 def test_one_pair(check, draw):
     """Alone, a picture has no other sentence: the loss is 0. A large scale does not overflow."""
     for count in (1, 6):
@@ -59,14 +59,14 @@ def test_one_pair(check, draw):
         )
 
 
-@exercise("13.17")
+@exercise("13.19")
 @pytest.mark.parametrize("exponent", [0.0, -1.5, 2.659, 4.7, 6.0, 20.0])
 def test_a_scale_that_is_learned(check, draw, exponent):
     """An exponential, at most 100; above it the slope is that of the bound, and not 0."""
     check("scaled", logit_scale=np.array(exponent, np.float32), g=draw.normal(), scale=200.0)
 
 
-@exercise("13.17")
+@exercise("13.19")
 @pytest.mark.parametrize("count", [2, 4, 0])
 def test_pictures_without_sentences(check, draw, count):
     """One sentence says so; also of no pairs at all."""
@@ -83,7 +83,7 @@ def towers(draw):
     }
 
 
-@exercise("13.18")
+@exercise("13.20")
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 9])
 def test_the_gradient_of_the_whole(check, draw, rows):
     """Pieces of any size, the last of which may be smaller."""
@@ -92,7 +92,7 @@ def test_the_gradient_of_the_whole(check, draw, rows):
           scale=4.0)  # fmt: skip
 
 
-@exercise("13.18")
+@exercise("13.20")
 @pytest.mark.parametrize("frozen", [["p"], ["q"], ["logit_scale"]], ids=str)
 def test_what_is_frozen(check, draw, frozen):
     """It has no gradient, and is not in the tree."""
@@ -101,7 +101,7 @@ def test_what_is_frozen(check, draw, frozen):
           scale=4.0)  # fmt: skip
 
 
-@exercise("13.18")
+@exercise("13.20")
 def test_pieces_of_half_precision(check, draw):
     """The dtype of all inputs is that of the loss and of its gradient."""
     x, tokens = draw.normal(4, 4, dtype="float16"), draw.integers(4, 2, low=0, high=6)
@@ -109,14 +109,14 @@ def test_pieces_of_half_precision(check, draw):
     check("in_pieces", x=x, tokens=tokens, weights=weights, rows=2, frozen=[], terms=4, scale=2.0)
 
 
-@exercise("13.18")
+@exercise("13.20")
 def test_a_piece_at_a_time(check, draw):
     """32 pictures that need 10 MB in their tower, in pieces of two; a third of it is allowed."""
     x, tokens = draw.normal(32, 4), draw.integers(32, 2, low=0, high=6)
     check("pieces_cost", x=x, tokens=tokens, weights=towers(draw), rows=2, terms=25, scale=4.0)
 
 
-@exercise("13.18")
+@exercise("13.20")
 @pytest.mark.parametrize("value", [0, -1])
 def test_no_rows(check, draw, value):
     """One sentence."""
@@ -141,14 +141,14 @@ def seen(draw, size, side, channels, dims, dtype="float32"):
     }
 
 
-@exercise("13.19")
+@exercise("13.21")
 @pytest.mark.parametrize("sizes", [(4, 2, 3, 5), (6, 2, 1, 4), (3, 3, 2, 3)], ids=str)
 def test_patches(check, draw, sizes):
     """Row by row behind the class token; the slopes of the picture and of all weights."""
     check("patches", **seen(draw, *sizes), terms=40, scale=8.0)
 
 
-@exercise("13.19")
+@exercise("13.21")
 def test_patches_of_half_precision(check, probe, draw):
     """A class token of float32 does not make float32 of what is float16."""
     given = seen(draw, 2, 1, 1, 2, "float16")
@@ -158,7 +158,7 @@ def test_patches_of_half_precision(check, probe, draw):
     assert found["y"].dtype == np.float16
 
 
-@exercise("13.19")
+@exercise("13.21")
 @pytest.mark.parametrize("shape", [(1, 3, 4, 4), (2, 4, 6, 3), (1, 2, 2, 3), (1, 4, 4, 1)], ids=str)
 def test_other_pictures(check, draw, shape):
     """One sentence says which shape they should have."""
@@ -166,7 +166,7 @@ def test_other_pictures(check, draw, shape):
     check("patches", **seen(draw, 4, 2, 1, 2), terms=40, scale=8.0)
 
 
-@exercise("13.20")
+@exercise("13.22")
 @pytest.mark.parametrize("end", [9, 4, 2])
 def test_the_first_end(check, draw, end):
     """Behind it there may be anything: more ends, other numbers, larger ones."""
@@ -177,7 +177,7 @@ def test_the_first_end(check, draw, end):
     check("ended", tokens=tokens, end=end)
 
 
-@exercise("13.20")
+@exercise("13.22")
 def test_an_end_that_is_not_the_greatest(check):
     """A tokenizer of one's own may number it as it likes, and 0 is a number as well."""
     tokens = np.array([[5, 8, 0, 8, 8], [5, 1, 9, 9, 0]], np.int32)
@@ -214,14 +214,14 @@ TEXTS = [
 ]
 
 
-@exercise("13.21")
+@exercise("13.23")
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_sentences(check, text):
     """Case and spaces make no difference; the end of a word does."""
     check("spoken", merges=MERGES, text=text, length=9)
 
 
-@exercise("13.21")
+@exercise("13.23")
 @pytest.mark.parametrize("pad", [None, 0, 7])
 def test_sentences_side_by_side(check, pad):
     """Short ones are filled up, long ones are cut, and their end stays."""
@@ -229,7 +229,7 @@ def test_sentences_side_by_side(check, pad):
     check("spoken_batch", merges=MERGES, texts=texts, length=6, cut=True, pad=pad)
 
 
-@exercise("13.21")
+@exercise("13.23")
 def test_sentences_that_are_too_long(check):
     """Said, and not cut, unless that is asked for. What just fits is not too long."""
     given = {"merges": MERGES, "length": 4}
@@ -238,7 +238,7 @@ def test_sentences_that_are_too_long(check):
     check("spoken_by_default", texts=["cat", "the cat"], **given)
 
 
-@exercise("13.21")
+@exercise("13.23")
 def test_no_sentences(check):
     """Nothing to read is said, and no array without an axis of places."""
     given = {"merges": MERGES, "length": 4}
@@ -246,7 +246,7 @@ def test_no_sentences(check):
     check("spoken_by_default", texts=["cat"], **given)
 
 
-@exercise("13.22")
+@exercise("13.24")
 @pytest.mark.parametrize("shape", [(3, 4, 5), (2, 1, 3), (1, 3, 2)], ids=str)
 def test_classes(check, draw, shape):
     """Each sentence counts alike, however long its vector is."""
@@ -255,7 +255,7 @@ def test_classes(check, draw, shape):
           terms=30, scale=10.0)  # fmt: skip
 
 
-@exercise("13.22")
+@exercise("13.24")
 def test_classes_of_half_precision(probe, draw):
     """The dtype stays, and the length is 1."""
     sentences = draw.normal(3, 4, 8, dtype="float16")

@@ -1,4 +1,4 @@
-"""Judges of 13.13 to 13.16: time, blocks that are told, words, small maps."""
+"""Judges of 13.13 to 13.18: time, blocks that are told, words, small maps."""
 
 import numpy as np
 import pytest
@@ -181,6 +181,90 @@ def test_places_and_words_in_half_precision(check, draw):
           scale=8.0)  # fmt: skip
 
 
+# The whole network
+
+SIZES = {
+    "in_channels": 3,
+    "out_channels": 2,
+    "channels": [4, 8],
+    "attention": [True, False],
+    "heads": [2, 2],
+    "depth": [1, 1],
+    "layers": 1,
+    "context": 5,
+    "linear": True,
+    "groups": 2,
+}
+LARGER = {
+    **SIZES,
+    "channels": [4, 6, 8],
+    "attention": [False, True, False],
+    "heads": [1, 2, 2],
+    "depth": [1, 1, 1],
+    "layers": 2,
+    "linear": False,
+}
+TOLD = {**SIZES, "sizes_dims": 4, "pooled_dims": 3}
+
+
+def all_weights(probe, draw, sizes):
+    """Gentle weights, by the shapes that the network asks for: rounding does not grow on the way."""
+    found = {}
+    for name, shape in probe("unet_shapes", sizes=sizes).items():
+        if "norm" in name and name.endswith("weight"):
+            found[name] = near_one(draw, *shape)
+        elif name.endswith("weight"):
+            found[name] = draw.normal(*shape) / np.float32(2 * np.prod(shape[1:]) ** 0.5)
+        else:
+            found[name] = 0.3 * draw.normal(*shape)
+    return as_float32(found)
+
+
+@exercise("13.16")
+@pytest.mark.parametrize("kind", ["two sizes", "three sizes", "told more"])
+def test_down_and_up(check, probe, draw, kind):
+    """Each bridge to its twin; the gradients of the map, the text and all weights."""
+    sizes = {"two sizes": SIZES, "three sizes": LARGER, "told more": TOLD}[kind]
+    side = 8 if kind == "three sizes" else 4
+    told = []
+    if kind == "told more":
+        told = [draw.integers(2, 6, low=0, high=9), draw.normal(2, 3)]
+    check(
+        "predicted",
+        weights=all_weights(probe, draw, sizes),
+        x=draw.normal(2, side, side + 4, 3),
+        steps=np.array([3, 40], np.int32),
+        context=draw.normal(2, 3, 5),
+        told=told,
+        sizes=sizes,
+        g=draw.normal(2, side, side + 4, 2),
+        terms=400,
+        scale=50.0,
+    )
+
+
+@exercise("13.16")
+def test_the_whole_in_half_precision(probe, draw):
+    """The waves of the step do not make float32 of what is float16."""
+    weights = half(all_weights(probe, draw, SIZES))
+    given = {"x": draw.normal(1, 2, 2, 3), "context": draw.normal(1, 2, 5)}
+    given = half({**given, "g": draw.normal(1, 2, 2, 2)})
+    found = probe("predicted", weights=weights, steps=np.array([7], np.int32), told=[],
+                  sizes=SIZES, **given)  # fmt: skip
+    assert found["y"].dtype == np.float16
+    assert np.abs(found["y"]).max() > 0.01
+
+
+@exercise("13.16")
+@pytest.mark.parametrize("shape", [(1, 3, 4, 3), (1, 4, 5, 3)], ids=str)
+def test_sides_that_cannot_be_halved(check, probe, draw, shape):
+    """One sentence; and what can be halved is."""
+    check.raises("unet_fails", "ValueError", match="[UNet]", sizes=SIZES, shape=list(shape))
+    check("predicted", weights=all_weights(probe, draw, SIZES), x=draw.normal(1, 4, 4, 3),
+          steps=np.array([5], np.int32), context=draw.normal(1, 1, 5), told=[], sizes=SIZES,
+          g=draw.normal(1, 4, 4, 2), terms=400, scale=50.0)  # fmt: skip
+
+
 # Small maps
 
 
@@ -194,7 +278,7 @@ def ends(draw, quantized):
 OPTIONS = {"scaling": 0.4, "shift": 0.7}
 
 
-@exercise("13.16")
+@exercise("13.17")
 @pytest.mark.parametrize("quantized", [False, True], ids=["", "convolutions"])
 @pytest.mark.parametrize("drawn", [False, True], ids=["means", "drawn"])
 def test_maps_of_deviation_one(check, draw, quantized, drawn):
@@ -205,7 +289,7 @@ def test_maps_of_deviation_one(check, draw, quantized, drawn):
           scale=16.0)  # fmt: skip
 
 
-@exercise("13.16")
+@exercise("13.17")
 def test_the_logarithm_has_bounds(check, draw):
     """From -30 to 20."""
     x = draw.normal(1, 1, 2, 4)
@@ -214,7 +298,7 @@ def test_the_logarithm_has_bounds(check, draw):
           g=draw.normal(1, 1, 2, 2), scale=30.0)  # fmt: skip
 
 
-@exercise("13.16")
+@exercise("13.17")
 @pytest.mark.parametrize("quantized", [False, True], ids=["", "convolutions"])
 def test_back_to_pictures(check, draw, quantized):
     """The scale is taken away, and the shift put back."""
@@ -223,7 +307,7 @@ def test_back_to_pictures(check, draw, quantized):
           scale=30.0)  # fmt: skip
 
 
-@exercise("13.16")
+@exercise("13.17")
 def test_maps_of_half_precision(check, draw):
     """The dtype stays, there and back."""
     options = {**OPTIONS, "quantized": False}
@@ -231,3 +315,56 @@ def test_maps_of_half_precision(check, draw):
     check("encoded", **half({"x": x, "noise": z, "g": z}), weights={}, options=options, terms=16,
           scale=16.0)  # fmt: skip
     check("decoded", **half({"z": z, "g": z}), weights={}, options=options, terms=16, scale=30.0)
+
+
+# From words to a map
+
+DEFAULT = {"kind": "noise", "spacing": "leading", "offset": 1, "end": 1.0}
+
+
+def walk(draw, count, guidance, **schedule):
+    return {
+        "words": draw.normal(2, 3, 4),
+        "nothing": draw.normal(2, 3, 4),
+        "z": draw.normal(2, 2, 3, 1),
+        "signal": np.linspace(0.98, 0.1, 20, dtype=np.float32),
+        "schedule": {**DEFAULT, **schedule},
+        "count": count,
+        "guidance": guidance,
+    }
+
+
+@exercise("13.18")
+@pytest.mark.parametrize("kind", ["noise", "signal", "velocity"])
+@pytest.mark.parametrize("spacing", ["leading", "trailing"])
+def test_a_whole_walk(check, draw, kind, spacing):
+    """Whatever the network predicts, from the noisiest step to the end."""
+    check("painted", **walk(draw, 5, 3.0, kind=kind, spacing=spacing), terms=64, scale=10.0)
+
+
+@exercise("13.18")
+@pytest.mark.parametrize("count", [1, 3, 6])
+def test_walks_of_other_lengths(check, draw, count):
+    """Where the count is no divisor, too; and a schedule that does not end at the data."""
+    check("painted", **walk(draw, count, 0.5, end=0.99, offset=0), terms=64, scale=10.0)
+    check("painted", **walk(draw, count, 2.0, spacing="trailing"), terms=64, scale=10.0)
+
+
+@exercise("13.18")
+@pytest.mark.parametrize("guidance", [0.0, 1.0])
+def test_guidance_of_nothing_and_of_one(check, draw, guidance):
+    """0 does not hear the words, 1 hears nothing else."""
+    given = walk(draw, 4, guidance)
+    given["words" if guidance == 0 else "nothing"] *= 1000
+    check("painted", **given, terms=64, scale=10.0)
+
+
+@exercise("13.18")
+def test_maps_keep_their_dtype(probe, draw):
+    """The schedule is float32; maps of float16 stay so."""
+    given = walk(draw, 4, 2.0)
+    for name in ("words", "nothing", "z"):
+        given[name] = given[name].astype(np.float16)
+    found = probe("painted", **given)
+    assert found["z"].dtype == np.float16
+    assert np.abs(found["z"]).max() > 0.01

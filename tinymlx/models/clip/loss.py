@@ -27,6 +27,6 @@ def contrastive_loss(pictures: array, sentences: array, scale: array) -> array:
     Source: A. Radford et al. (2021), figure 3, https://arxiv.org/abs/2103.00020
     """
     raise NotImplementedError(
-        "13.17 contrastive_loss - exercises/ch13_diffusion_clip/lesson.md; "
+        "13.19 contrastive_loss - exercises/ch13_diffusion_clip/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )

@@ -56,7 +56,7 @@ class CLIP(nn.Module):
         Above the bound the slope is that of the bound, and not 0: the scale can come back.
         """
         raise NotImplementedError(
-            "13.17 scale - exercises/ch13_diffusion_clip/lesson.md; "
+            "13.19 scale - exercises/ch13_diffusion_clip/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 

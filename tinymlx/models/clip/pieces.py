@@ -37,6 +37,6 @@ def loss_in_pieces(model: Any, x: array, tokens: array, rows: int) -> tuple[arra
         ValueError: ``rows`` is below 1.
     """
     raise NotImplementedError(
-        "13.18 loss_in_pieces - exercises/ch13_diffusion_clip/lesson.md; "
+        "13.20 loss_in_pieces - exercises/ch13_diffusion_clip/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )

@@ -76,6 +76,6 @@ def ends(tokens: array, end: int) -> array:
         end: the number of the token that ends a text; each sentence has it.
     """
     raise NotImplementedError(
-        "13.20 ends - exercises/ch13_diffusion_clip/lesson.md; "
+        "13.22 ends - exercises/ch13_diffusion_clip/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )

@@ -40,7 +40,7 @@ class VisionEmbeddings(nn.Module):
     def __call__(self, x: array) -> array:
         """``(N, H, W, C)`` to ``(N, 1 + patches, D)``."""
         raise NotImplementedError(
-            "13.19 __call__ - exercises/ch13_diffusion_clip/lesson.md; "
+            "13.21 __call__ - exercises/ch13_diffusion_clip/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 

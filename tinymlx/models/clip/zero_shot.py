@@ -13,7 +13,7 @@ def normalized(x: array, eps: float = 1e-12) -> array:
     Lengths are computed in float32, the result has the dtype of ``x``.
     """
     raise NotImplementedError(
-        "13.17 normalized - exercises/ch13_diffusion_clip/lesson.md; "
+        "13.19 normalized - exercises/ch13_diffusion_clip/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
@@ -31,6 +31,6 @@ def class_vectors(sentences: array) -> array:
         ``(classes, D)``, each of length 1.
     """
     raise NotImplementedError(
-        "13.22 class_vectors - exercises/ch13_diffusion_clip/lesson.md; "
+        "13.24 class_vectors - exercises/ch13_diffusion_clip/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )

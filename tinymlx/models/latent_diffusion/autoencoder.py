@@ -178,7 +178,7 @@ class AutoencoderKL(nn.Module):
             Two arrays ``(N, h, w, latent)``; the logarithm is between -30 and 20.
         """
         raise NotImplementedError(
-            "13.16 distribution - exercises/ch13_diffusion_clip/lesson.md; "
+            "13.17 distribution - exercises/ch13_diffusion_clip/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
@@ -190,13 +190,13 @@ class AutoencoderKL(nn.Module):
             noise: standard normal, ``(N, h, w, latent)``; without it, the means.
         """
         raise NotImplementedError(
-            "13.16 encode - exercises/ch13_diffusion_clip/lesson.md; "
+            "13.17 encode - exercises/ch13_diffusion_clip/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
     def decode(self, z: array) -> array:
         """Pictures from -1 to 1 or so; the inverse of :meth:`encode`, nearly."""
         raise NotImplementedError(
-            "13.16 decode - exercises/ch13_diffusion_clip/lesson.md; "
+            "13.17 decode - exercises/ch13_diffusion_clip/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )

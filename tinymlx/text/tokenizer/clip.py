@@ -79,7 +79,7 @@ class ClipTokenizer:
         ``WORD_END``, then merges are applied.
         """
         raise NotImplementedError(
-            "13.21 encode - exercises/ch13_diffusion_clip/lesson.md; "
+            "13.23 encode - exercises/ch13_diffusion_clip/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
@@ -98,7 +98,7 @@ class ClipTokenizer:
             ValueError: a sentence is too long, and ``cut`` is false; or there are no texts.
         """
         raise NotImplementedError(
-            "13.21 batch - exercises/ch13_diffusion_clip/lesson.md; "
+            "13.23 batch - exercises/ch13_diffusion_clip/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 

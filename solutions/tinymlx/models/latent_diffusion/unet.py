@@ -154,6 +154,10 @@ class UNet(nn.Module):
     ) -> array:
         """The prediction.
 
+        On the way down a map is kept behind ``conv_in``, behind each block with its attention, and
+        behind each halving. On the way up each block reads the map, and beside it (more channels)
+        the last one of these that is left. All work in the dtype of ``x``.
+
         Args:
             x: noisy maps, ``(N, H, W, in_channels)``; both sides are multiples of the product of
                 all halvings.
