@@ -445,8 +445,13 @@ def painted(words, nothing, z, signal, schedule, count, guidance):
         after = t - total // count
         left = signal[after] if after >= 0 else schedule["end"]
         z = np.sqrt(left) * x0 + np.sqrt(1 - left) * noise
-    rows = [2 * len(words)] * count
-    return {"z": z, "steps": steps, "rows": rows, "recipes stay short": True}
+    return {
+        "z": z,
+        "steps": steps,
+        "rows": [[2 * len(words)] * 3] * count,
+        "words in the dtype of maps": True,
+        "recipes stay short": True,
+    }
 
 
 def encoded(x, noise, weights, options, g):

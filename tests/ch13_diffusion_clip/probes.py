@@ -390,11 +390,12 @@ class Painter:
     """In the place of a U-Net: a prediction that depends on map, step and text."""
 
     def __init__(self):
-        self.steps, self.rows, self.waiting = [], [], []
+        self.steps, self.rows, self.waiting, self.dtypes = [], [], [], []
 
     def __call__(self, x, steps, context):
         self.steps.append(steps)
-        self.rows.append(x.shape[0])
+        self.rows.append([x.shape[0], steps.size, context.shape[0]])
+        self.dtypes.append(context.dtype == x.dtype)
         self.waiting.append(recipe(x))
         told = core.mean(context, axis=(1, 2)).reshape(-1, 1, 1, 1)
         return (0.6 * core.sin(x + told) + 0.001 * steps.reshape(-1, 1, 1, 1)).astype(x.dtype)
@@ -409,6 +410,7 @@ def painted(words, nothing, z, signal, schedule, count, guidance):
         "z": made.denoised(words, nothing, z, count, guidance),
         "steps": [int(t[0].item()) for t in unet.steps],
         "rows": unet.rows,
+        "words in the dtype of maps": all(unet.dtypes),
         "recipes stay short": max(unet.waiting) <= 60,
     }
 

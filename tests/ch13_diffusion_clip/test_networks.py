@@ -208,7 +208,7 @@ TOLD = {**SIZES, "sizes_dims": 4, "pooled_dims": 3}
 
 
 def all_weights(probe, draw, sizes):
-    """Gentle weights, by the shapes that the network asks for: rounding does not grow on the way."""
+    """Gentle weights, by the shapes that the network asks for: rounding does not grow."""
     found = {}
     for name, shape in probe("unet_shapes", sizes=sizes).items():
         if "norm" in name and name.endswith("weight"):
@@ -256,10 +256,14 @@ def test_the_whole_in_half_precision(probe, draw):
 
 
 @exercise("13.16")
-@pytest.mark.parametrize("shape", [(1, 3, 4, 3), (1, 4, 5, 3)], ids=str)
+@pytest.mark.parametrize("shape", [(1, 6, 8, 3), (1, 8, 7, 3)], ids=str)
 def test_sides_that_cannot_be_halved(check, probe, draw, shape):
-    """One sentence; and what can be halved is."""
-    check.raises("unet_fails", "ValueError", match="[UNet]", sizes=SIZES, shape=list(shape))
+    """Twice, where there are three sizes. One sentence; and what can be halved is."""
+    words = "[UNet] The sides of a map should be multiples of"
+    for sizes, inputs in ((LARGER, list(shape)), (SIZES, [1, 3, 4, 3])):
+        halvings = 2 ** (len(sizes["channels"]) - 1)
+        check.raises("unet_fails", "ValueError", match=f"{words} {halvings}", sizes=sizes,
+                     shape=inputs)  # fmt: skip
     check("predicted", weights=all_weights(probe, draw, SIZES), x=draw.normal(1, 4, 4, 3),
           steps=np.array([5], np.int32), context=draw.normal(1, 1, 5), told=[], sizes=SIZES,
           g=draw.normal(1, 4, 4, 2), terms=400, scale=50.0)  # fmt: skip
@@ -367,4 +371,5 @@ def test_maps_keep_their_dtype(probe, draw):
         given[name] = given[name].astype(np.float16)
     found = probe("painted", **given)
     assert found["z"].dtype == np.float16
+    assert found["words in the dtype of maps"]
     assert np.abs(found["z"]).max() > 0.01

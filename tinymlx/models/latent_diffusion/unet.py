@@ -167,7 +167,8 @@ class UNet(nn.Module):
             pooled: likewise, the vector of the sentence, ``(N, features)``.
 
         Raises:
-            ValueError: a side is no such multiple.
+            ValueError: a side is no such multiple ("[UNet] The sides of a map should be multiples
+                of ...").
         """
         raise NotImplementedError(
             "13.16 __call__ - exercises/ch13_diffusion_clip/lesson.md; "

@@ -167,7 +167,8 @@ class UNet(nn.Module):
             pooled: likewise, the vector of the sentence, ``(N, features)``.
 
         Raises:
-            ValueError: a side is no such multiple.
+            ValueError: a side is no such multiple ("[UNet] The sides of a map should be multiples
+                of ...").
         """
         halvings = 2 ** (len(self.down_blocks) - 1)
         if x.shape[1] % halvings or x.shape[2] % halvings:
