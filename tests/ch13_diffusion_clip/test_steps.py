@@ -155,12 +155,17 @@ def test_moved_by_one(check):
 
 
 @exercise("13.7")
-@pytest.mark.parametrize("what,value", [("count", 0), ("count", 11), ("count", -3),
-                                        ("spacing", "even")])  # fmt: skip
-def test_no_such_steps(check, what, value):
-    """One sentence each."""
-    words = f"[places] {what}"
-    check.raises("fails", "ValueError", match=words, what=what, value=value)
+@pytest.mark.parametrize("value", [0, 11, -3])
+def test_no_such_count(check, value):
+    """From 1 to all."""
+    check.raises("fails", "ValueError", match="count", what="count", value=value)
+    check("chosen", total=20, count=3, spacing="leading", offset=0)
+
+
+@exercise("13.7")
+def test_no_such_spacing(check):
+    """One of three."""
+    check.raises("fails", "ValueError", match="spacing", what="spacing", value="even")
     check("chosen", total=20, count=3, spacing="leading", offset=0)
 
 
