@@ -134,14 +134,12 @@ def product(x, x0, signal, before):
     One says what the data make of it; the other, how x came from it.
     """
     signal, before = signal.detach(), before.detach()
-    kept = signal / before
-    if bool((before == 1).all()):
-        return x0 + 0 * x, torch.zeros_like(before)
-    mean_0, variance_0 = before.sqrt() * x0, 1 - before
+    kept, at_data = signal / before, before == 1
+    mean_0, variance_0 = before.sqrt() * x0, torch.where(at_data, 0.5, 1 - before)
     # x = sqrt(kept) z + sqrt(1 - kept) noise, as a Gaussian of z times kept: no division by it.
     precision = 1 / variance_0 + kept / (1 - kept)
     mean = (mean_0 / variance_0 + kept.sqrt() * x / (1 - kept)) / precision
-    return mean, 1 / precision
+    return torch.where(at_data, x0, mean), torch.where(at_data, 0.0, 1 / precision)
 
 
 def before(x, x0, signal, before, g):
@@ -189,15 +187,14 @@ def solved(x, x0, signal, before, last_x0, last_signal, g):
     """The integral of e^lambda x0(lambda) with x0 in the middle of the step."""
     signal, before = signal.detach(), before.detach()
     given = [x, x0] if last_x0 is None else [x, x0, last_x0]
-    if bool(before == 1):
-        return pulled([x0 + 0 * x], given, [g])
-    there, here = (torch.log(s / (1 - s)) / 2 for s in (before, signal))
+    inside = torch.where(before == 1, 0.9, before)
+    there, here = (torch.log(s / (1 - s)) / 2 for s in (inside, signal))
     middle = x0
     if last_x0 is not None:
         last = torch.log(last_signal.detach() / (1 - last_signal.detach())) / 2
         middle = x0 + (x0 - last_x0) / (here - last) * (there - here) / 2
     grown = x / (1 - signal).sqrt() + (there.exp() - here.exp()) * middle
-    return pulled([(1 - before).sqrt() * grown], given, [g])
+    return pulled([torch.where(before == 1, x0, (1 - inside).sqrt() * grown)], given, [g])
 
 
 def solved_by_half(x, x0, signal, before, last_x0, last_signal, g):
@@ -543,7 +540,8 @@ def patches(weights, x, sizes, g):
 @in_numpy
 def ended(tokens, end):
     rows = tokens.tolist()
-    return {"places": np.array([row.index(max(row) if end == 2 else end) for row in rows])}
+    places = [row.index(max(row) if end == 2 else end) for row in rows]
+    return {"places": np.array(places), "nothing evaluated": True}
 
 
 VISIBLE = [*range(33, 127), *range(161, 173), *range(174, 256)]

@@ -1332,7 +1332,7 @@ def loss_in_pieces(model, x, tokens, rows):
 )
 def __call__(self, x):
     if x.shape[1:] != (self.size, self.size, self.channels):
-        raise ValueError("[VisionTower] Pictures should have another shape.")
+        raise ValueError("[VisionTower] Pictures should have the shape that they have not.")
     patches = self.patch_embedding(x)
     n, dims = patches.shape[0], patches.shape[-1]
     first = core.broadcast_to(self.class_embedding, (n, 1, dims)).astype(patches.dtype)
@@ -1347,7 +1347,7 @@ def __call__(self, x):
 )
 def __call__(self, x):
     if x.shape[1:] != (self.size, self.size, self.channels):
-        raise ValueError("[VisionTower] Pictures should have another shape.")
+        raise ValueError("[VisionTower] Pictures should have the shape that they have not.")
     patches = self.patch_embedding(x).transpose(0, 2, 1, 3)
     n, dims = patches.shape[0], patches.shape[-1]
     first = core.broadcast_to(self.class_embedding, (n, 1, dims)).astype(patches.dtype)
@@ -1361,7 +1361,7 @@ def __call__(self, x):
 )
 def __call__(self, x):
     if x.shape[1:] != (self.size, self.size, self.channels):
-        raise ValueError("[VisionTower] Pictures should have another shape.")
+        raise ValueError("[VisionTower] Pictures should have the shape that they have not.")
     patches = self.patch_embedding(x)
     n, dims = patches.shape[0], patches.shape[-1]
     first = core.broadcast_to(self.class_embedding, (n, 1, dims)).astype(patches.dtype)

@@ -528,7 +528,8 @@ def patches_fail(shape):
 
 
 def ended(tokens, end):
-    return {"places": text.ends(tokens, end)}
+    found = text.ends(tokens, end)
+    return {"places": found, "nothing evaluated": recipe(found) > 0}
 
 
 def spoken(merges, text, length):

@@ -70,7 +70,7 @@ def test_a_scale_that_is_learned(check, draw, exponent):
 @pytest.mark.parametrize("count", [2, 4, 0])
 def test_pictures_without_sentences(check, draw, count):
     """One sentence says so; also of no pairs at all."""
-    check.raises("fails", "ValueError", match="[contrastive_loss]", what="pairs", value=count)
+    check.raises("fails", "ValueError", match="sentence", what="pairs", value=count)
     arrays = {name: unit(draw.normal(3, 4)) for name in ("pictures", "sentences")}
     check("matched", **arrays, g=draw.normal(), terms=9, factor=np.array(2, np.float32))
 
@@ -120,7 +120,7 @@ def test_a_piece_at_a_time(check, draw):
 @pytest.mark.parametrize("value", [0, -1])
 def test_no_rows(check, draw, value):
     """One sentence."""
-    check.raises("fails", "ValueError", match="[loss_in_pieces] rows", what="rows", value=value)
+    check.raises("fails", "ValueError", match="rows", what="rows", value=value)
     x, tokens = draw.normal(2, 4), draw.integers(2, 2, low=0, high=6)
     check("in_pieces", x=x, tokens=tokens, weights=towers(draw), rows=1, frozen=[], terms=25,
           scale=4.0)  # fmt: skip
@@ -162,7 +162,7 @@ def test_patches_of_half_precision(check, probe, draw):
 @pytest.mark.parametrize("shape", [(1, 3, 4, 4), (2, 4, 6, 3), (1, 2, 2, 3), (1, 4, 4, 1)], ids=str)
 def test_other_pictures(check, draw, shape):
     """One sentence says which shape they should have."""
-    check.raises("patches_fail", "ValueError", match="[VisionTower]", shape=list(shape))
+    check.raises("patches_fail", "ValueError", match="should have the shape", shape=list(shape))
     check("patches", **seen(draw, 4, 2, 1, 2), terms=40, scale=8.0)
 
 
@@ -242,7 +242,7 @@ def test_sentences_that_are_too_long(check):
 def test_no_sentences(check):
     """Nothing to read is said, and no array without an axis of places."""
     given = {"merges": MERGES, "length": 4}
-    check.raises("spoken_by_default", "ValueError", match="[ClipTokenizer]", texts=[], **given)
+    check.raises("spoken_by_default", "ValueError", match="texts", texts=[], **given)
     check("spoken_by_default", texts=["cat"], **given)
 
 

@@ -136,7 +136,7 @@ def test_nothing_stays(probe, draw):
 @pytest.mark.parametrize("calls", [0, -2])
 def test_no_calls(check, probe, draw, calls):
     """One sentence."""
-    check.raises("fails", "ValueError", match="[few_calls] calls", what="calls", value=calls)
+    check.raises("fails", "ValueError", match="calls", what="calls", value=calls)
     x = draw.normal(2, 3)
     assert agree(probe("arrived_straight", x=x, velocity=x[0], calls=1)["y"], x - x[0], terms=16)
 

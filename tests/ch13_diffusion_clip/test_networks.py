@@ -32,7 +32,7 @@ def test_steps_of_half_precision(probe):
 @pytest.mark.parametrize("value", [1, 0, -4])
 def test_too_few_dims(check, value):
     """One sentence."""
-    check.raises("fails", "ValueError", match="[step_embedding] dims", what="dims", value=value)
+    check.raises("fails", "ValueError", match="dims", what="dims", value=value)
     check("embedded", steps=np.array([3], np.int32), dims=4, options={}, scale=8.0)
 
 

@@ -35,9 +35,10 @@ def test_what_is_known_of_the_step_before(check, draw, signal, before):
 
 @exercise("13.5")
 def test_a_share_for_each_example(check, draw):
-    """Arrays of shares with axes that fit."""
+    """Arrays of shares with axes that fit; one of them is at the data."""
     before = draw.uniform(3, 1, low=0.5, high=0.9)
     given = {"signal": before * np.float32(0.7), "before": before}
+    before[1] = 1
     check("before", **some(draw, "x", "x0", "g"), **given, **LONG)
     check("with_noise", **some(draw, "x", "x0", "noise", "g"), **given, **LONG)
 
@@ -124,7 +125,7 @@ def test_a_step_without_noise_in_half_precision(check, draw):
 @pytest.mark.parametrize("what,value", [("eta", -0.5), ("eta", 1.0), ("eta with noise", -0.1)])
 def test_no_such_step(check, draw, what, value):
     """A negative eta, or no fresh noise."""
-    check.raises("fails", "ValueError", match="[ddim_step] eta", what=what, value=value)
+    check.raises("fails", "ValueError", match="eta", what=what, value=value)
     given = {"signal": scalar(0.2), "before": scalar(0.7)}
     check("by_default", **some(draw, "x0", "noise"), **given, **LONG)
 
@@ -203,3 +204,16 @@ def test_half_of_the_last_step(check, draw, left):
     given = {"last_x0": draw.normal(3, 4), "last_signal": scalar(0.1), left: None}
     arrays = {**some(draw, "x", "x0", "g"), "signal": scalar(0.3), "before": scalar(0.5)}
     check("solved_by_half", **arrays, **given, **LONG)
+
+
+@exercise("13.8")
+def test_a_clever_step_of_each_example(check, draw):
+    """Arrays of shares with axes that fit; one of them ends at the data."""
+    last = draw.uniform(3, 1, low=0.1, high=0.3)
+    given = {
+        "last_signal": last,
+        "signal": last + np.float32(0.2),
+        "before": last + np.float32(0.5),
+    }
+    given["before"][1] = 1
+    check("solved", **some(draw, "x", "x0", "last_x0", "g"), **given, terms=64, scale=30.0)

@@ -25,8 +25,8 @@ def posterior(x: array, x0: array, signal: array, before: array) -> Posterior:
     Args:
         x: :math:`x_t`, ``(N, ...)``.
         x0: the data, or what a network takes for them.
-        signal: :math:`\bar\alpha_t`.
-        before: :math:`\bar\alpha_{t'}`, above 0; 1 for the data themselves.
+        signal: :math:`\bar\alpha_t`, a scalar, or one for each example with axes that fit.
+        before: :math:`\bar\alpha_{t'}`, likewise and above 0; 1 for the data themselves.
 
     Returns:
         Mean, in the shape of ``x``, and variance, in that of ``signal``.

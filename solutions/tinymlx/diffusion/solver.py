@@ -37,8 +37,8 @@ def solver_step(
     Args:
         x: :math:`x_t`.
         x0: what the network takes for the data here.
-        signal: :math:`\bar\alpha_t`.
-        before: :math:`\bar\alpha_{t'}`; 1 for the data themselves.
+        signal: :math:`\bar\alpha_t`, a scalar, or one for each example with axes that fit.
+        before: :math:`\bar\alpha_{t'}`, likewise; 1 for the data themselves.
         last_x0, last_signal: the same of the step before this one, if there was one; one of them
             alone is not used.
 

@@ -22,7 +22,8 @@ def contrastive_loss(pictures: array, sentences: array, scale: array) -> array:
         A scalar. Chance is :math:`\log N`.
 
     Raises:
-        ValueError: the shapes differ, or there are no pairs.
+        ValueError: the shapes differ, or there are no pairs; the message says "each needs its
+            sentence".
 
     Source: A. Radford et al. (2021), figure 3, https://arxiv.org/abs/2103.00020
     """

@@ -74,6 +74,9 @@ def ends(tokens: array, end: int) -> array:
     Args:
         tokens: ``(N, L)``.
         end: the number of the token that ends a text; each sentence has it.
+
+    Returns:
+        ``(N,)`` integers; nothing is evaluated, so that this can be compiled.
     """
     raise NotImplementedError(
         "13.22 ends - exercises/ch13_diffusion_clip/lesson.md; "
