@@ -453,10 +453,11 @@ def matched(pictures, sentences, factor, g):
     return pulled(found, [pictures, sentences, factor], [g])
 
 
-class Holder:
+class Holder(nn.Module):
     """What has a logit_scale."""
 
     def __init__(self, logit_scale):
+        super().__init__()
         self.logit_scale = logit_scale
 
 
