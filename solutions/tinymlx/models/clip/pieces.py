@@ -19,8 +19,8 @@ def loss_in_pieces(model: Any, x: array, tokens: array, rows: int) -> tuple[arra
     """The contrastive loss of a whole batch and its gradient, a few rows in the towers at a time.
 
     Every picture is compared with every sentence of the *whole* batch, so the mean of the gradients
-    of pieces is not it. A row may go through its tower twice. What the towers need for a piece may
-    be in memory for one piece at a time.
+    of pieces is not it. A row may go through its tower twice (which must not draw other random
+    numbers then). What the towers need for a piece may be in memory for one piece at a time.
 
     Args:
         model: a module with methods ``pictures`` and ``sentences``, which give vectors of length 1
