@@ -31,6 +31,8 @@ LONG = {
     "tests/ch11_transformer/test_project.py": 35,
     "tests/course/test_proofs.py::test_the_graders_of_a_chapter[ch12": 60,
     "tests/ch12_text_generation/test_project.py": 25,
+    "tests/course/test_proofs.py::test_the_graders_of_a_chapter[ch13": 65,
+    f"{FIGURES}[ch13]": 12,
     f"{FIGURES}[ch12]": 16,
     f"{FIGURES}[ch11]": 8,
     f"{FIGURES}[ch06]": 22,

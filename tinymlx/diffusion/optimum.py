@@ -17,7 +17,8 @@ def best_denoiser(x: array, data: array, signal: array) -> array:
         w = \operatorname{softmax}_m \left( - \frac{\| x - a d_m \|^2}{2 b^2} \right)
 
     (:math:`a = \sqrt{\bar\alpha}`, :math:`b = \sqrt{1 - \bar\alpha}`). With little noise it is the
-    nearest point itself: a perfect denoiser of a finite set only copies.
+    nearest point itself: a perfect denoiser of a finite set only copies. No table is larger than
+    ``(N, M)``, and what is far from all data has a nearest point all the same.
 
     Args:
         x: noisy points, ``(N, D)``.
@@ -27,8 +28,7 @@ def best_denoiser(x: array, data: array, signal: array) -> array:
     Returns:
         ``(N, D)``.
     """
-    a = core.sqrt(signal)
-    products = x @ data.T  # (N, M)
-    # |x|^2 is the same for all m, and drops out of the softmax.
-    scores = (a * products - 0.5 * signal * core.sum(core.square(data), axis=-1)) / (1 - signal)
-    return core.softmax(scores, axis=-1) @ data
+    raise NotImplementedError(
+        "13.3 best_denoiser - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -28,8 +28,8 @@ def ddim_step(
 
     Args:
         x0, noise: what the noisy examples are made of (:func:`.parts_of`).
-        signal: :math:`\bar\alpha_t`.
-        before: :math:`\bar\alpha_{t'}`; 1 for the data themselves.
+        signal: :math:`\bar\alpha_t`, a scalar, or one for each example with axes that fit.
+        before: :math:`\bar\alpha_{t'}`, likewise; 1 for the data themselves.
         eta: :math:`\eta`.
         fresh: :math:`\epsilon'`, standard normal; needed unless ``eta`` is 0.
 

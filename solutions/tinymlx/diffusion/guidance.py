@@ -15,6 +15,9 @@ def without_some(conditions: array, nothing: array, drop: float, key: array | No
         drop: the probability for each example.
         key: what the draw follows from; by default the global random state.
 
+    Returns:
+        An array in the shape and dtype of ``conditions``.
+
     Raises:
         ValueError: ``drop`` is not from 0 to 1.
 

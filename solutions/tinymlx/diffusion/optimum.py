@@ -17,7 +17,8 @@ def best_denoiser(x: array, data: array, signal: array) -> array:
         w = \operatorname{softmax}_m \left( - \frac{\| x - a d_m \|^2}{2 b^2} \right)
 
     (:math:`a = \sqrt{\bar\alpha}`, :math:`b = \sqrt{1 - \bar\alpha}`). With little noise it is the
-    nearest point itself: a perfect denoiser of a finite set only copies.
+    nearest point itself: a perfect denoiser of a finite set only copies. No table is larger than
+    ``(N, M)``, and what is far from all data has a nearest point all the same.
 
     Args:
         x: noisy points, ``(N, D)``.

@@ -22,14 +22,15 @@ def contrastive_loss(pictures: array, sentences: array, scale: array) -> array:
         A scalar. Chance is :math:`\log N`.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes differ, or there are no pairs; the message says "each needs its
+            sentence".
 
     Source: A. Radford et al. (2021), figure 3, https://arxiv.org/abs/2103.00020
     """
-    if pictures.shape != sentences.shape:
+    if pictures.shape != sentences.shape or pictures.shape[0] == 0:
         raise ValueError(
-            f"[contrastive_loss] Each picture needs its sentence; the shapes are {pictures.shape} "
-            f"and {sentences.shape}."
+            f"[contrastive_loss] There should be pictures, and each needs its sentence; the shapes "
+            f"are {pictures.shape} and {sentences.shape}."
         )
     logits = scale * (pictures @ sentences.T)
     answers = core.arange(logits.shape[0])

@@ -38,7 +38,12 @@ class VisionEmbeddings(nn.Module):
         self.position_embedding = nn.Embedding(patches + 1, dims)
 
     def __call__(self, x: array) -> array:
-        """``(N, H, W, C)`` to ``(N, 1 + patches, D)``."""
+        """``(N, H, W, C)`` to ``(N, 1 + patches, D)``, in the dtype of the patches.
+
+        Raises:
+            ValueError: pictures of another shape; the message begins "[VisionTower] Pictures
+                should have the shape", and says which.
+        """
         if x.shape[1:] != (self.size, self.size, self.channels):
             raise ValueError(
                 f"[VisionTower] Pictures should have the shape (N, {self.size}, {self.size}, "

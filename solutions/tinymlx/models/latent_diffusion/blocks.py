@@ -49,7 +49,13 @@ class ResnetBlock(nn.Module):
             self.conv_shortcut = nn.Conv2d(inputs, outputs, 1)
 
     def __call__(self, x: array, step: array | None = None) -> array:
-        """The block's output; ``step`` is ``(N, step_dims)``."""
+        """The block's output.
+
+        Args:
+            x: ``(N, H, W, inputs)``.
+            step: ``(N, step_dims)``. Without it the block says nothing of the step; a block that
+                cannot be told does not hear it.
+        """
         y = self.conv1(nn.silu(self.norm1(x)))
         if step is not None and "time_emb_proj" in self:
             y = y + self.time_emb_proj(nn.silu(step))[:, None, None]

@@ -131,7 +131,22 @@ class TextToImage:
     def denoised(
         self, words: array, nothing: array, z: array, count: int, guidance: float
     ) -> array:
-        """Maps without noise, by steps of :func:`.ddim_step`."""
+        """Maps without noise, by steps of :func:`.ddim_step` with nothing random.
+
+        The step before ``t`` is ``t - total // count``, as published; below 0 it is the share at
+        which the schedule ends. The network is called once for each step, with 2 N maps: those
+        without a text first.
+
+        Args:
+            words: the vectors of the texts, ``(N, L, features)``.
+            nothing: those of no text, or of what is not wanted, likewise.
+            z: standard normal, ``(N, h, w, channels)``.
+            count: how many steps.
+            guidance: see :func:`.guided`.
+
+        Returns:
+            Maps in the shape and dtype of ``z``.
+        """
         told, schedule = core.concatenate([nothing, words]), self.schedule
         total = schedule.signal.shape[0]
         for t in places(total, count, schedule.spacing, schedule.offset):
@@ -144,7 +159,7 @@ class TextToImage:
             )
             predicted = guided(without, with_words, guidance)
             x0, noise = parts_of(schedule.kind, predicted, z, signal)
-            z = ddim_step(x0, noise, signal, before)
+            z = ddim_step(x0, noise, signal, before).astype(z.dtype)  # the schedule is float32
             core.async_eval(z)
         return z
 

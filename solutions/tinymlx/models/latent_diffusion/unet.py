@@ -154,6 +154,10 @@ class UNet(nn.Module):
     ) -> array:
         """The prediction.
 
+        On the way down a map is kept behind ``conv_in``, behind each block with its attention, and
+        behind each halving. On the way up each block reads the map, and beside it (more channels)
+        the last one of these that is left. All work in the dtype of ``x``.
+
         Args:
             x: noisy maps, ``(N, H, W, in_channels)``; both sides are multiples of the product of
                 all halvings.
@@ -163,7 +167,8 @@ class UNet(nn.Module):
             pooled: likewise, the vector of the sentence, ``(N, features)``.
 
         Raises:
-            ValueError: a side is no such multiple.
+            ValueError: a side is no such multiple ("[UNet] The sides of a map should be multiples
+                of ...").
         """
         halvings = 2 ** (len(self.down_blocks) - 1)
         if x.shape[1] % halvings or x.shape[2] % halvings:

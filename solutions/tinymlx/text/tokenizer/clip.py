@@ -6,7 +6,6 @@ Source: A. Radford et al. (2021), https://github.com/openai/CLIP
 from __future__ import annotations
 
 import gzip
-import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,11 +74,12 @@ class ClipTokenizer:
     def encode(self, text: str) -> list[int]:
         """The numbers of a sentence, with those that begin and end it.
 
-        Case and the kind and number of spaces make no difference.
+        The text is normalized (NFC), put in lower case, and cut by ``PATTERN``; white space between
+        the pieces gives no tokens, whatever it is. The last letter of each piece carries
+        ``WORD_END``, then merges are applied.
         """
-        text = re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip().lower()
         numbers = [self.begin]
-        for piece in pieces(text, PATTERN):
+        for piece in pieces(unicodedata.normalize("NFC", text).lower(), PATTERN):
             if piece.isspace():
                 continue
             letters = to_letters(piece)
@@ -99,8 +99,10 @@ class ClipTokenizer:
             ``(N, length)`` integers.
 
         Raises:
-            ValueError: a sentence is too long, and ``cut`` is false.
+            ValueError: a sentence is too long, and ``cut`` is false; or there are no texts.
         """
+        if not texts:
+            raise ValueError("[ClipTokenizer] There are no texts to read.")
         rows = []
         for text in texts:
             numbers = self.encode(text)
