@@ -47,16 +47,18 @@ def bench_forward_and_backward(race, name):
 
         return on(core, compile)
 
-    def pytorch():
+    def pytorch(compile=False):
         first, kernel, cotangent = (
             torch.from_numpy(v).movedim(-1, 1).contiguous(memory_format=torch.channels_last)
             for v in (x, w, g)
         )
         first.requires_grad_(), kernel.requires_grad_()
 
+        forward = partial(torch.conv2d, padding=1)
+        forward = torch.compile(forward) if compile else forward  # its slopes as well
+
         def step():
-            y = torch.conv2d(first, kernel, padding=1)
-            return torch.autograd.grad(y, (first, kernel), cotangent)
+            return torch.autograd.grad(forward(first, kernel), (first, kernel), cotangent)
 
         return step
 
@@ -66,6 +68,7 @@ def bench_forward_and_backward(race, name):
         mlx=lambda: on(mx, False),
         mlx_compiled=lambda: on(mx, True),
         pytorch=pytorch,
+        pytorch_compiled=partial(pytorch, compile=True),
         flops=3 * flops,
     )
 
@@ -184,7 +187,7 @@ def bench_a_step_of_a_residual_network(race):
 
         return step_of(core, nn, optimizers, compile)
 
-    def pytorch():
+    def pytorch(compile=False):
         inputs = (WIDTHS[0], *WIDTHS)
         blocks = [TorchBlock(i, o, s) for i, o, s in zip(inputs, WIDTHS, (1, 2, 2))]
         body = torch.nn.Sequential(
@@ -197,9 +200,14 @@ def bench_a_step_of_a_residual_network(race):
         x = torch.from_numpy(PICTURES).movedim(-1, 1)  # channels last in memory
         y = torch.from_numpy(LABELS).long()
 
+        def loss():
+            return torch.nn.functional.cross_entropy(head(body(x).mean((2, 3))), y)
+
+        loss = torch.compile(loss) if compile else loss  # both ways; the optimizer runs eagerly
+
         def step():
             optimizer.zero_grad()
-            value = torch.nn.functional.cross_entropy(head(body(x).mean((2, 3))), y)
+            value = loss()
             value.backward()
             optimizer.step()
             return value
@@ -216,5 +224,6 @@ def bench_a_step_of_a_residual_network(race):
         mlx=lambda: step_of(mx, mlx.nn, mlx.optimizers, False),
         mlx_compiled=lambda: step_of(mx, mlx.nn, mlx.optimizers, True),
         pytorch=pytorch,
+        pytorch_compiled=partial(pytorch, compile=True),
         flops=6 * BATCH * products,
     )
