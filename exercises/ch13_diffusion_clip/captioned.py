@@ -106,7 +106,7 @@ class Pools:
         """A batch of all pools."""
         if len(self.pools) == 1:
             return self.pools[0].draw(count, key, distinct)
-        few = count // 8 if distinct else count // 4
+        few = min(count // 4, self.pools[0].pictures.shape[0])
         keys = mx.random.split(key, 2)
         parts = [
             pool.draw(n, k, distinct)

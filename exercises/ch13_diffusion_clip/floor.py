@@ -21,7 +21,6 @@ from tinymlx.nn import Module
 from .runs import Batch, Numbers, Run, seeded
 
 POINTS, LEVELS = 24, 10
-RATIOS = (0.12, 5.0)  # noise by signal, from the first level to the last
 DRAWS = 20_000  # for each level, where losses are measured
 NEAR = 0.05  # what is so near to a point is a copy of it
 
@@ -36,8 +35,9 @@ def floor(run: Run) -> Numbers:
     for i, rows in enumerate(zip(signal.tolist(), least, found, excess, strict=True)):
         line = "level {:2d}: signal {:.4f}, least loss {:.5f}, the network's {:.5f}: {:.1f} % more"
         run.console.print(line.format(i, *rows))
+    fine = levels(0.02, 40)
     made = {
-        "the best denoiser": samples(lambda x, i: best_denoiser(x, points, signal[i]), signal),
+        "the best denoiser": samples(lambda x, i: best_denoiser(x, points, fine[i]), fine),
         "the network": samples(network, signal),
     }
     copies = {name: copied(x, points) for name, x in made.items()}
@@ -57,10 +57,9 @@ def spiral() -> array:
     return x / core.sqrt(core.mean(core.square(x)))
 
 
-def levels() -> array:
-    """The share of signal of each level; noise by signal grows by the same factor each time."""
-    low, high = (math.log(r) for r in RATIOS)
-    return 1 / (1 + core.exp(2 * core.linspace(low, high, LEVELS)))
+def levels(least: float = 0.15, count: int = LEVELS) -> array:
+    """The share of signal of each level; noise by signal grows from ``least`` to 5, by a factor."""
+    return 1 / (1 + core.exp(2 * core.linspace(math.log(least), math.log(5), count)))
 
 
 def losses(denoiser, points: array, signal: array) -> list[float]:
@@ -81,7 +80,7 @@ class Guess(nn.Module):
     def __init__(self, width: int, signal: array) -> None:
         super().__init__()
         inner = Perceptron(3 + 2 * width, (width, width, width), (2,))
-        self.waves = Waves(3, width, 2.0, inner)
+        self.waves = Waves(3, width, 3.0, inner)
         self._signal = signal
 
     def __call__(self, x: array, steps: array) -> array:
@@ -117,7 +116,7 @@ def trained(run: Run, points: array, signal: array, least: list[float]):
 def samples(denoiser, signal: array, count: int = 600) -> array:
     """From noise down the levels, by the steps of DDIM."""
     x = core.random.normal((count, 2), key=seeded(3))
-    for i in reversed(range(LEVELS)):
+    for i in reversed(range(signal.shape[0])):
         before = signal[i - 1] if i else core.array(1.0)
         x0, noise = parts_of("signal", denoiser(x, i), x, signal[i])
         x = ddim_step(x0, noise, signal[i], before)
@@ -132,7 +131,7 @@ def copied(x: array, points: array) -> float:
 
 def draw(run: Run, points: array, made: dict[str, array], both, signal: array) -> None:
     """Losses against the floor, and what comes out."""
-    fig, axes = plotting.figure(1, 3, width=11.0, height=3.9)
+    fig, axes = plotting.figure(1, 3, width=11.0, height=4.3)
     ratios = [math.sqrt(1 / s - 1) for s in signal.tolist()]
     axes[0].loglog(ratios, both[0], color=plotting.BLACK, label="the least there is")
     axes[0].loglog(ratios, both[1], "o", color=plotting.ORANGE, label="the network")
