@@ -38,12 +38,7 @@ def ddim_step(
 
     Source: J. Song, C. Meng, S. Ermon (2020), equations 12 and 16, https://arxiv.org/abs/2010.02502
     """
-    if eta < 0 or (eta and fresh is None):
-        raise ValueError(
-            f"[ddim_step] eta should not be negative, and needs fresh noise unless it is 0; it is "
-            f"{eta}."
-        )
-    sigma = eta * core.sqrt((1 - before) / (1 - signal) * (1 - signal / before))
-    kept = core.sqrt(core.maximum(1 - before - core.square(sigma), 0))
-    y = core.sqrt(before) * x0 + kept * noise
-    return y if fresh is None else y + sigma * fresh
+    raise NotImplementedError(
+        "13.6 ddim_step - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

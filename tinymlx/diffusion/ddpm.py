@@ -16,29 +16,27 @@ class Posterior(NamedTuple):
 
 
 def posterior(x: array, x0: array, signal: array, before: array) -> Posterior:
-    r"""The distribution of the step before, given this one and the data.
+    r"""The distribution of the step before, given this one and the data: a Gaussian.
 
-    With :math:`\alpha = \bar\alpha_t / \bar\alpha_{t'}`, the signal that the way from :math:`t'`
-    to :math:`t` leaves:
-
-    .. math::
-        \mu = \frac{\sqrt{\bar\alpha_{t'}} \, (1 - \alpha)}{1 - \bar\alpha_t} \, x_0
-            + \frac{\sqrt{\alpha} \, (1 - \bar\alpha_{t'})}{1 - \bar\alpha_t} \, x_t,
-        \qquad
-        \sigma^2 = \frac{1 - \bar\alpha_{t'}}{1 - \bar\alpha_t} \, (1 - \alpha)
+    The lesson derives its mean, a mixture of ``x0`` and ``x``, and its variance, from two Gaussians
+    that are multiplied. Nothing is divided by :math:`\bar\alpha_t`, which may be 0 at the last
+    step of a schedule, or by :math:`1 - \bar\alpha_{t'}`, which is 0 at the data.
 
     Args:
         x: :math:`x_t`, ``(N, ...)``.
         x0: the data, or what a network takes for them.
         signal: :math:`\bar\alpha_t`.
-        before: :math:`\bar\alpha_{t'}`; 1 for the data themselves.
+        before: :math:`\bar\alpha_{t'}`, above 0; 1 for the data themselves.
+
+    Returns:
+        Mean, in the shape of ``x``, and variance, in that of ``signal``.
 
     Source: J. Ho et al. (2020), equation 7, https://arxiv.org/abs/2006.11239
     """
-    alpha = signal / before
-    of_data = core.sqrt(before) * (1 - alpha) / (1 - signal)
-    of_x = core.sqrt(alpha) * (1 - before) / (1 - signal)
-    return Posterior(of_data * x0 + of_x * x, (1 - before) / (1 - signal) * (1 - alpha))
+    raise NotImplementedError(
+        "13.5 posterior - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def ddpm_step(x: array, x0: array, signal: array, before: array, noise: array) -> array:
@@ -50,5 +48,7 @@ def ddpm_step(x: array, x0: array, signal: array, before: array, noise: array) -
         x, x0, signal, before: as for :func:`posterior`.
         noise: standard normal, in the shape of ``x``.
     """
-    mean, variance = posterior(x, x0, signal, before)
-    return mean + core.sqrt(variance) * noise
+    raise NotImplementedError(
+        "13.5 ddpm_step - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -27,8 +27,10 @@ def on_the_line(x: array, noise: array, t: array) -> array:
         noise: standard normal, in the shape of ``x``.
         t: times from 0 to 1, ``(N,)``.
     """
-    t = t.reshape(-1, *[1] * (x.ndim - 1))
-    return (1 - t) * x + t * noise
+    raise NotImplementedError(
+        "13.9 on_the_line - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def flow_loss(velocity: Velocity, x: array, noise: array, t: array) -> array:
@@ -41,7 +43,10 @@ def flow_loss(velocity: Velocity, x: array, noise: array, t: array) -> array:
     Returns:
         A scalar.
     """
-    return core.mean(core.square(velocity(on_the_line(x, noise, t), t) - (noise - x)))
+    raise NotImplementedError(
+        "13.9 flow_loss - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def flow_times(count: int, shift: float = 1.0) -> list[float]:
@@ -71,15 +76,18 @@ def flow_times(count: int, shift: float = 1.0) -> list[float]:
 def euler(velocity: Velocity, x: array, times: list[float]) -> array:
     """From noise to data in straight steps.
 
+    Each step is started as soon as it is written (``async_eval``), so that the device works while
+    Python goes on; so no transform can look through this function.
+
     Args:
         velocity: the network.
         x: noise, ``(N, ...)``.
         times: falling, such as :func:`flow_times`; the network is asked once for each but the last.
     """
-    for t, after in zip(times, times[1:]):
-        x = x + (after - t) * velocity(x, core.full((x.shape[0],), t))
-        core.async_eval(x)
-    return x
+    raise NotImplementedError(
+        "13.10 euler - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def heun(velocity: Velocity, x: array, times: list[float]) -> array:
@@ -89,9 +97,7 @@ def heun(velocity: Velocity, x: array, times: list[float]) -> array:
         velocity: the network, which is asked twice for each step.
         x, times: as for :func:`euler`.
     """
-    for t, after in zip(times, times[1:]):
-        here = velocity(x, core.full((x.shape[0],), t))
-        there = velocity(x + (after - t) * here, core.full((x.shape[0],), after))
-        x = x + (after - t) * (here + there) / 2
-        core.async_eval(x)
-    return x
+    raise NotImplementedError(
+        "13.10 heun - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -34,8 +34,10 @@ def noisy(x: array, noise: array, signal: array, steps: array) -> array:
 
     Source: J. Ho et al. (2020), equation 4, https://arxiv.org/abs/2006.11239
     """
-    a = share(signal, steps, x)
-    return (core.sqrt(a) * x + core.sqrt(1 - a) * noise).astype(x.dtype)
+    raise NotImplementedError(
+        "13.2 noisy - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def signal_to_noise(signal: array) -> array:
@@ -44,4 +46,7 @@ def signal_to_noise(signal: array) -> array:
     Args:
         signal: :math:`\bar\alpha`, any shape.
     """
-    return signal / (1 - signal)
+    raise NotImplementedError(
+        "13.2 signal_to_noise - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

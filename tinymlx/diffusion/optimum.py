@@ -27,8 +27,7 @@ def best_denoiser(x: array, data: array, signal: array) -> array:
     Returns:
         ``(N, D)``.
     """
-    a = core.sqrt(signal)
-    products = x @ data.T  # (N, M)
-    # |x|^2 is the same for all m, and drops out of the softmax.
-    scores = (a * products - 0.5 * signal * core.sum(core.square(data), axis=-1)) / (1 - signal)
-    return core.softmax(scores, axis=-1) @ data
+    raise NotImplementedError(
+        "13.3 best_denoiser - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

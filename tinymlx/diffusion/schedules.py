@@ -25,7 +25,10 @@ def linear_signal(steps: int = 1000, first: float = 1e-4, last: float = 0.02) ->
 
     Source: J. Ho, A. Jain, P. Abbeel (2020), section 4, https://arxiv.org/abs/2006.11239
     """
-    return core.cumprod(1 - core.linspace(first, last, steps))
+    raise NotImplementedError(
+        "13.1 linear_signal - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def scaled_linear_signal(steps: int = 1000, first: float = 0.00085, last: float = 0.012) -> array:
@@ -55,9 +58,10 @@ def cosine_signal(steps: int = 1000, offset: float = 0.008, most: float = 0.999)
 
     Source: A. Nichol and P. Dhariwal (2021), section 3.2, https://arxiv.org/abs/2102.09672
     """
-    f = [math.cos((t / steps + offset) / (1 + offset) * math.pi / 2) ** 2 for t in range(steps + 1)]
-    betas = core.array([min(1 - after / before, most) for before, after in zip(f, f[1:])])
-    return core.cumprod(1 - betas)
+    raise NotImplementedError(
+        "13.1 cosine_signal - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def zero_terminal(signal: array) -> array:
@@ -75,6 +79,7 @@ def zero_terminal(signal: array) -> array:
 
     Source: S. Lin et al. (2023), algorithm 1, https://arxiv.org/abs/2305.08891
     """
-    amplitude = core.sqrt(signal)
-    first, last = amplitude[0], amplitude[-1]
-    return core.square((amplitude - last) * first / (first - last))
+    raise NotImplementedError(
+        "13.1 zero_terminal - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -9,6 +9,7 @@ r"""Diffusion and flow: from data to noise by a formula, and back by a network (
 :mod:`.ddim`        a step back without, or with as much as one likes
 :mod:`.solver`      steps that use the slope of the step before
 :mod:`.flow`        straight lines from noise to data
+:mod:`.few_calls`   the same, when each call of the network counts
 :mod:`.guidance`    more of what was asked for
 :mod:`.optimum`     the best denoiser of a finite set, in closed form
 ==================  ================================================================

@@ -16,22 +16,20 @@ class Posterior(NamedTuple):
 
 
 def posterior(x: array, x0: array, signal: array, before: array) -> Posterior:
-    r"""The distribution of the step before, given this one and the data.
+    r"""The distribution of the step before, given this one and the data: a Gaussian.
 
-    With :math:`\alpha = \bar\alpha_t / \bar\alpha_{t'}`, the signal that the way from :math:`t'`
-    to :math:`t` leaves:
-
-    .. math::
-        \mu = \frac{\sqrt{\bar\alpha_{t'}} \, (1 - \alpha)}{1 - \bar\alpha_t} \, x_0
-            + \frac{\sqrt{\alpha} \, (1 - \bar\alpha_{t'})}{1 - \bar\alpha_t} \, x_t,
-        \qquad
-        \sigma^2 = \frac{1 - \bar\alpha_{t'}}{1 - \bar\alpha_t} \, (1 - \alpha)
+    The lesson derives its mean, a mixture of ``x0`` and ``x``, and its variance, from two Gaussians
+    that are multiplied. Nothing is divided by :math:`\bar\alpha_t`, which may be 0 at the last
+    step of a schedule, or by :math:`1 - \bar\alpha_{t'}`, which is 0 at the data.
 
     Args:
         x: :math:`x_t`, ``(N, ...)``.
         x0: the data, or what a network takes for them.
         signal: :math:`\bar\alpha_t`.
-        before: :math:`\bar\alpha_{t'}`; 1 for the data themselves.
+        before: :math:`\bar\alpha_{t'}`, above 0; 1 for the data themselves.
+
+    Returns:
+        Mean, in the shape of ``x``, and variance, in that of ``signal``.
 
     Source: J. Ho et al. (2020), equation 7, https://arxiv.org/abs/2006.11239
     """

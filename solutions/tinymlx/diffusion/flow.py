@@ -71,6 +71,9 @@ def flow_times(count: int, shift: float = 1.0) -> list[float]:
 def euler(velocity: Velocity, x: array, times: list[float]) -> array:
     """From noise to data in straight steps.
 
+    Each step is started as soon as it is written (``async_eval``), so that the device works while
+    Python goes on; so no transform can look through this function.
+
     Args:
         velocity: the network.
         x: noise, ``(N, ...)``.

@@ -27,17 +27,11 @@ def solver_step(
     last_x0: array | None = None,
     last_signal: array | None = None,
 ) -> array:
-    r"""One step back of DPM-Solver++ (2M).
+    r"""One step back of DPM-Solver++ (2M): exact where :math:`x_0` is a line in :math:`\lambda`.
 
-    With :math:`h = \lambda_{t'} - \lambda_t`, the length of the step, and :math:`r = (\lambda_t -
-    \lambda_{\text{last}}) / h`, that of the step before in proportion:
-
-    .. math::
-        D = x_0 + \frac{1}{2 r} \left( x_0 - x_0^{\text{last}} \right), \qquad
-        x_{t'} = \frac{b_{t'}}{b_t} \, x_t + a_{t'} \left( 1 - e^{-h} \right) D
-
-    (:math:`a = \sqrt{\bar\alpha}`, :math:`b = \sqrt{1 - \bar\alpha}`). The first step has none
-    before it, and :math:`D = x_0`. The last one ends at the data, where :math:`h` is infinite: it
+    The lesson derives the formula. The line goes through :math:`x_0` here and in the step before,
+    and is taken in the middle of the step. The first step has none before it and takes
+    :math:`x_0` as it is. The last one ends at the data, where :math:`\lambda` is infinite: it
     returns :math:`x_0`.
 
     Args:
@@ -45,13 +39,18 @@ def solver_step(
         x0: what the network takes for the data here.
         signal: :math:`\bar\alpha_t`.
         before: :math:`\bar\alpha_{t'}`; 1 for the data themselves.
-        last_x0, last_signal: the same of the step before this one, if there was one.
+        last_x0, last_signal: the same of the step before this one, if there was one; one of them
+            alone is not used.
+
+    Returns:
+        :math:`x_{t'}`, in the shape of ``x``.
     """
-    h = log_ratio(before) - log_ratio(signal)
-    d = x0
+    # At the data lambda is infinite, and an infinite h, though it is not chosen, has slopes of nan.
+    inside = core.where(before < 1, before, 0.5)
+    here = log_ratio(signal)
+    h, d = log_ratio(inside) - here, x0
     if last_x0 is not None and last_signal is not None:
-        r = (log_ratio(signal) - log_ratio(last_signal)) / h
-        d = x0 + (x0 - last_x0) / (2 * r)
-    a, b = core.sqrt(before), core.sqrt(1 - before)
-    y = b / core.sqrt(1 - signal) * x - a * core.expm1(-h) * d
+        d = x0 + (x0 - last_x0) * (h / 2 / (here - log_ratio(last_signal)))
+    kept = core.sqrt(1 - inside) / core.sqrt(1 - signal)
+    y = kept * x - core.sqrt(inside) * core.expm1(-h) * d
     return core.where(before < 1, y, x0)

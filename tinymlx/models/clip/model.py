@@ -19,7 +19,7 @@ from .zero_shot import normalized
 
 #: What the published configurations leave out.
 VISION = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12}
-MOST = 100.0  # of the scale: without a bound it grows until half precision overflows
+MOST = math.log(100.0)  # of the scale: without a bound it grows until half precision overflows
 
 
 class CLIP(nn.Module):
@@ -51,8 +51,14 @@ class CLIP(nn.Module):
         return normalized(self.visual_projection(self.vision_model(x).pooled))
 
     def scale(self) -> array:
-        """What cosines are multiplied by, at most 100."""
-        return core.minimum(core.exp(self.logit_scale), MOST)
+        """What cosines are multiplied by: the exponential of ``logit_scale``, at most 100.
+
+        Above the bound the slope is that of the bound, and not 0: the scale can come back.
+        """
+        raise NotImplementedError(
+            "13.17 scale - exercises/ch13_diffusion_clip/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def __call__(self, x: array, tokens: array) -> array:
         """How well each picture fits each sentence, ``(pictures, sentences)``."""

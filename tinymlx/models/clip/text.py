@@ -69,12 +69,13 @@ def ends(tokens: array, end: int) -> array:
     """Where each sentence ends: the first place that holds ``end``, ``(N,)``.
 
     The first published models say 2 for the end of a text, which is wrong. Theirs is the greatest
-    number of the vocabulary, so the greatest number in the sentence is where it ends.
+    number of the vocabulary, so with 2 it is the first place of the greatest number in a sentence.
 
     Args:
         tokens: ``(N, L)``.
-        end: the number of the token that ends a text.
+        end: the number of the token that ends a text; each sentence has it.
     """
-    if end == 2:
-        return core.argmax(tokens, axis=-1)
-    return core.argmax((tokens == end).astype(core.int32), axis=-1)
+    raise NotImplementedError(
+        "13.20 ends - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

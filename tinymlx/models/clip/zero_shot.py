@@ -7,9 +7,15 @@ from tinymlx.core import array
 
 
 def normalized(x: array, eps: float = 1e-12) -> array:
-    """Vectors of length 1 in the same directions, ``(..., D)``; zero stays zero."""
-    length = core.sqrt(core.sum(core.square(x.astype(core.float32)), axis=-1, keepdims=True))
-    return (x / core.maximum(length, eps)).astype(x.dtype)
+    """Vectors of length 1 in the same directions, ``(..., D)``.
+
+    Vectors shorter than ``eps`` are divided by it, so zero stays zero, and has finite slopes.
+    Lengths are computed in float32, the result has the dtype of ``x``.
+    """
+    raise NotImplementedError(
+        "13.17 normalized - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def class_vectors(sentences: array) -> array:
@@ -24,4 +30,7 @@ def class_vectors(sentences: array) -> array:
     Returns:
         ``(classes, D)``, each of length 1.
     """
-    return normalized(core.mean(normalized(sentences), axis=1))
+    raise NotImplementedError(
+        "13.22 class_vectors - exercises/ch13_diffusion_clip/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

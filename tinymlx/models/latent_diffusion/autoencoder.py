@@ -177,11 +177,10 @@ class AutoencoderKL(nn.Module):
         Returns:
             Two arrays ``(N, h, w, latent)``; the logarithm is between -30 and 20.
         """
-        y = self.encoder(x)
-        if "quant_conv" in self:
-            y = self.quant_conv(y)
-        mean, log_variance = core.split(y, 2, axis=-1)
-        return mean, core.clip(log_variance, -30.0, 20.0)
+        raise NotImplementedError(
+            "13.16 distribution - exercises/ch13_diffusion_clip/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def encode(self, x: array, noise: array | None = None) -> array:
         """Maps of deviation 1 or so, as diffusion wants them.
@@ -190,11 +189,14 @@ class AutoencoderKL(nn.Module):
             x: pictures from -1 to 1, ``(N, H, W, 3)``.
             noise: standard normal, ``(N, h, w, latent)``; without it, the means.
         """
-        mean, log_variance = self.distribution(x)
-        z = mean if noise is None else mean + core.exp(log_variance / 2) * noise
-        return (z - self.shift) * self.scaling
+        raise NotImplementedError(
+            "13.16 encode - exercises/ch13_diffusion_clip/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def decode(self, z: array) -> array:
         """Pictures from -1 to 1 or so; the inverse of :meth:`encode`, nearly."""
-        z = z / self.scaling + self.shift
-        return self.decoder(self.post_quant_conv(z) if "post_quant_conv" in self else z)
+        raise NotImplementedError(
+            "13.16 decode - exercises/ch13_diffusion_clip/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )

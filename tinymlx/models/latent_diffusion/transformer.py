@@ -33,15 +33,10 @@ class Attention(nn.Module):
 
     def __call__(self, x: array, context: array | None = None) -> array:
         """``(N, L, D)`` to the same; ``context`` is ``(N, M, features)``."""
-        n, length, dims = x.shape
-        asked = x if context is None else context
-        q, k, v = (
-            y.reshape(n, -1, self.heads, dims // self.heads).transpose(0, 2, 1, 3)
-            for y in (self.to_q(x), self.to_k(asked), self.to_v(asked))
+        raise NotImplementedError(
+            "13.15 __call__ - exercises/ch13_diffusion_clip/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
-        scale = (dims // self.heads) ** -0.5
-        y = core.fast.scaled_dot_product_attention(q, k, v, scale=scale)
-        return self.to_out[0](y.transpose(0, 2, 1, 3).reshape(n, length, dims))
 
 
 class GatedLinear(nn.Module):
@@ -82,9 +77,10 @@ class TransformerBlock(nn.Module):
 
     def __call__(self, x: array, context: array) -> array:
         """``(N, L, D)`` to the same."""
-        x = x + self.attn1(self.norm1(x))
-        x = x + self.attn2(self.norm2(x), context)
-        return x + self.ff(self.norm3(x))
+        raise NotImplementedError(
+            "13.15 __call__ - exercises/ch13_diffusion_clip/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 class SpatialTransformer(nn.Module):
@@ -123,8 +119,7 @@ class SpatialTransformer(nn.Module):
 
     def __call__(self, x: array, context: array) -> array:
         """The map, with what the places and the text have to say to each place added."""
-        n, height, width, channels = x.shape
-        y = self.proj_in(self.norm(x)).reshape(n, height * width, channels)
-        for block in self.transformer_blocks:
-            y = block(y, context)
-        return x + self.proj_out(y.reshape(n, height, width, channels))
+        raise NotImplementedError(
+            "13.15 __call__ - exercises/ch13_diffusion_clip/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )

@@ -7,9 +7,13 @@ from tinymlx.core import array
 
 
 def normalized(x: array, eps: float = 1e-12) -> array:
-    """Vectors of length 1 in the same directions, ``(..., D)``; zero stays zero."""
-    length = core.sqrt(core.sum(core.square(x.astype(core.float32)), axis=-1, keepdims=True))
-    return (x / core.maximum(length, eps)).astype(x.dtype)
+    """Vectors of length 1 in the same directions, ``(..., D)``.
+
+    Vectors shorter than ``eps`` are divided by it, so zero stays zero, and has finite slopes.
+    Lengths are computed in float32, the result has the dtype of ``x``.
+    """
+    squares = core.sum(core.square(x.astype(core.float32)), axis=-1, keepdims=True)
+    return (x / core.sqrt(core.maximum(squares, eps**2))).astype(x.dtype)
 
 
 def class_vectors(sentences: array) -> array:

@@ -34,7 +34,7 @@ def step_embedding(steps: array, dims: int, period: float = 10_000.0) -> array:
         raise ValueError(f"[step_embedding] dims should be at least 2; it is {dims}.")
     half = dims // 2
     frequencies = core.exp(-core.arange(half) * (math.log(period) / half))
-    angles = steps.astype(core.float32)[:, None] * frequencies
+    angles = steps[:, None] * frequencies  # float32, as the frequencies are
     found = core.concatenate([core.cos(angles), core.sin(angles)], axis=-1)
     return core.pad(found, [(0, 0), (0, 1)]) if dims % 2 else found
 

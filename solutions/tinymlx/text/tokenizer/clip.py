@@ -75,7 +75,9 @@ class ClipTokenizer:
     def encode(self, text: str) -> list[int]:
         """The numbers of a sentence, with those that begin and end it.
 
-        Case and the kind and number of spaces make no difference.
+        The text is normalized (NFC) and in lower case, runs of white space are one space, and it is
+        cut by ``PATTERN``; spaces between the pieces are no tokens. The last letter of each piece
+        carries ``WORD_END``, then merges are applied.
         """
         text = re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip().lower()
         numbers = [self.begin]

@@ -1,0 +1,512 @@
+"""What the graders of chapter 13 run of the student's code."""
+
+import io
+
+import mlx.core as mx
+
+from course.grading import meter
+from tinymlx import core, nn
+from tinymlx.core import array as to_array
+from tinymlx.core.arrays import bare
+from tinymlx.diffusion import (
+    ddim,
+    ddpm,
+    few_calls,
+    flow,
+    forward,
+    guidance,
+    optimum,
+    places,
+    prediction,
+    schedules,
+    solver,
+)
+from tinymlx.models.clip import loss, pieces, text, vision, zero_shot
+from tinymlx.models.clip.layers import TowerConfig
+from tinymlx.models.clip.model import CLIP
+from tinymlx.models.latent_diffusion import autoencoder, blocks, embedding, transformer
+from tinymlx.text.tokenizer.clip import ClipTokenizer
+from tinymlx.utils import tree_flatten, tree_unflatten
+
+__all__ = ["to_array"]
+
+
+def pulled(function, arrays, cotangents):
+    """What a function returns, and the cotangents of its arguments."""
+    outputs, gradients = core.vjp(function, arrays, cotangents)
+    return {"outputs": list(outputs), "gradients": list(gradients)}
+
+
+def pulled_model(model, weights, inputs, forward, g):
+    """An output, and the gradient of every input and every weight under a cotangent."""
+    names = sorted(weights)
+
+    def function(*arrays):
+        model.update(tree_unflatten(list(zip(names, arrays[len(inputs) :], strict=True))))
+        return [forward(model, *arrays[: len(inputs)])]
+
+    model.load_weights(list(weights.items()))
+    forward(model, *inputs)  # what it is given stays as it is
+    found = pulled(function, [*inputs, *(weights[name] for name in names)], [g])
+    gradients = found["gradients"]
+    return {
+        "y": found["outputs"][0],
+        "inputs": gradients[: len(inputs)],
+        "weights": dict(zip(names, gradients[len(inputs) :], strict=True)),
+    }
+
+
+def peak_of(function):
+    """The most bytes that a function that returns an array takes while it runs."""
+    mx.synchronize()
+    before = mx.get_active_memory()
+    meter.reset()
+    core.eval(function())
+    mx.synchronize()
+    return meter.peak() - before
+
+
+def recipe(x):
+    """How many operations are waiting behind an array: 0 once it has been evaluated."""
+    written = io.StringIO()
+    mx.export_to_dot(written, bare(x))
+    return written.getvalue().count("rectangle")
+
+
+# 13.1 and 13.2: schedules, and what they do
+
+
+def linear(steps, first, last):
+    return {"signal": schedules.linear_signal(steps, first, last)}
+
+
+def linear_by_default():
+    return {"signal": schedules.linear_signal()}
+
+
+def cosine(steps, offset, most):
+    return {"signal": schedules.cosine_signal(steps, offset, most)}
+
+
+def cosine_by_default():
+    return {"signal": schedules.cosine_signal()}
+
+
+def terminal(signal):
+    return {"signal": schedules.zero_terminal(signal)}
+
+
+def mixed(x, noise, signal, steps, g):
+    return pulled(lambda x, noise: [forward.noisy(x, noise, signal, steps)], [x, noise], [g])
+
+
+def ratio(signal):
+    return {"ratio": forward.signal_to_noise(signal)}
+
+
+# 13.3 and 13.4: what is best, and in which words it is said
+
+
+def denoised(x, data, signal, g):
+    return pulled(lambda x: [optimum.best_denoiser(x, data, signal)], [x], [g])
+
+
+def denoised_cost(x, data):
+    """Whether tables of all points and all data are enough, without their coordinates."""
+    core.eval(x, data)
+    signal = core.array(0.5)
+    best = lambda: optimum.best_denoiser(x, data, signal)  # noqa: E731
+    table = x.shape[0] * data.shape[0] * 4
+    return {"y": best()[:3], "little memory": peak_of(best) <= 8 * table}
+
+
+def parts(kind, predicted, x, signal, g):
+    found = lambda p, x: list(prediction.parts_of(kind, p, x, signal))  # noqa: E731
+    return pulled(found, [predicted, x], g)
+
+
+def target(kind, x, noise, signal, g):
+    found = lambda x, noise: [prediction.target_of(kind, x, noise, signal)]  # noqa: E731
+    return pulled(found, [x, noise], [g])
+
+
+# 13.5 to 13.8: steps back
+
+
+def before(x, x0, signal, before, g):
+    def found(x, x0):
+        return [ddpm.posterior(x, x0, signal, before).mean]
+
+    variance = ddpm.posterior(x, x0, signal, before).variance
+    return {**pulled(found, [x, x0], [g]), "variance": variance}
+
+
+def with_noise(x, x0, signal, before, noise, g):
+    step = lambda x, x0, noise: [ddpm.ddpm_step(x, x0, signal, before, noise)]  # noqa: E731
+    return pulled(step, [x, x0, noise], [g])
+
+
+def without_noise(x0, noise, signal, before, eta, fresh, g):
+    given = [x0, noise] if fresh is None else [x0, noise, fresh]
+
+    def step(x0, noise, *fresh):
+        return [ddim.ddim_step(x0, noise, signal, before, eta, *fresh)]
+
+    return pulled(step, given, [g])
+
+
+def by_default(x0, noise, signal, before):
+    return {"x": ddim.ddim_step(x0, noise, signal, before)}
+
+
+def chosen(total, count, spacing, offset):
+    return {"places": places.places(total, count, spacing, offset)}
+
+
+def chosen_by_default(total, count):
+    return {"places": places.places(total, count)}
+
+
+def solved(x, x0, signal, before, last_x0, last_signal, g):
+    if last_x0 is None:
+        return pulled(lambda x, x0: [solver.solver_step(x, x0, signal, before)], [x, x0], [g])
+
+    def step(x, x0, last):
+        return [solver.solver_step(x, x0, signal, before, last, last_signal)]
+
+    return pulled(step, [x, x0, last_x0], [g])
+
+
+def solved_by_half(x, x0, signal, before, last_x0, last_signal, g):
+    step = lambda x, x0: [solver.solver_step(x, x0, signal, before, last_x0, last_signal)]  # noqa: E731
+    return pulled(step, [x, x0], [g])
+
+
+# 13.9 to 13.11: flows
+
+
+def line(x, noise, t, g):
+    return pulled(lambda x, noise: [flow.on_the_line(x, noise, t)], [x, noise], [g])
+
+
+def line_loss(x, noise, t, weight, told, g):
+    """A network that multiplies by a weight and adds a multiple of the time."""
+
+    def loss(weight, told):
+        def network(x, t):
+            return x * weight + told * t.reshape(-1, *[1] * (x.ndim - 1))
+
+        return [flow.flow_loss(network, x, noise, t)]
+
+    return pulled(loss, [weight, told], [g])
+
+
+def walked(name, x, times, rate):
+    """A walk through a field that bends, and where and when it was asked."""
+    asked = []
+
+    def field(x, t):
+        asked.append(t)
+        shape = [-1, *[1] * (x.ndim - 1)]
+        return core.sin(3 * t).reshape(*shape) * x + rate * core.cos(x)
+
+    return {"y": getattr(flow, name)(field, x, times), "asked": asked}
+
+
+def walked_half(name, x, times):
+    """A network that answers in the dtype that it is given."""
+    return {"y": getattr(flow, name)(lambda x, t: core.cos(x), x, times)}
+
+
+def waits(name, x, times):
+    """The longest recipe that the network is given: each step is started when it is written."""
+    found = []
+
+    def field(x, t):
+        found.append(recipe(x))
+        return core.sin(x) - t.reshape(-1, 1)
+
+    y = getattr(flow, name)(field, x, times)
+    return {"y": y, "recipes stay short": max(found) <= 12}
+
+
+class Mixture:
+    """The exact velocity of the flow to a mixture of Gaussians, and how often it was asked.
+
+    Each number of ``x`` is a mixture of its own. Of a Gaussian with mean ``m`` and deviation ``s``
+    the point at time ``t`` has the variance ``v = (1 - t)^2 s^2 + t^2``.
+    """
+
+    def __init__(self, weights, means, deviations):
+        self.given = weights, means, deviations
+        self.calls, self.shapes, self.times = 0, [], []
+
+    def __call__(self, x, t):
+        self.calls += 1
+        self.shapes.append(list(t.shape))
+        self.times += t.tolist()
+        weights, m, s = self.given
+        t = t.reshape(-1, *[1] * x.ndim)
+        v = core.square((1 - t) * s) + core.square(t)
+        d = x[..., None] - (1 - t) * m
+        shares = core.softmax(core.log(weights) - core.log(v) / 2 - core.square(d) / (2 * v), -1)
+        return core.sum(shares * (t / v * d - m - (1 - t) * core.square(s) / v * d), axis=-1)
+
+
+def arrived(x, weights, means, deviations, calls, by_euler):
+    """Where a sampler ends, and what it asked."""
+    field = Mixture(weights, means, deviations)
+    if by_euler:
+        y = flow.euler(field, x, flow.flow_times(calls))
+    else:
+        y = few_calls.few_calls(field, x, calls)
+    times = field.times
+    return {
+        "y": y,
+        "enough calls": field.calls <= calls,
+        "all at once": all(shape == [x.shape[0]] for shape in field.shapes),
+        "times": min(times) >= -1e-6 and max(times) <= 1 + 1e-6,
+    }
+
+
+def arrived_straight(x, velocity, calls):
+    found = [0]
+
+    def field(x, t):
+        found[0] += 1
+        return core.broadcast_to(velocity, x.shape)
+
+    y = few_calls.few_calls(field, x, calls)
+    return {"y": y, "enough calls": 1 <= found[0] <= calls}
+
+
+def arrived_twice(x, rate, calls):
+    """The same call twice, another one between."""
+    field = lambda x, t: rate * x + t.reshape(-1, 1)  # noqa: E731
+    first = few_calls.few_calls(field, x, calls)
+    few_calls.few_calls(lambda x, t: 5 - x, x + 1, calls)
+    return {"same": bool(core.array_equal(first, few_calls.few_calls(field, x, calls)).item())}
+
+
+# 13.12: guidance
+
+
+def dropped(conditions, nothing, drop, seed):
+    kept = guidance.without_some(conditions, nothing, drop, core.random.key(seed))
+    return {"kept": kept, "again": guidance.without_some(conditions, nothing, drop,
+                                                         core.random.key(seed))}  # fmt: skip
+
+
+def dropped_by_default(conditions, nothing, drop, seed):
+    """What follows from the global random state."""
+    core.random.seed(seed)
+    return {"kept": guidance.without_some(conditions, nothing, drop)}
+
+
+def drop_slope(conditions, nothing, drop, g):
+    found = lambda c, n: [guidance.without_some(c, n, drop)]  # noqa: E731
+    return pulled(found, [conditions, nothing], g)
+
+
+def guide(unconditional, conditional, w, g):
+    found = lambda u, c: [guidance.guided(u, c, w)]  # noqa: E731
+    return pulled(found, [unconditional, conditional], [g])
+
+
+# 13.13 to 13.16: the networks
+
+
+def embedded(steps, dims, options):
+    return {"y": embedding.step_embedding(steps, dims, **options)}
+
+
+def told_block(weights, x, step, sizes, g):
+    inputs, outputs, step_dims, groups, eps = sizes
+    model = blocks.ResnetBlock(inputs, outputs, step_dims, groups, eps)
+    if step is None:
+        return pulled_model(model, weights, [x], lambda model, x: model(x), g)
+    if step_dims is None:
+        return pulled_model(model, weights, [x], lambda model, x: model(x, step), g)
+    return pulled_model(model, weights, [x, step], lambda model, *given: model(*given), g)
+
+
+def asked(weights, x, context, heads, g):
+    """Attention alone, to the places themselves if there is no context."""
+    dims = weights["to_q.weight"].shape[0]
+    model = transformer.Attention(dims, heads, weights["to_k.weight"].shape[1])
+    given = [x] if context is None else [x, context]
+    return pulled_model(model, weights, given, lambda model, *given: model(*given), g)
+
+
+def asked_block(weights, x, context, heads, g):
+    model = transformer.TransformerBlock(x.shape[-1], heads, context.shape[-1])
+    return pulled_model(model, weights, [x, context], lambda model, *given: model(*given), g)
+
+
+def asked_map(weights, x, context, sizes, g):
+    heads, depth, groups, linear = sizes
+    model = transformer.SpatialTransformer(
+        x.shape[-1], heads, context.shape[-1], depth, linear, groups
+    )
+    return pulled_model(model, weights, [x, context], lambda model, *given: model(*given), g)
+
+
+def ends_of_maps(options, weights):
+    """An autoencoder whose encoder and decoder only stretch, so that its ends can be seen."""
+    config = autoencoder.AutoencoderConfig(channels=(2,), latent=2, layers=1, groups=1, **options)
+    model = autoencoder.AutoencoderKL(config)
+    model.load_weights(list(weights.items()), strict=False)
+    model.encoder, model.decoder = (lambda x: 2 * x), (lambda z: 3 * z)
+    return model
+
+
+def encoded(x, noise, weights, options, g):
+    model = ends_of_maps(options, weights)
+    given = [x] if noise is None else [x, noise]
+    found = pulled(lambda *given: [model.encode(*given)], given, [g])
+    return {**found, "distribution": list(model.distribution(x))}
+
+
+def decoded(z, weights, options, g):
+    model = ends_of_maps(options, weights)
+    return pulled(lambda z: [model.decode(z)], [z], [g])
+
+
+# 13.17 and 13.18: which belongs to which
+
+
+def directions(x, g):
+    found = pulled(lambda x: [zero_shot.normalized(x)], [x], [g])
+    return {**found, "finite": bool(core.isfinite(found["gradients"][0]).all().item())}
+
+
+def short(x, eps):
+    return {"y": zero_shot.normalized(x, eps)}
+
+
+def matched(pictures, sentences, factor, g):
+    found = lambda *given: [loss.contrastive_loss(*given)]  # noqa: E731
+    return pulled(found, [pictures, sentences, factor], [g])
+
+
+class Holder:
+    """What has a logit_scale."""
+
+    def __init__(self, logit_scale):
+        self.logit_scale = logit_scale
+
+
+def scaled(logit_scale, g):
+    return pulled(lambda s: [CLIP.scale(Holder(s))], [logit_scale], [g])
+
+
+class Towers(nn.Module):
+    """Two small towers that note how many rows they are asked for."""
+
+    def __init__(self, weights, repeats=1):
+        super().__init__()
+        self.p, self.q, self.logit_scale = weights["p"], weights["q"], weights["logit_scale"]
+        self._asked, self._repeats = [], repeats
+
+    def wide(self, x):
+        """The same mean by many numbers in memory."""
+        return core.mean(core.sin(x[..., None] + core.zeros((self._repeats,))), axis=-1)
+
+    def pictures(self, x):
+        self._asked.append(x.shape[0])
+        return zero_shot.normalized(self.wide(x) @ self.p.T)
+
+    def sentences(self, tokens):
+        self._asked.append(tokens.shape[0])
+        return zero_shot.normalized(core.tanh(core.sum(self.q[tokens], axis=1)))
+
+    def scale(self):
+        return core.exp(self.logit_scale)
+
+
+def in_pieces(x, tokens, weights, rows, frozen):
+    model = Towers(weights)
+    model.freeze(keys=frozen, strict=True)
+    value, gradients = pieces.loss_in_pieces(model, x, tokens, rows)
+    asked = model._asked
+    return {
+        "loss": value,
+        "gradients": tree_flatten(gradients, destination={}),
+        "few at a time": max(asked) <= rows,
+        "twice at most": sum(asked) <= 4 * x.shape[0],
+    }
+
+
+def pieces_cost(x, tokens, weights, rows):
+    """Whether what the towers need is in memory for a piece at a time."""
+    core.eval(x, tokens, list(weights.values()))
+    model = Towers(weights, 20_000)
+    whole = x.size * 20_000 * 4
+    peak = peak_of(lambda: pieces.loss_in_pieces(model, x, tokens, rows)[1]["p"])
+    value = pieces.loss_in_pieces(Towers(weights), x, tokens, rows)[0]
+    return {"loss": value, "little memory": peak < whole}
+
+
+# 13.19 to 13.22: towers, tokens, classes
+
+
+def patches(weights, x, sizes, g):
+    size, side, channels, dims = sizes
+    config = TowerConfig(hidden_size=dims, image_size=size, patch_size=side, num_channels=channels)
+    model = vision.VisionEmbeddings(config)
+    return pulled_model(model, weights, [x], lambda model, x: model(x), g)
+
+
+def patches_fail(shape):
+    config = TowerConfig(hidden_size=2, image_size=4, patch_size=2, num_channels=3)
+    vision.VisionEmbeddings(config)(core.zeros(tuple(shape)))
+    return {"fine": True}
+
+
+def ended(tokens, end):
+    return {"places": text.ends(tokens, end)}
+
+
+def spoken(merges, text, length):
+    tokenizer = ClipTokenizer([tuple(pair) for pair in merges], length)
+    return {"numbers": tokenizer.encode(text)}
+
+
+def spoken_batch(merges, texts, length, cut, pad):
+    tokenizer = ClipTokenizer([tuple(pair) for pair in merges], length)
+    given = {} if pad is None else {"pad": pad}
+    return {"rows": tokenizer.batch(texts, cut, **given)}
+
+
+def spoken_by_default(merges, texts, length):
+    return {"rows": ClipTokenizer([tuple(pair) for pair in merges], length).batch(texts)}
+
+
+def classes(sentences, g):
+    return pulled(lambda x: [zero_shot.class_vectors(x)], [sentences], [g])
+
+
+# Errors: what is wrong is said in one sentence
+
+
+def fails(what, value):
+    {
+        "kind": lambda: prediction.parts_of(value, core.ones(1), core.ones(1), core.array(0.5)),
+        "target": lambda: prediction.target_of(value, core.ones(1), core.ones(1), core.array(0.5)),
+        "eta": lambda: ddim.ddim_step(
+            core.ones(1), core.ones(1), core.array(0.5), core.array(0.6), value
+        ),
+        "eta with noise": lambda: ddim.ddim_step(
+            core.ones(1), core.ones(1), core.array(0.5), core.array(0.6), value, core.ones(1)
+        ),
+        "count": lambda: places.places(10, value),
+        "spacing": lambda: places.places(10, 5, value),
+        "calls": lambda: few_calls.few_calls(lambda x, t: x, core.ones((1, 1)), value),
+        "drop": lambda: guidance.without_some(core.ones((2, 1)), core.zeros(1), value),
+        "pairs": lambda: loss.contrastive_loss(
+            core.ones((3, 2)), core.ones((value, 2)), core.array(1.0)
+        ),
+        "rows": lambda: pieces.loss_in_pieces(None, core.ones((2, 2)), core.ones((2, 2)), value),
+        "dims": lambda: embedding.step_embedding(core.ones(1), value),
+    }[what]()
+    return {"fine": True}

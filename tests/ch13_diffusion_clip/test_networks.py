@@ -1,0 +1,233 @@
+"""Judges of 13.13 to 13.16: time, blocks that are told, words, small maps."""
+
+import numpy as np
+import pytest
+
+from course.grading.marks import exercise
+
+LONG = {"terms": 400, "scale": 40.0}
+
+
+@exercise("13.13")
+@pytest.mark.parametrize("dims", [2, 3, 8, 9])
+@pytest.mark.parametrize("options", [{}, {"period": 50.0}], ids=str)
+def test_waves_of_time(check, draw, dims, options):
+    """Cosines, then sines; an odd number has a 0 behind."""
+    steps = np.array([0, 1, 7, 30, 2], np.int32)
+    check("embedded", steps=steps, dims=dims, options=options, scale=30.0)
+    check("embedded", steps=draw.uniform(3, low=0, high=20), dims=dims, options=options, scale=20.0)
+
+
+@exercise("13.13")
+def test_steps_of_half_precision(probe):
+    """981 is 981 in float16, but its angles are not exact there. The result is float32."""
+    steps, wide = np.array([981.0, 3.0], np.float16), np.array([981.0, 3.0], np.float32)
+    half, full = (probe("embedded", steps=s, dims=8, options={})["y"] for s in (steps, wide))
+    assert half.dtype == np.float32
+    assert np.abs(full).max() > 0.5
+    assert np.array_equal(half, full)
+
+
+@exercise("13.13")
+@pytest.mark.parametrize("value", [1, 0, -4])
+def test_too_few_dims(check, value):
+    """One sentence."""
+    check.raises("fails", "ValueError", match="[step_embedding] dims", what="dims", value=value)
+    check("embedded", steps=np.array([3], np.int32), dims=4, options={}, scale=8.0)
+
+
+def near_one(draw, *shape):
+    return (1 + 0.3 * draw.normal(*shape)).astype(np.float32)
+
+
+def layer(draw, name, *shape):
+    """Weights and biases of a layer, of a size that keeps that of its input."""
+    size = np.float32(np.prod(shape[1:])) ** np.float32(0.5)
+    return {
+        f"{name}.weight": draw.normal(*shape) / size,
+        f"{name}.bias": 0.3 * draw.normal(shape[0]),
+    }
+
+
+def norm(draw, name, channels):
+    return {f"{name}.weight": near_one(draw, channels), f"{name}.bias": draw.normal(channels)}
+
+
+def block(draw, inputs, outputs, step_dims):
+    found = {
+        **norm(draw, "norm1", inputs),
+        **layer(draw, "conv1", outputs, 3, 3, inputs),
+        **norm(draw, "norm2", outputs),
+        **layer(draw, "conv2", outputs, 3, 3, outputs),
+    }
+    if step_dims is not None:
+        found |= layer(draw, "time_emb_proj", outputs, step_dims)
+    if inputs != outputs:
+        found |= layer(draw, "conv_shortcut", outputs, 1, 1, inputs)
+    return as_float32(found)
+
+
+def as_float32(weights):
+    return {name: np.asarray(w, np.float32) for name, w in weights.items()}
+
+
+@exercise("13.14")
+@pytest.mark.parametrize("inputs,outputs", [(4, 4), (4, 6), (6, 2)], ids=str)
+@pytest.mark.parametrize("told", ["told", "not told", "cannot be told"])
+def test_a_block(check, draw, inputs, outputs, told):
+    """The map, and the gradients of inputs and all weights."""
+    step_dims = None if told == "cannot be told" else 3
+    check(
+        "told_block",
+        weights=block(draw, inputs, outputs, step_dims),
+        x=draw.normal(2, 3, 2, inputs),
+        step=None if told == "not told" else draw.normal(2, 3),
+        sizes=[inputs, outputs, step_dims, 2, 1e-5],
+        g=draw.normal(2, 3, 2, outputs),
+        **LONG,
+    )
+
+
+def half(inputs):
+    """All floating arrays in float16."""
+    if isinstance(inputs, dict):
+        return {key: half(value) for key, value in inputs.items()}
+    return inputs.astype(np.float16) if isinstance(inputs, np.ndarray) else inputs
+
+
+@exercise("13.14")
+def test_a_block_in_half_precision(check, draw):
+    """The dtype of inputs and weights is that of everything."""
+    given = {"x": draw.normal(1, 2, 3, 4), "step": draw.normal(1, 3), "g": draw.normal(1, 2, 3, 6)}
+    weights = block(draw, 4, 6, 3)
+    check("told_block", **half({"weights": weights, **given}), sizes=[4, 6, 3, 2, 1e-5], terms=16,
+          scale=8.0)  # fmt: skip
+
+
+def attention(draw, prefix, dims, context):
+    found = {f"{prefix}to_q.weight": draw.normal(dims, dims) / np.float32(dims**0.5)}
+    for name in ("to_k", "to_v"):
+        found[f"{prefix}{name}.weight"] = draw.normal(dims, context) / np.float32(context**0.5)
+    return found | layer(draw, f"{prefix}to_out.0", dims, dims)
+
+
+def transformer(draw, prefix, dims, context):
+    found = {}
+    for i in (1, 2, 3):
+        found |= norm(draw, f"{prefix}norm{i}", dims)
+    found |= attention(draw, f"{prefix}attn1.", dims, dims)
+    found |= attention(draw, f"{prefix}attn2.", dims, context)
+    found |= layer(draw, f"{prefix}ff.net.0.proj", 8 * dims, dims)
+    found |= layer(draw, f"{prefix}ff.net.2", dims, 4 * dims)
+    return as_float32(found)
+
+
+@exercise("13.15")
+@pytest.mark.parametrize("heads", [1, 2, 3])
+@pytest.mark.parametrize("words", [0, 1, 5])
+def test_asking(check, draw, heads, words):
+    """The places themselves, or words, of which there may be another number."""
+    weights = as_float32(attention(draw, "", 6, 4 if words else 6))
+    context = draw.normal(2, words, 4) if words else None
+    check("asked", weights=weights, x=2 * draw.normal(2, 3, 6), context=context, heads=heads,
+          g=draw.normal(2, 3, 6), **LONG)  # fmt: skip
+
+
+@exercise("13.15")
+def test_three_parts(check, draw):
+    """Each reads its normalized input, and is added."""
+    weights = transformer(draw, "", 4, 3)
+    check("asked_block", weights=weights, x=draw.normal(2, 5, 4), context=draw.normal(2, 3, 3),
+          heads=2, g=draw.normal(2, 5, 4), **LONG)  # fmt: skip
+
+
+@exercise("13.15")
+@pytest.mark.parametrize("linear", [False, True], ids=["convolutions", "linear"])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_map_that_reads(check, draw, depth, linear):
+    """A map that is no square, and a text."""
+    check(
+        "asked_map",
+        weights=map_weights(draw, depth, linear),
+        x=draw.normal(2, 3, 4, 4),
+        context=draw.normal(2, 5, 3),
+        sizes=[2, depth, 2, linear],
+        g=draw.normal(2, 3, 4, 4),
+        **LONG,
+    )
+
+
+def map_weights(draw, depth, linear):
+    weights = {**norm(draw, "norm", 4)}
+    for name in ("proj_in", "proj_out"):
+        weights |= layer(draw, name, *((4, 4) if linear else (4, 1, 1, 4)))
+    for i in range(depth):
+        weights |= transformer(draw, f"transformer_blocks.{i}.", 4, 3)
+    return as_float32(weights)
+
+
+@exercise("13.15")
+def test_places_and_words_in_half_precision(check, draw):
+    """The dtype of inputs and weights is that of everything."""
+    x, context, g = draw.normal(1, 2, 4), draw.normal(1, 3, 3), draw.normal(1, 2, 4)
+    one = {"x": x, "context": context, "g": g}
+    weights = as_float32(attention(draw, "", 4, 3))
+    check("asked", **half({"weights": weights, **one}), heads=2, terms=16, scale=8.0)
+    weights = transformer(draw, "", 4, 3)
+    check("asked_block", **half({"weights": weights, **one}), heads=2, terms=16, scale=8.0)
+    given = {"x": x[:, None], "context": context, "g": g[:, None]}
+    weights = map_weights(draw, 1, True)
+    check("asked_map", **half({"weights": weights, **given}), sizes=[2, 1, 2, True], terms=16,
+          scale=8.0)  # fmt: skip
+
+
+# Small maps
+
+
+def ends(draw, quantized):
+    if not quantized:
+        return {}
+    found = layer(draw, "quant_conv", 4, 1, 1, 4) | layer(draw, "post_quant_conv", 2, 1, 1, 2)
+    return as_float32(found)
+
+
+OPTIONS = {"scaling": 0.4, "shift": 0.7}
+
+
+@exercise("13.16")
+@pytest.mark.parametrize("quantized", [False, True], ids=["", "convolutions"])
+@pytest.mark.parametrize("drawn", [False, True], ids=["means", "drawn"])
+def test_maps_of_deviation_one(check, draw, quantized, drawn):
+    """Means, or a draw; shifted, then scaled."""
+    noise = draw.normal(2, 3, 2, 2) if drawn else None
+    check("encoded", x=draw.normal(2, 3, 2, 4), noise=noise, weights=ends(draw, quantized),
+          options={**OPTIONS, "quantized": quantized}, g=draw.normal(2, 3, 2, 2), terms=16,
+          scale=16.0)  # fmt: skip
+
+
+@exercise("13.16")
+def test_the_logarithm_has_bounds(check, draw):
+    """From -30 to 20."""
+    x = draw.normal(1, 1, 2, 4)
+    x[..., 2:] = [[-40.0, 12.0], [8.0, -16.0]]
+    check("encoded", x=x, noise=None, weights={}, options={**OPTIONS, "quantized": False},
+          g=draw.normal(1, 1, 2, 2), scale=30.0)  # fmt: skip
+
+
+@exercise("13.16")
+@pytest.mark.parametrize("quantized", [False, True], ids=["", "convolutions"])
+def test_back_to_pictures(check, draw, quantized):
+    """The scale is taken away, and the shift put back."""
+    check("decoded", z=draw.normal(2, 3, 2, 2), weights=ends(draw, quantized),
+          options={**OPTIONS, "quantized": quantized}, g=draw.normal(2, 3, 2, 2), terms=16,
+          scale=30.0)  # fmt: skip
+
+
+@exercise("13.16")
+def test_maps_of_half_precision(check, draw):
+    """The dtype stays, there and back."""
+    options = {**OPTIONS, "quantized": False}
+    x, z = draw.normal(1, 2, 2, 4), draw.normal(1, 2, 2, 2)
+    check("encoded", **half({"x": x, "noise": z, "g": z}), weights={}, options=options, terms=16,
+          scale=16.0)  # fmt: skip
+    check("decoded", **half({"z": z, "g": z}), weights={}, options=options, terms=16, scale=30.0)
