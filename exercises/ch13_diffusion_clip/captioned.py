@@ -18,6 +18,13 @@ from .settings import LENGTH, SIZE, Setting
 # The end is not number 2: in the first published towers a 2 stands for something else.
 PAD, END, BEGIN = 0, 1, 2
 SPECIAL = ("<pad>", "<end>", "<begin>")
+WORD = r" ?\w+"  # how a caption is cut before anything is merged
+
+
+@functools.cache
+def learned_captions() -> "Captions":
+    """The tokenizer, learned once for all parts."""
+    return Captions()
 
 
 class Captions:
@@ -26,7 +33,7 @@ class Captions:
     def __init__(self) -> None:
         scenes = split(2).seen[::7]
         texts = [str(s) for scene in scenes for s in (scene, other_wording(scene))]
-        self.tokenizer = ByteLevelTokenizer.learned(texts, SIZE, SPECIAL, "<end>")
+        self.tokenizer = ByteLevelTokenizer.learned(texts, SIZE, SPECIAL, "<end>", WORD)
         self.size = self.tokenizer.size
 
     def __call__(self, captions: Sequence[str]) -> array:

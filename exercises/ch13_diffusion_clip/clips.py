@@ -13,7 +13,7 @@ from tinymlx.data.shapes import COLOURS, SHAPES, SIZES, Scene, Thing
 from tinymlx.models.clip import CLIP, VisionTower, class_vectors
 from tinymlx.nn import Module
 
-from .captioned import END, Captions, Pools, some_scenes
+from .captioned import END, Captions, Pools, learned_captions, some_scenes
 from .runs import Batch, Numbers, Run, chance, in_pieces, seeded, weights_count
 
 MANY = 256  # captions to choose from
@@ -47,7 +47,7 @@ def learned(run: Run, captions: Captions) -> CLIP:
 
 def clip(run: Run, model: CLIP | None = None) -> Numbers:
     """Train (unless there is a model), retrieve, classify, and look where it looks."""
-    captions = Captions()
+    captions = learned_captions()
     model = model or learned(run, captions)
     numbers = run.measured("clip", "scale", model.scale().item())
     two = max(run.setting.pairs)
@@ -81,7 +81,7 @@ def zero_shot(run: Run, model: CLIP, captions: Captions) -> Numbers:
     prompts = [[str(Thing(size, *names)) for size in SIZES] for names in classes]
     sentences = [model.sentences(captions(row)) for row in prompts]
     vectors = class_vectors(core.stack(sentences))
-    each = 20
+    each = 10
     scenes = [Scene((Thing(size, *names),)) for names in classes for size in SIZES]
     x = pictures_of(scenes, each)
     seen_by = in_pieces(lambda a, b: model.pictures(x[a:b]), x.shape[0])

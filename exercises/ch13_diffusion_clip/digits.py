@@ -22,7 +22,6 @@ from tinymlx.nn import Module
 from .networks import Denoiser, Labels, asked, matching_loss
 from .runs import Batch, Numbers, Run, in_pieces, seeded, weights_count
 
-SCALES = (1.0, 1.5, 2.0, 3.0)
 NOTHING = 10
 
 
@@ -86,7 +85,7 @@ def digits(run: Run, model: Denoiser | None = None, quick: bool = False) -> Numb
     order = mx.random.permutation(len(data.train.x), key=seeded(2))[: len(data.test.x)]
     other = core.array(judge(data.train.x[order]).features)
     table, scale = {}, run.setting.guidance
-    for w in sorted({*SCALES, scale}):
+    for w in sorted({*run.setting.scales, scale}):
         x = made(model, (count, side, side, 1), w, run.setting.calls)
         verdict = judge(bare(x))
         right = mx.mean(verdict.digits == mx.arange(count) % 10).item()

@@ -18,7 +18,7 @@ from tinymlx.models.latent_diffusion import AutoencoderKL, UNet
 from tinymlx.models.latent_diffusion.pipeline import Schedule, TextToImage
 from tinymlx.nn import Module
 
-from .captioned import END, Captions, Pools
+from .captioned import END, Captions, Pools, learned_captions
 from .networks import DROP
 from .runs import Batch, Numbers, Run, in_pieces, seeded, weights_count
 from .settings import Latent, tower
@@ -54,7 +54,7 @@ def latent(
     run: Run, autoencoder: AutoencoderKL | None = None, painter: Painter | None = None
 ) -> Numbers:
     """Train both (unless they are given), draw what is asked for, and have it read."""
-    captions = Captions()
+    captions = learned_captions()
     signal = zero_terminal(cosine_signal(1000))
     numbers: Numbers = {}
     if autoencoder is None or painter is None:

@@ -97,7 +97,8 @@ class Setting:
         towers: of CLIP.
         judged: how many digits are judged.
         asked: how many captions of each kind are drawn and judged.
-        guidance: of digits.
+        guidance: of the digits that count.
+        scales: of guidance, for the plot.
         calls: steps of a sampler.
         things: how many things are on a picture.
         pairs: the same for CLIP.
@@ -118,6 +119,7 @@ class Setting:
     clip: Plan
     towers: Towers
     guidance: float = 1.5
+    scales: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0)
     calls: int = 20
     things: tuple[int, ...] = (1, 2)
     pairs: tuple[int, ...] = (1, 2)
@@ -132,16 +134,17 @@ QUICK = Setting(
     digits=Plan(60, 32, 3e-3),
     digits_net=Sizes(2, (32,), (False,), context=16),
     judged=100,
-    shapes=Plan(40, 32, 3e-3),
+    scales=(1.0, 1.5),
+    shapes=Plan(40, 16, 3e-3),
     shapes_net=Sizes(4, (32,), (False,), context=32),
     readers=1,
-    asked=24,
+    asked=12,
     clip=Plan(40, 48, 3e-3),
     towers=Towers(32, 1, 8),
-    calls=8,
+    calls=4,
     things=(1,),
     pairs=(1,),
-    each=(20, 0),
+    each=(10, 0),
 )
 DEFAULT = Setting(
     "default",

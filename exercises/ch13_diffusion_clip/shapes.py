@@ -13,7 +13,7 @@ from tinymlx.data.shapes import Scene, Thing
 from tinymlx.diffusion.flow import flow_times, heun
 from tinymlx.nn import Module
 
-from .captioned import END, Captions, Pools, some_scenes
+from .captioned import END, Captions, Pools, learned_captions, some_scenes
 from .edits import from_a_picture, inpainted
 from .networks import Denoiser, Words, asked, matching_loss
 from .runs import Batch, Numbers, Run, in_pieces, seeded, weights_count
@@ -96,7 +96,7 @@ def judged(run: Run, part: str, pictures: dict[str, array], limits: dict[str, st
 
 def shapes(run: Run, model: Denoiser | None = None) -> Numbers:
     """Train (unless there is a model), draw what is asked for, and have it read; then edits."""
-    captions = Captions()
+    captions = learned_captions()
     artist = Artist(model or learned(run, captions), captions)
     scenes = questions(run)
     made = {kind: artist.pictures(some, run.setting.calls) for kind, some in scenes.items()}

@@ -8,6 +8,7 @@ much is as asked, attribute by attribute, with the exact parser of :mod:`.shapes
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from itertools import permutations
 from typing import NamedTuple
@@ -45,10 +46,11 @@ def held_out(scene: Scene) -> bool:
 class Split(NamedTuple):
     """Scenes to learn from, and scenes with combinations that are not among them."""
 
-    seen: list[Scene]
-    new: list[Scene]
+    seen: tuple[Scene, ...]
+    new: tuple[Scene, ...]
 
 
+@functools.cache
 def split(count: int) -> Split:
     """All scenes of ``count`` things, each in one wording only.
 
@@ -63,7 +65,8 @@ def split(count: int) -> Split:
     if count not in (1, 2):
         raise ValueError(f"A scene has 1 or 2 things, and not {count}.")
     found = [s for s in scenes() if len(s.things) == count and ordered(s) == s]
-    return Split([s for s in found if not held_out(s)], [s for s in found if held_out(s)])
+    seen = tuple(s for s in found if not held_out(s))
+    return Split(seen, tuple(s for s in found if held_out(s)))
 
 
 def other_wording(scene: Scene) -> Scene:
