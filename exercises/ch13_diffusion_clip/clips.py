@@ -15,6 +15,7 @@ from tinymlx.nn import Module
 
 from .captioned import END, Captions, Pools, learned_captions, some_scenes
 from .runs import Batch, Numbers, Run, chance, in_pieces, seeded, weights_count
+from .weights import read
 
 MANY = 256  # captions to choose from
 
@@ -45,10 +46,10 @@ def learned(run: Run, captions: Captions) -> CLIP:
     return model
 
 
-def clip(run: Run, model: CLIP | None = None) -> Numbers:
-    """Train (unless there is a model), retrieve, classify, and look where it looks."""
+def clip(run: Run, trained: bool = False) -> Numbers:
+    """Train, or read what was trained; retrieve, classify, and look where it looks."""
     captions = learned_captions()
-    model = model or learned(run, captions)
+    model = read("clip", network(run, captions)) if trained else learned(run, captions)
     numbers = run.measured("clip", "scale", model.scale().item())
     two = max(run.setting.pairs)
     for kind, goal in (("seen", ">= 0.90"), ("new", "")):

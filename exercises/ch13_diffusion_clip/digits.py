@@ -21,13 +21,9 @@ from tinymlx.nn import Module
 
 from .networks import Denoiser, Labels, asked, matching_loss
 from .runs import Batch, Numbers, Run, in_pieces, seeded, weights_count
+from .weights import read
 
 NOTHING = 10
-
-
-def load(quick: bool) -> Dataset:
-    """MNIST where it is, scikit-learn's digits otherwise."""
-    return small_digits.load() if quick else mnist.load_or_digits()
 
 
 def network(run: Run, data: Dataset) -> Denoiser:
@@ -70,16 +66,18 @@ def made(model: Denoiser, shape: tuple[int, ...], scale: float, calls: int) -> a
     return core.clip(in_pieces(some, shape[0]) / 2 + 0.5, 0, 1)
 
 
-def digits(run: Run, model: Denoiser | None = None, quick: bool = False) -> Numbers:
-    """Train (unless there is a model), and judge at several scales of guidance.
+def digits(run: Run, trained: bool = False) -> Numbers:
+    """Train, or read what was trained, and judge at several scales of guidance.
 
-    Args:
-        run: where and how large.
-        model: one that has been trained.
-        quick: small digits.
+    Raises:
+        ValueError: what was trained draws digits of another size.
     """
-    data = load(quick)
-    model = learned(run, data) if model is None else model
+    data = small_digits.load() if run.setting.name == "quick" else mnist.load_or_digits()
+    if trained and data.train.x.shape[1] != 28:
+        raise ValueError(
+            "they draw digits of 28 x 28 pixels; fetch some with `tinymlx data mnist`."
+        )
+    model = read("digits", network(run, data)) if trained else learned(run, data)
     count, side = run.setting.judged, data.train.x.shape[1]
     real = core.array(judge(data.test.x).features)
     order = mx.random.permutation(len(data.train.x), key=seeded(2))[: len(data.test.x)]

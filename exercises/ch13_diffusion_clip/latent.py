@@ -50,15 +50,12 @@ def parts(run: Run, captions: Captions) -> tuple[AutoencoderKL, Painter]:
     return AutoencoderKL(setting.autoencoder), Painter(text, UNet(sizes.config(4)))
 
 
-def latent(
-    run: Run, autoencoder: AutoencoderKL | None = None, painter: Painter | None = None
-) -> Numbers:
-    """Train both (unless they are given), draw what is asked for, and have it read."""
+def latent(run: Run) -> Numbers:
+    """Train both, draw what is asked for, and have it read."""
     captions = learned_captions()
     signal = zero_terminal(cosine_signal(1000))
     numbers: Numbers = {}
-    if autoencoder is None or painter is None:
-        autoencoder, painter = learned(run, captions, signal, numbers)
+    autoencoder, painter = learned(run, captions, signal, numbers)
     schedule = Schedule(signal, "velocity", "trailing", 0)
     pipeline = TextToImage(painter.text, painter.unet, autoencoder, schedule)
     nothing = captions([""])

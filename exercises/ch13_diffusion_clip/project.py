@@ -4,7 +4,8 @@ Four parts, each of which prints its figures next to their aims. The *floor*: tw
 a picture, where the best denoiser is known. *Digits* on demand, judged by the frozen judge.
 Captioned *shapes*, drawn by a U-Net that reads, judged by an exact parser, also in combinations
 that were never shown; with ``full`` once more in the small maps of an autoencoder (*latent*).
-*CLIP* on the same captions. Training can be stopped with Ctrl-C: the same command goes on.
+*CLIP* on the same captions. With ``trained`` nothing is trained: what ``full`` learned comes with
+the course. Training can be stopped with Ctrl-C: the same command goes on.
 """
 
 import json
@@ -14,12 +15,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from . import weights
 from .clips import clip
 from .digits import digits
 from .floor import floor
 from .latent import latent
 from .runs import Numbers, Run
-from .settings import DEFAULT, FULL, QUICK, Setting
+from .settings import DEFAULT, FULL, QUICK, SHOWN, Setting
 from .shapes import shapes
 
 PARTS = ("floor", "digits", "shapes", "latent", "clip")
@@ -29,6 +31,7 @@ def main(
     out: Path,
     quick: bool = False,
     full: bool = False,
+    trained: bool = False,
     parts: Sequence[str] = PARTS,
     setting: Setting | None = None,
 ) -> Numbers:
@@ -37,31 +40,34 @@ def main(
     Args:
         out: the folder.
         quick: small networks, for seconds; what they draw is not worth looking at.
-        full: large ones, for minutes on a GPU.
+        full: large ones, for minutes on a GPU; their weights are written, too.
+        trained: no training; the networks of ``full`` with the weights that came with the course.
         parts: which parts.
         setting: sizes other than those of the three.
 
     Returns:
         What was measured.
     """
-    setting = setting or (QUICK if quick else FULL if full else DEFAULT)
+    setting = setting or (QUICK if quick else FULL if full else SHOWN if trained else DEFAULT)
     console = Console()
     out.mkdir(parents=True, exist_ok=True)
     run = Run(out, setting, console)
     numbers: Numbers = {}
     for part in parts:
-        if part == "latent" and setting.latent is None:
+        if (part == "latent" and setting.latent is None) or (trained and part == "floor"):
             continue
         start = time.perf_counter()
-        numbers |= run_part(run, part)
+        numbers |= run_part(run, part, trained)
         numbers[f"{part}: seconds"] = time.perf_counter() - start
         (out / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+    if full:
+        weights.write(out, {n: m for n, m in run.models.items() if n in weights.SHIPPED})
     run.table()
     run.finish()
     return numbers
 
 
-def run_part(run: Run, part: str) -> Numbers:
+def run_part(run: Run, part: str, trained: bool) -> Numbers:
     """One part of the project.
 
     Raises:
@@ -70,11 +76,11 @@ def run_part(run: Run, part: str) -> Numbers:
     if part == "floor":
         return floor(run)
     if part == "digits":
-        return digits(run, quick=run.setting.name == "quick")
+        return digits(run, trained)
     if part == "shapes":
-        return shapes(run)
+        return shapes(run, trained)
     if part == "latent":
         return latent(run)
     if part == "clip":
-        return clip(run)
+        return clip(run, trained)
     raise ValueError(f"There is no part {part!r}; there are {', '.join(PARTS)}.")

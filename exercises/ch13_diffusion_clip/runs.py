@@ -51,13 +51,14 @@ class Plan:
 
 @dataclass
 class Run:
-    """Where everything goes, and what was measured so far."""
+    """Where everything goes, what was measured so far, and what was trained."""
 
     out: Path
     setting: Any
     console: Console
     rows: list[tuple[str, str, float, str]] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    models: dict[str, Module] = field(default_factory=dict)
 
     def measured(self, part: str, name: str, value: float, goal: str = "") -> Numbers:
         """Note a number for the table in the end, with what it should be in the full setting."""
@@ -107,6 +108,7 @@ class Run:
                 self.console.print(f"{name} {trainer.steps:6d}: loss {curve[-1]:.4f}")
                 checkpoints.save(str(file), self.state(trainer, plan, curve))
         model.update(trainer.validated())
+        self.models[name] = model
         return model.eval()
 
     def state(self, trainer: Trainer, plan: Plan, curve: list[float]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """How large and how long: three settings of project 13."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinymlx.models.clip.layers import TowerConfig
 from tinymlx.models.latent_diffusion import AutoencoderConfig, UNetConfig
@@ -170,19 +170,21 @@ FULL = Setting(
     floor=Plan(10_000, 2048, 3e-3),
     floor_width=256,
     digits=Plan(5000, 256, 1e-3, half=True),
-    digits_net=Sizes(2, (64, 128), (True, True), 2, 128),
+    digits_net=Sizes(2, (48, 96), (True, True), 2, 96),
     judged=10_000,
     shapes=Plan(6000, 256, 1e-3, half=True),
-    shapes_net=Sizes(2, (64, 128), (True, True), 2, 128),
+    shapes_net=Sizes(2, (48, 96), (True, True), 2, 96),
     readers=2,
     asked=500,
     clip=Plan(4000, 256, 1e-3, half=True),
-    towers=Towers(192, 4, 4),
+    towers=Towers(128, 4, 4),
     each=(200, 8),
     latent=Latent(
         AutoencoderConfig(channels=(32, 64, 128), layers=1, groups=8, scaling=1.0),
         Plan(2500, 128, 1e-3, half=True),
-        Sizes(1, (96, 192), (True, True), 2, 128),
+        Sizes(1, (64, 128), (True, True), 2, 96),
         Plan(5000, 256, 1e-3, half=True),
     ),
 )
+# The networks of the full setting where nothing is trained, and fewer of their pictures.
+SHOWN = replace(FULL, name="trained", judged=500, asked=100, calls=10, latent=None)

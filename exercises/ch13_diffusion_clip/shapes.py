@@ -18,6 +18,7 @@ from .edits import from_a_picture, inpainted
 from .networks import Denoiser, Words, asked, matching_loss
 from .runs import Batch, Numbers, Run, in_pieces, seeded, weights_count
 from .settings import tower
+from .weights import read
 
 SCALE = 2.0
 GOALS = {"seen": ">= 0.95", "new": ">= 0.85"}
@@ -94,10 +95,11 @@ def judged(run: Run, part: str, pictures: dict[str, array], limits: dict[str, st
     return numbers
 
 
-def shapes(run: Run, model: Denoiser | None = None) -> Numbers:
-    """Train (unless there is a model), draw what is asked for, and have it read; then edits."""
+def shapes(run: Run, trained: bool = False) -> Numbers:
+    """Train, or read what was trained; draw what is asked for, and have it read; then edits."""
     captions = learned_captions()
-    artist = Artist(model or learned(run, captions), captions)
+    model = read("shapes", network(run, captions)) if trained else learned(run, captions)
+    artist = Artist(model, captions)
     scenes = questions(run)
     made = {kind: artist.pictures(some, run.setting.calls) for kind, some in scenes.items()}
     numbers = judged(run, "shapes", made, GOALS)
