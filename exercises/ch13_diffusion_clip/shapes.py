@@ -127,12 +127,13 @@ def draw_strengths(run: Run, artist: Artist) -> None:
     rows = [x]
     for strength in strengths:
         rows.append(from_a_picture(velocity, x, noise, strength, run.setting.calls))
+    names = ["before", *(f"strength {s}" for s in strengths)]
     fig, axes = plotting.figure(3, len(rows), width=1.6 * len(rows), height=5.2)
     for i, row in enumerate(axes):
-        for ax, name, column in zip(row, ("before", *strengths), rows, strict=True):
+        for ax, name, column in zip(row, names, rows, strict=True):
             ax.imshow(np.array(in_01(column[i]).tolist()))
-            ax.set(xticks=[], yticks=[], title=str(name) if i == 0 else "")
-        row[0].set_ylabel("now\n" + str(pairs[i][1]).replace(" ", "\n", 1), fontsize=9)
+            ax.set(xticks=[], yticks=[], title=name if i == 0 else "")
+        row[0].set_ylabel(f"now {pairs[i][1]}", fontsize=8)
     plotting.save(fig, run.out, "image_to_image", formats=("png",))
 
 
@@ -149,7 +150,7 @@ def holes(run: Run, artist: Artist) -> Numbers:
     made = in_01(inpainted(velocity, x, hole, noise, flow_times(2 * run.setting.calls)))
     found = score(after, np.array(made.tolist(), np.float32))
     fig, axes = plotting.figure(3, 6, width=9.6, height=5.4)
-    shown = (in_01(x), in_01(core.where(hole, -1.0, x)), made)
+    shown = (in_01(x), in_01(core.where(hole, 0.0, x)), made)
     for row, name, pictures in zip(axes, ("before", "forgotten", "drawn anew"), shown):
         for i, ax in enumerate(row):
             ax.imshow(np.array(pictures[i].tolist()))
