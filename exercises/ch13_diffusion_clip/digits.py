@@ -14,7 +14,7 @@ from tinymlx.data import digits as small_digits
 from tinymlx.data import mnist
 from tinymlx.data.dataset import Dataset
 from tinymlx.data.judge import judge
-from tinymlx.diffusion.flow import euler, flow_times
+from tinymlx.diffusion.flow import flow_times, heun
 from tinymlx.generative.frechet import frechet_ratio
 from tinymlx.generative.neighbours import nearest
 from tinymlx.nn import Module
@@ -61,7 +61,7 @@ def made(model: Denoiser, shape: tuple[int, ...], scale: float, calls: int) -> a
 
     def some(start: int, stop: int) -> array:
         velocity = asked(model, labels[start:stop], nothing, scale)
-        return euler(velocity, noise[start:stop], flow_times(calls))
+        return heun(velocity, noise[start:stop], flow_times(calls))
 
     return core.clip(in_pieces(some, shape[0]) / 2 + 0.5, 0, 1)
 

@@ -28,6 +28,7 @@ NEAR = 0.05  # what is so near to a point is a copy of it
 def floor(run: Run) -> Numbers:
     """Measure the least loss, train, compare, draw."""
     points, signal = spiral(), levels()
+    core.eval(points, signal)  # what a compiled step finds outside has to be computed before
     least = losses(lambda x, i: best_denoiser(x, points, signal[i]), points, signal)
     network = trained(run, points, signal, least)
     found = losses(network, points, signal)
@@ -75,17 +76,15 @@ def losses(denoiser, points: array, signal: array) -> list[float]:
 
 
 class Guess(nn.Module):
-    """A small network that is told the level and predicts the velocity."""
+    """A small network that is told the share of signal and predicts the velocity."""
 
-    def __init__(self, width: int, signal: array) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         inner = Perceptron(3 + 2 * width, (width, width, width), (2,))
         self.waves = Waves(3, width, 3.0, inner)
-        self._signal = signal
 
-    def __call__(self, x: array, steps: array) -> array:
-        """The data behind ``x``, ``(N, 2)``; ``steps`` is ``(N,)``."""
-        signal = share(self._signal, steps, x)
+    def __call__(self, x: array, signal: array) -> array:
+        """The data behind ``x``, ``(N, 2)``; ``signal`` is ``(N, 1)``."""
         told = 0.25 * core.log(signal / (1 - signal))
         velocity = self.waves(core.concatenate([x, told], axis=-1))
         return parts_of("velocity", velocity, x, signal).signal
@@ -97,11 +96,13 @@ def trained(run: Run, points: array, signal: array, least: list[float]):
     Each level's loss is divided by the least that it can be: 5 % count alike everywhere.
     """
     core.random.seed(0)
-    model, plan = Guess(run.setting.floor_width, signal), run.setting.floor
+    model, plan = Guess(run.setting.floor_width), run.setting.floor
     weight = 1 / core.array(least)
+    core.eval(weight)
 
     def loss(model: Module, x: array, steps: array) -> array:
-        said = model(noisy(x, core.random.normal(x.shape), signal, steps), steps)
+        y = noisy(x, core.random.normal(x.shape), signal, steps)
+        said = model(y, share(signal, steps, x))
         return core.mean(weight[steps] * core.mean(core.square(said - x), axis=-1))
 
     def batch(i: int) -> Batch:
@@ -110,7 +111,7 @@ def trained(run: Run, points: array, signal: array, least: list[float]):
         return points[chosen], core.random.randint(0, LEVELS, (plan.batch,), key=keys[1])
 
     model = run.fit("floor", model, loss, batch, plan)
-    return lambda x, i: model(x, core.full((x.shape[0],), i, core.int32))
+    return lambda x, i: model(x, core.broadcast_to(signal[i], (x.shape[0], 1)))
 
 
 def samples(denoiser, signal: array, count: int = 600) -> array:

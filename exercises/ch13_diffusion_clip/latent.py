@@ -54,6 +54,7 @@ def latent(run: Run) -> Numbers:
     """Train both, draw what is asked for, and have it read."""
     captions = learned_captions()
     signal = zero_terminal(cosine_signal(1000))
+    core.eval(signal)
     numbers: Numbers = {}
     autoencoder, painter = learned(run, captions, signal, numbers)
     schedule = Schedule(signal, "velocity", "trailing", 0)

@@ -167,13 +167,15 @@ DEFAULT = Setting(
 )
 FULL = Setting(
     "full",
-    floor=Plan(10_000, 2048, 3e-3),
-    floor_width=256,
-    digits=Plan(5000, 256, 1e-3, half=True),
-    digits_net=Sizes(2, (48, 96), (True, True), 2, 96),
-    judged=10_000,
-    shapes=Plan(6000, 256, 1e-3, half=True),
-    shapes_net=Sizes(2, (48, 96), (True, True), 2, 96),
+    floor=Plan(6000, 2048, 3e-3),
+    floor_width=128,
+    digits=Plan(4000, 256, 1e-3, half=True),
+    digits_net=Sizes(2, (64, 128), (False, True), context=96),
+    guidance=1.0,
+    scales=(1.0, 1.5, 2.0),
+    judged=4000,
+    shapes=Plan(5000, 256, 1e-3, half=True),
+    shapes_net=Sizes(2, (64, 128), (False, True), context=96),
     readers=2,
     asked=500,
     clip=Plan(4000, 256, 1e-3),  # cosines times 100 need the digits of float32
@@ -181,9 +183,9 @@ FULL = Setting(
     each=(200, 8),
     latent=Latent(
         AutoencoderConfig(channels=(32, 64, 128), layers=1, groups=8, scaling=1.0),
-        Plan(2500, 128, 1e-3, half=True),
-        Sizes(1, (64, 128), (True, True), 2, 96),
-        Plan(5000, 256, 1e-3, half=True),
+        Plan(1500, 128, 1e-3, half=True),
+        Sizes(1, (96, 128), (True, True), context=96),
+        Plan(3000, 256, 1e-3, half=True),
     ),
 )
 # The networks of the full setting where nothing is trained, and fewer of their pictures.
