@@ -52,9 +52,9 @@ class Captions:
 
 
 @functools.cache
-def rendered(things: int, each: int) -> mx.array:
+def rendered(things: int, each: int, pixels: int) -> mx.array:
     """Pictures of all scenes to learn from, which two parts of the project use."""
-    return drawn(split(things).seen, each, seed=things)
+    return drawn(split(things).seen, each, things, pixels)
 
 
 class Pool:
@@ -64,11 +64,12 @@ class Pool:
         things: how many things are in a scene.
         each: pictures of each scene.
         captions: makes tokens of captions.
+        pixels: the side of a picture.
     """
 
-    def __init__(self, things: int, each: int, captions: Captions) -> None:
+    def __init__(self, things: int, each: int, captions: Captions, pixels: int) -> None:
         scenes = split(things).seen
-        self.pictures = core.array(rendered(things, each))  # (S, each, 32, 32, 3)
+        self.pictures = core.array(rendered(things, each, pixels))  # (S, each, H, W, 3)
         wordings = [captions([str(f(s)) for s in scenes]) for f in (lambda s: s, other_wording)]
         self.tokens = core.stack(wordings, axis=1)  # (S, 2, LENGTH)
 
@@ -92,7 +93,7 @@ class Pool:
     def replace(self, change: Callable[[array], array]) -> None:
         """Keep what ``change`` makes of the pictures (from -1 to 1) in their place."""
         total, each = self.pictures.shape[:2]
-        flat = self.pictures.reshape(total * each, 32, 32, 3)
+        flat = self.pictures.reshape(total * each, *self.pictures.shape[2:])
         made = in_pieces(lambda a, b: change(flat[a:b] / 127.5 - 1), total * each)
         self.pictures = made.reshape(total, each, *made.shape[1:])
 
@@ -104,10 +105,13 @@ class Pools:
         setting: how many of which.
         things: ``(1,)`` or ``(1, 2)``.
         captions: makes tokens.
+        pixels: the side of a picture.
     """
 
-    def __init__(self, setting: Setting, things: tuple[int, ...], captions: Captions) -> None:
-        self.pools = [Pool(n, setting.each[n - 1], captions) for n in things]
+    def __init__(
+        self, setting: Setting, things: tuple[int, ...], captions: Captions, pixels: int = 32
+    ) -> None:
+        self.pools = [Pool(n, setting.each[n - 1], captions, pixels) for n in things]
 
     def draw(self, count: int, key: mx.array, distinct: bool = False) -> Batch:
         """A batch of all pools."""

@@ -93,6 +93,7 @@ class Setting:
         floor, digits, shapes, clip: how long each network is trained.
         floor_width: of the small network.
         digits_net, shapes_net: the U-Nets.
+        pixels: the side of a picture of shapes, except for CLIP.
         readers: blocks of the tower that reads captions for the U-Net.
         towers: of CLIP.
         judged: how many digits are judged.
@@ -121,6 +122,7 @@ class Setting:
     guidance: float = 1.5
     scales: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0)
     calls: int = 20
+    pixels: int = 32
     things: tuple[int, ...] = (1, 2)
     pairs: tuple[int, ...] = (1, 2)
     each: tuple[int, int] = (100, 2)
@@ -136,6 +138,7 @@ QUICK = Setting(
     judged=100,
     scales=(1.0, 1.5),
     shapes=Plan(40, 16, 3e-3),
+    pixels=16,
     shapes_net=Sizes(4, (32,), (False,), context=32),
     readers=1,
     asked=12,
@@ -151,12 +154,13 @@ DEFAULT = Setting(
     floor=Plan(3000, 512, 4e-3),
     floor_width=128,
     digits=Plan(1000, 32, 3e-3),
-    guidance=2.5,
-    scales=(1.0, 1.75, 2.5),
+    guidance=3.0,
+    scales=(1.0, 3.0),
     digits_net=Sizes(4, (64,), (True,)),
     judged=300,
-    shapes=Plan(1000, 32, 3e-3),
-    shapes_net=Sizes(4, (64,), (True,)),
+    shapes=Plan(1000, 16, 2e-3),
+    pixels=16,
+    shapes_net=Sizes(2, (64,), (True,)),
     readers=1,
     asked=100,
     clip=Plan(800, 128, 2e-3),

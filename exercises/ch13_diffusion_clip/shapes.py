@@ -27,8 +27,8 @@ GOALS = {"seen": ">= 0.95", "new": ">= 0.85"}
 class Artist:
     """A denoiser and the captions that it was trained with."""
 
-    def __init__(self, model: Denoiser, captions: Captions) -> None:
-        self.model, self.captions = model, captions
+    def __init__(self, model: Denoiser, captions: Captions, pixels: int) -> None:
+        self.model, self.captions, self.pixels = model, captions, pixels
 
     def velocity(self, scenes: list[str], scale: float = SCALE):
         """The velocity towards pictures of these captions."""
@@ -37,7 +37,7 @@ class Artist:
     def pictures(self, scenes: list[Scene], calls: int, seed: int = 4) -> array:
         """One picture from 0 to 1 for each scene."""
         texts = [str(scene) for scene in scenes]
-        noise = core.random.normal((len(texts), 32, 32, 3), key=seeded(seed))
+        noise = core.random.normal((len(texts), self.pixels, self.pixels, 3), key=seeded(seed))
 
         def some(start: int, stop: int) -> array:
             return heun(self.velocity(texts[start:stop]), noise[start:stop], flow_times(calls))
@@ -62,7 +62,8 @@ def learned(run: Run, captions: Captions) -> Denoiser:
     """The network after training."""
     model, plan = network(run, captions), run.setting.shapes
     run.console.print(f"[bold]Captioned shapes[/]: a U-Net of {weights_count(model):,} weights.")
-    pools, nothing = Pools(run.setting, run.setting.things, captions), captions([""])[0]
+    pools = Pools(run.setting, run.setting.things, captions, run.setting.pixels)
+    nothing = captions([""])[0]
 
     def loss(model: Module, x: array, tokens: array) -> array:
         return matching_loss(model, x, tokens, nothing)
@@ -99,7 +100,7 @@ def shapes(run: Run, trained: bool = False) -> Numbers:
     """Train, or read what was trained; draw what is asked for, and have it read; then edits."""
     captions = learned_captions()
     model = read("shapes", network(run, captions)) if trained else learned(run, captions)
-    artist = Artist(model, captions)
+    artist = Artist(model, captions, run.setting.pixels)
     scenes = questions(run)
     made = {kind: artist.pictures(some, run.setting.calls) for kind, some in scenes.items()}
     numbers = judged(run, "shapes", made, GOALS)
@@ -121,7 +122,7 @@ def draw_strengths(run: Run, artist: Artist) -> None:
         (Thing("small", "yellow", "square"), Thing("large", "yellow", "square")),
         (Thing("large", "purple", "circle"), Thing("large", "purple", "triangle")),
     ]
-    x = core.array(drawn([Scene((a,)) for a, _ in pairs], 1, seed=5))[:, 0] / 127.5 - 1
+    x = core.array(drawn([Scene((a,)) for a, _ in pairs], 1, 5, artist.pixels))[:, 0] / 127.5 - 1
     noise = core.random.normal(x.shape, key=seeded(5))
     velocity = artist.velocity([str(b) for _, b in pairs])
     rows = [x]
@@ -140,11 +141,12 @@ def draw_strengths(run: Run, artist: Artist) -> None:
 def holes(run: Run, artist: Artist) -> Numbers:
     """The left half is forgotten and drawn anew, as another caption says."""
     before, after = exchanged(max(run.setting.asked // 5, 50))
-    x = core.array(drawn(before, 1, seed=6))[:, 0] / 127.5 - 1
-    free = np.abs(np.array(x[:, :, 14:18].tolist()) + 1).max(axis=(1, 2, 3)) < 0.01
+    half = artist.pixels // 2
+    x = core.array(drawn(before, 1, 6, artist.pixels))[:, 0] / 127.5 - 1
+    free = np.abs(np.array(x[:, :, half - 2 : half + 2].tolist()) + 1).max(axis=(1, 2, 3)) < 0.01
     keep = core.array(np.flatnonzero(free).tolist(), core.int32)
     x, after = x[keep], [scene for scene, ok in zip(after, free, strict=True) if ok]
-    hole = core.broadcast_to((core.arange(32) < 16)[None, None, :, None], x.shape)
+    hole = core.broadcast_to((core.arange(2 * half) < half)[None, None, :, None], x.shape)
     noise = core.random.normal(x.shape, key=seeded(7))
     velocity = artist.velocity([str(scene) for scene in after])
     made = in_01(inpainted(velocity, x, hole, noise, flow_times(2 * run.setting.calls)))
