@@ -9,7 +9,7 @@ import mlx.core as mx
 from tinymlx import core
 from tinymlx.core import array
 from tinymlx.data.captions import drawn, other_wording, split
-from tinymlx.data.shapes import Scene
+from tinymlx.data.shapes import SIZES, Scene
 from tinymlx.text.tokenizer import ByteLevelTokenizer
 
 from .runs import Batch, in_pieces
@@ -51,10 +51,15 @@ class Captions:
         return core.array(rows)
 
 
+def of_size(some: Sequence[Scene], sizes: tuple[str, ...]) -> list[Scene]:
+    """The scenes whose things all have one of these sizes."""
+    return [s for s in some if all(thing.size in sizes for thing in s.things)]
+
+
 @functools.cache
-def rendered(things: int, each: int, pixels: int) -> mx.array:
+def rendered(things: int, each: int, pixels: int, sizes: tuple[str, ...]) -> mx.array:
     """Pictures of all scenes to learn from, which two parts of the project use."""
-    return drawn(split(things).seen, each, things, pixels)
+    return drawn(of_size(split(things).seen, sizes), each, things, pixels)
 
 
 class Pool:
@@ -65,11 +70,14 @@ class Pool:
         each: pictures of each scene.
         captions: makes tokens of captions.
         pixels: the side of a picture.
+        sizes: of the things.
     """
 
-    def __init__(self, things: int, each: int, captions: Captions, pixels: int) -> None:
-        scenes = split(things).seen
-        self.pictures = core.array(rendered(things, each, pixels))  # (S, each, H, W, 3)
+    def __init__(
+        self, things: int, each: int, captions: Captions, pixels: int, sizes: tuple[str, ...]
+    ) -> None:
+        scenes = of_size(split(things).seen, sizes)
+        self.pictures = core.array(rendered(things, each, pixels, sizes))  # (S, each, H, W, 3)
         wordings = [captions([str(f(s)) for s in scenes]) for f in (lambda s: s, other_wording)]
         self.tokens = core.stack(wordings, axis=1)  # (S, 2, LENGTH)
 
@@ -106,12 +114,18 @@ class Pools:
         things: ``(1,)`` or ``(1, 2)``.
         captions: makes tokens.
         pixels: the side of a picture.
+        sizes: of the things.
     """
 
     def __init__(
-        self, setting: Setting, things: tuple[int, ...], captions: Captions, pixels: int = 32
+        self,
+        setting: Setting,
+        things: tuple[int, ...],
+        captions: Captions,
+        pixels: int = 32,
+        sizes: tuple[str, ...] = SIZES,
     ) -> None:
-        self.pools = [Pool(n, setting.each[n - 1], captions, pixels) for n in things]
+        self.pools = [Pool(n, setting.each[n - 1], captions, pixels, sizes) for n in things]
 
     def draw(self, count: int, key: mx.array, distinct: bool = False) -> Batch:
         """A batch of all pools."""

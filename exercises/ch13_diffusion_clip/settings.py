@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from tinymlx.data.shapes import SIZES
 from tinymlx.models.clip.layers import TowerConfig
 from tinymlx.models.latent_diffusion import AutoencoderConfig, UNetConfig
 
@@ -93,7 +94,7 @@ class Setting:
         floor, digits, shapes, clip: how long each network is trained.
         floor_width: of the small network.
         digits_net, shapes_net: the U-Nets.
-        pixels: the side of a picture of shapes, except for CLIP.
+        pixels, sizes: the side of a picture of shapes, and the sizes of things; not for CLIP.
         readers: blocks of the tower that reads captions for the U-Net.
         towers: of CLIP.
         judged: how many digits are judged.
@@ -123,6 +124,7 @@ class Setting:
     scales: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0)
     calls: int = 20
     pixels: int = 32
+    sizes: tuple[str, ...] = SIZES
     things: tuple[int, ...] = (1, 2)
     pairs: tuple[int, ...] = (1, 2)
     each: tuple[int, int] = (100, 2)
@@ -139,6 +141,7 @@ QUICK = Setting(
     scales=(1.0, 1.5),
     shapes=Plan(100, 16, 3e-3),
     pixels=16,
+    sizes=("large",),
     shapes_net=Sizes(4, (32,), (False,), context=32),
     readers=1,
     asked=12,
@@ -160,6 +163,7 @@ DEFAULT = Setting(
     judged=200,
     shapes=Plan(1000, 16, 2e-3, muon=0.02),
     pixels=16,
+    sizes=("large",),  # small ones are four pixels wide here
     shapes_net=Sizes(2, (64,), (True,)),
     readers=1,
     asked=100,

@@ -13,7 +13,7 @@ from tinymlx.data.shapes import Scene, Thing
 from tinymlx.diffusion.flow import flow_times, heun
 from tinymlx.nn import Module
 
-from .captioned import END, Captions, Pools, learned_captions, some_scenes
+from .captioned import END, Captions, Pools, learned_captions, of_size, some_scenes
 from .edits import from_a_picture, inpainted
 from .networks import Denoiser, Words, asked, matching_loss
 from .runs import Batch, Numbers, Run, in_pieces, seeded, weights_count
@@ -62,7 +62,8 @@ def learned(run: Run, captions: Captions) -> Denoiser:
     """The network after training."""
     model, plan = network(run, captions), run.setting.shapes
     run.console.print(f"[bold]Captioned shapes[/]: a U-Net of {weights_count(model):,} weights.")
-    pools = Pools(run.setting, run.setting.things, captions, run.setting.pixels)
+    setting = run.setting
+    pools = Pools(setting, setting.things, captions, setting.pixels, setting.sizes)
     nothing = captions([""])[0]
 
     def loss(model: Module, x: array, tokens: array) -> array:
@@ -81,8 +82,9 @@ def questions(run: Run) -> dict[str, list[Scene]]:
     count = run.setting.asked // len(run.setting.things)
     for things in run.setting.things:
         both = split(things)
-        found["seen"] += some_scenes(both.seen, count, seed=things)
-        found["new"] += some_scenes(both.new, count, seed=things)
+        for kind, scenes in both._asdict().items():
+            wanted = of_size(scenes, run.setting.sizes)
+            found[kind] += some_scenes(wanted, count, seed=things)
     return found
 
 

@@ -91,6 +91,23 @@ def test_a_compiled_step_leaves_the_arrays_that_others_hold(tinymlx: types.Modul
     assert held.tolist() == numbers != state[0].layers[0].weight.tolist()
 
 
+def test_an_error_in_a_compiled_step_is_told_and_changes_nothing(tinymlx: types.ModuleType) -> None:
+    core, nn = tinymlx.core, tinymlx.nn
+    model = nn.Linear(2, 2)
+    before = model.weight
+
+    def step(x: Any) -> Any:
+        model.weight = model.weight * 2
+        model.more = core.ones((1,))
+        raise TypeError("mine")
+
+    for state in ([model.state], [model]):
+        compiled = core.compile(step, inputs=state, outputs=state)
+        with pytest.raises(TypeError, match="mine"):
+            compiled(core.ones((1, 2)))
+        assert model.weight is before and "more" not in model
+
+
 @pytest.mark.parametrize(
     "operation",
     [

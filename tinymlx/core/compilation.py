@@ -138,8 +138,12 @@ def _kept_on_error(tree: Any) -> Iterator[None]:
         yield
     except BaseException:
         for box, content in kept:
-            box.clear()
-            box.extend(content) if isinstance(box, list) else box.update(content)
+            # The plain methods: a module's own `update` takes parameters only.
+            if isinstance(content, list):
+                list.__setitem__(box, slice(None), content)
+            else:
+                dict.clear(box)
+                dict.update(box, content)
         raise
 
 
