@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
 class Race:
     """One benchmark's race.
 
-    Candidates that take an argument are called with a ``tinymlx`` package, once for ``yours`` and
+    Candidates that need an argument are called with a ``tinymlx`` package, once for ``yours`` and
     once for ``solution``; the others are called without. Each returns the function to time. A
     candidate ``tiny_compiled`` is compared with ``mlx_compiled``, ``tiny`` with ``mlx``.
     """
@@ -52,7 +52,7 @@ class Race:
         calls: dict[str, Callable[[], Any]] = {}
         around: dict[str, Any] = {}
         for name, make in candidates.items():
-            if not inspect.signature(make).parameters:
+            if not _asks(make):
                 calls[name] = make()
                 continue
             for owner, overlay in self._implementations().items():
@@ -105,6 +105,12 @@ class Race:
             bundle = make_bundle(grading.project, grading.registry, choice)
             overlays[owner] = Overlay(bundle, grading.project.state / "cache" / "code")
         return overlays[owner]
+
+
+def _asks(make: Callable[..., Any]) -> bool:
+    """Whether a candidate has a parameter without a default."""
+    parameters = inspect.signature(make).parameters.values()
+    return any(p.default is inspect.Parameter.empty for p in parameters)
 
 
 @pytest.fixture

@@ -644,7 +644,7 @@ def checkpoint_memory(size, layers):
 
     def block(x):
         for _ in range(8):
-            x = core.sin(x) * 0.5 + x * 0.5
+            x = core.sqrt(x) * 0.1 + x * 0.99
         return x
 
     def peak(step):

@@ -87,8 +87,8 @@ def test_memory_in_a_compiled_gradient(probe, draw):
 def test_memory(probe):
     """Twelve blocks of eight steps each, on arrays of 1 MB.
 
-    Measured on the CPU: 0.29 to 0.43 of the memory of the plain gradient; without the second
-    computation it is the same memory.
+    Measured on the CPU: 0.38 of the memory of the plain gradient; without the second computation
+    it is the same memory.
     """
     found = probe("checkpoint_memory", size=1 << 18, layers=12)
     assert found["checkpointed"] < 0.7 * found["plain"], (

@@ -12,6 +12,7 @@ import torch
 from course.grading.marks import exercise
 
 RANDOM = np.random.default_rng(0)
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 # The pictures, their side, channels in and out, all with 3 x 3 kernels and a border of zeros.
 SHAPES = {
     "32x32x32x64": (32, 32, 64, 64),
@@ -47,16 +48,21 @@ def bench_forward_and_backward(race, name):
 
         return on(core, compile)
 
-    def pytorch():
+    def pytorch(compile=False):
         first, kernel, cotangent = (
-            torch.from_numpy(v).movedim(-1, 1).contiguous(memory_format=torch.channels_last)
+            torch.from_numpy(v)
+            .to(DEVICE)
+            .movedim(-1, 1)
+            .contiguous(memory_format=torch.channels_last)
             for v in (x, w, g)
         )
         first.requires_grad_(), kernel.requires_grad_()
 
+        forward = partial(torch.conv2d, padding=1)
+        forward = torch.compile(forward) if compile else forward  # its slopes as well
+
         def step():
-            y = torch.conv2d(first, kernel, padding=1)
-            return torch.autograd.grad(y, (first, kernel), cotangent)
+            return torch.autograd.grad(forward(first, kernel), (first, kernel), cotangent)
 
         return step
 
@@ -66,6 +72,7 @@ def bench_forward_and_backward(race, name):
         mlx=lambda: on(mx, False),
         mlx_compiled=lambda: on(mx, True),
         pytorch=pytorch,
+        pytorch_compiled=partial(pytorch, compile=True),
         flops=3 * flops,
     )
 
@@ -84,7 +91,7 @@ def bench_three_ways(race):
         return lambda: function(a, b)
 
     def pytorch():
-        a, b = (torch.from_numpy(v).movedim(-1, 1).contiguous() for v in (x, w))
+        a, b = (torch.from_numpy(v).to(DEVICE).movedim(-1, 1).contiguous() for v in (x, w))
         return lambda: torch.conv2d(a, b)
 
     race(
@@ -184,22 +191,27 @@ def bench_a_step_of_a_residual_network(race):
 
         return step_of(core, nn, optimizers, compile)
 
-    def pytorch():
+    def pytorch(compile=False):
         inputs = (WIDTHS[0], *WIDTHS)
         blocks = [TorchBlock(i, o, s) for i, o, s in zip(inputs, WIDTHS, (1, 2, 2))]
         body = torch.nn.Sequential(
             torch.nn.Conv2d(3, WIDTHS[0], 3, padding=1), torch.nn.ReLU(), *blocks
         )
         head = torch.nn.Linear(WIDTHS[-1], 10)
-        body = body.to(memory_format=torch.channels_last)
+        body, head = body.to(DEVICE, memory_format=torch.channels_last), head.to(DEVICE)
         parameters = [*body.parameters(), *head.parameters()]
         optimizer = torch.optim.SGD(parameters, lr=1e-3, momentum=0.9)
-        x = torch.from_numpy(PICTURES).movedim(-1, 1)  # channels last in memory
-        y = torch.from_numpy(LABELS).long()
+        x = torch.from_numpy(PICTURES).to(DEVICE).movedim(-1, 1)  # channels last in memory
+        y = torch.from_numpy(LABELS).to(DEVICE).long()
+
+        def loss():
+            return torch.nn.functional.cross_entropy(head(body(x).mean((2, 3))), y)
+
+        loss = torch.compile(loss) if compile else loss  # both ways; the optimizer runs eagerly
 
         def step():
             optimizer.zero_grad()
-            value = torch.nn.functional.cross_entropy(head(body(x).mean((2, 3))), y)
+            value = loss()
             value.backward()
             optimizer.step()
             return value
@@ -216,5 +228,6 @@ def bench_a_step_of_a_residual_network(race):
         mlx=lambda: step_of(mx, mlx.nn, mlx.optimizers, False),
         mlx_compiled=lambda: step_of(mx, mlx.nn, mlx.optimizers, True),
         pytorch=pytorch,
+        pytorch_compiled=partial(pytorch, compile=True),
         flops=6 * BATCH * products,
     )

@@ -54,7 +54,7 @@ def training_step(lib, nn, optimizers, steps, compile):
     return lambda: (step(x, y), state)
 
 
-def torch_step(steps):
+def torch_step(steps, compile=False):
     tokens = np.random.default_rng(0).integers(0, TOKENS, (ROWS, steps + 1))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokens = torch.from_numpy(tokens).to(device)
@@ -65,13 +65,18 @@ def torch_step(steps):
     network = torch.nn.ModuleList([embedding, lstm, head]).to(device)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
 
+    def loss():
+        logits = head(lstm(embedding(x))[0])
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten())
+
+    loss = torch.compile(loss) if compile else loss  # both ways; the optimizer runs eagerly
+
     def step():
         optimizer.zero_grad()
-        logits = head(lstm(embedding(x))[0])
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten())
-        loss.backward()
+        value = loss()
+        value.backward()
         optimizer.step()
-        return loss
+        return value
 
     return step
 
@@ -92,6 +97,7 @@ def reading(race, steps):
         mlx=partial(training_step, *native, False),
         mlx_compiled=partial(training_step, *native, True),
         pytorch=partial(torch_step, steps),
+        pytorch_compiled=partial(torch_step, steps, True),
         # A product with a weight is 2 * rows * inputs * outputs; a gradient takes three of each.
         flops=6 * ROWS * steps * (2 * WIDTH * GATES + WIDTH * TOKENS),
     )

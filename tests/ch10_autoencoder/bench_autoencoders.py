@@ -90,8 +90,9 @@ def step_of(build, pictures, lib, nn, optimizers, compile):
     return lambda: (step(x), state[:2])
 
 
-def torch_step(modules, loss, pictures):
-    """The same in PyTorch."""
+def torch_step(modules, loss, pictures, compile):
+    """The same in PyTorch; compiled, the loss both ways: the optimizer runs eagerly."""
+    loss = torch.compile(loss) if compile else loss
     device = "cuda" if torch.cuda.is_available() else "cpu"
     for module in modules:
         module.to(device)
@@ -109,7 +110,7 @@ def torch_step(modules, loss, pictures):
     return step
 
 
-def torch_variational():
+def torch_variational(compile=False):
     encoder = dense(torch.nn, (PIXELS, *HIDDEN, 2 * LATENT))
     decoder = dense(torch.nn, (LATENT, *reversed(HIDDEN), PIXELS))
 
@@ -120,10 +121,10 @@ def torch_variational():
         kl = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum(-1)
         return (picture + kl).mean()
 
-    return torch_step([encoder, decoder], loss, INK)
+    return torch_step([encoder, decoder], loss, INK, compile)
 
 
-def torch_quantizing():
+def torch_quantizing(compile=False):
     nn, relu = torch.nn, torch.nn.ReLU
     down = nn.Sequential(
         nn.Conv2d(1, WIDTH, 4, 2, 1),
@@ -149,7 +150,7 @@ def torch_quantizing():
         z = z + (e - z).detach()
         return ((torch.sigmoid(up(z.movedim(-1, 1))) - x) ** 2).mean() + code
 
-    return torch_step([down, up, book], loss, PICTURES.transpose(0, 3, 1, 2).copy())
+    return torch_step([down, up, book], loss, PICTURES.transpose(0, 3, 1, 2).copy(), compile)
 
 
 def steps(race, build, pictures, pytorch, products):
@@ -167,6 +168,7 @@ def steps(race, build, pictures, pytorch, products):
         mlx=partial(step_of, *native, False),
         mlx_compiled=partial(step_of, *native, True),
         pytorch=pytorch,
+        pytorch_compiled=partial(pytorch, compile=True),
         flops=6 * BATCH * products,
     )
 

@@ -155,16 +155,21 @@ def bench_a_block(race):
 
         return layer(core, nn, compile)
 
-    def pytorch():
+    def pytorch(compile=False):
         x, g = (torch.from_numpy(a).to(DEVICE) for a in numbers)
         block = torch.nn.TransformerEncoderLayer(
             DIMS, HEADS, 4 * DIMS, 0.0, batch_first=True, norm_first=True, device=DEVICE
         )
         mask = torch.nn.Transformer.generate_square_subsequent_mask(length, device=DEVICE)
 
+        def loss():
+            return (block(x, mask, is_causal=True) * g).sum()
+
+        loss = torch.compile(loss) if compile else loss
+
         def step():
             block.zero_grad()
-            (block(x, mask, is_causal=True) * g).sum().backward()
+            loss().backward()
             return [p.grad for p in block.parameters()]
 
         return step
@@ -176,6 +181,7 @@ def bench_a_block(race):
         mlx=partial(layer, mx, mlx_nn, False),
         mlx_compiled=partial(layer, mx, mlx_nn, True),
         pytorch=pytorch,
+        pytorch_compiled=partial(pytorch, compile=True),
         flops=6 * batch * length * weights + 12 * batch * length**2 * DIMS,
     )
 

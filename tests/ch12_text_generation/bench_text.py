@@ -145,7 +145,7 @@ def bench_training(race):
     def mlx(compile=False):
         return step_of(mx, mlx_nn, mlx_optimizers, native_translator(), native_loss, compile)
 
-    def pytorch():
+    def pytorch(compile=False):
         device = "cuda" if torch.cuda.is_available() else "cpu"
         table = torch.nn.Embedding(SIZE, DIMS)
         body = torch.nn.Transformer(
@@ -156,18 +156,23 @@ def bench_training(race):
         source, target = (torch.from_numpy(np.array(a)).long().to(device) for a in batch(mx))
         causal = torch.nn.Transformer.generate_square_subsequent_mask(STEPS - 1, device=device)
 
-        def step():
-            optimizer.zero_grad()
+        def loss():
             x = body(table(source), table(target[:, :-1]), tgt_mask=causal, tgt_is_causal=True)
-            loss = torch.nn.functional.cross_entropy(
+            return torch.nn.functional.cross_entropy(
                 (x @ table.weight.T).flatten(0, 1),
                 target[:, 1:].flatten(),
                 ignore_index=0,
                 label_smoothing=0.1,
             )
-            loss.backward()
+
+        loss = torch.compile(loss) if compile else loss  # both ways; the optimizer runs eagerly
+
+        def step():
+            optimizer.zero_grad()
+            value = loss()
+            value.backward()
             optimizer.step()
-            return loss
+            return value
 
         return step
 
@@ -177,6 +182,7 @@ def bench_training(race):
         mlx=mlx,
         mlx_compiled=lambda: mlx(True),
         pytorch=pytorch,
+        pytorch_compiled=lambda: pytorch(True),
     )
 
 

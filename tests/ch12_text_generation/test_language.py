@@ -365,7 +365,7 @@ def test_the_distribution_of_a_text(probe, draw):
         draft=np.log(draft).astype(np.float32),
         prompt=[0],
         ahead=3,
-        count=1500,
+        count=800,
         seed=draw.seed(),
     )["text"]
     counts = np.zeros((3, 3))

@@ -35,17 +35,18 @@ def test_runs_of_code_points(check, which):
 
 
 TEXT = "Der Öl-Preis (½ von 12 €) fällt\x1c\u00a0heute\u2003um 3,5 %: s\\x Ⅷ 東京\n'n"
+# Few categories: to look through all of Unicode for one takes a tenth of a second.
 PATTERNS = {
     "letters": r"\p{L}+",
     "a letter in front": r"Der|um\s",
-    "capitals": r"\p{Lu}\p{Ll}*",
+    "capitals": r"\p{Lu}[a-zä]*",
     "all but letters": r"\P{L}+",
     "spaces": r"\s",
     "no spaces": r"\S+",
     "inside": r"[^\s\p{L}\p{N}]+",
     "inside and behind": r"[\p{L}_']+|\p{N}{1,2}|[\s(]+",
-    "escaped": r"\\x|\(|\p{Nd}",
-    "a bracket escaped": r"[\[\]\p{N}]+|\]|\p{Po}",
+    "escaped": r"\\x|\(|\p{N}",
+    "a bracket escaped": r"[\[\]\p{N}]+|\]|\p{Lu}",
     "GPT-2": r"'s|'n| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
 }
 
@@ -61,7 +62,7 @@ def test_what_a_pattern_finds(check, name):
 @pytest.mark.parametrize("wrong", [r"[\S]", r"a[^\P{L}b]"])
 def test_others_between_brackets(check, probe, wrong):
     """What cannot be said is an error; outside of brackets it can be said."""
-    assert probe("translated_pattern", pattern=r"[ab]\S\P{Zl}")["pattern"] > 20
+    assert probe("translated_pattern", pattern=r"[ab]\S\P{N}")["pattern"] > 20
     check.raises("translated_pattern", "ValueError", match="between square brackets", pattern=wrong)
 
 
