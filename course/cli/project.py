@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,11 +40,20 @@ def after_chapter(project: Project, registry: Registry, number: int) -> Iterator
 
 
 def load_script(path: Path) -> types.ModuleType:
-    """Import a file by its path."""
-    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
+    """Import a file by its path, anew: what it was built on may be another implementation now.
+
+    Files beside it are its parts: ``from .other import name``.
+    """
+    name = f"{path.parent.name}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(
+        name, path, submodule_search_locations=[str(path.parent)]
+    )
     if spec is None or spec.loader is None or not path.is_file():
         raise CourseError(f"{path} does not exist.")
+    for old in [n for n in sys.modules if n == name or n.startswith(f"{name}.")]:
+        del sys.modules[old]
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 

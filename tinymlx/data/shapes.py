@@ -283,10 +283,11 @@ def _related(found: Sequence[tuple[Thing, tuple[float, float]]]) -> Scene:
 
 def same(first: Scene | None, second: Scene | None) -> bool:
     """Whether two scenes say the same: "a left of b" is "b right of a"."""
-    return first is not None and second is not None and _ordered(first) == _ordered(second)
+    return first is not None and second is not None and ordered(first) == ordered(second)
 
 
-def _ordered(scene: Scene) -> Scene:
+def ordered(scene: Scene) -> Scene:
+    """The scene in the one of its two wordings that begins on the left, or above."""
     opposite = {"right of": "left of", "below": "above"}
     if scene.relation in opposite:
         return Scene(scene.things[::-1], opposite[scene.relation])

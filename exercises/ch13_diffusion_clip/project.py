@@ -1,0 +1,86 @@
+"""Project 13: pictures out of noise, on demand; and who says what is on them.
+
+Four parts, each of which prints its figures next to their aims. The *floor*: two numbers instead of
+a picture, where the best denoiser is known. *Digits* on demand, judged by the frozen judge.
+Captioned *shapes*, drawn by a U-Net that reads, judged by an exact parser, also in combinations
+that were never shown; with ``full`` once more in the small maps of an autoencoder (*latent*).
+*CLIP* on the same captions. With ``trained`` nothing is trained: what ``full`` learned comes with
+the course. Training can be stopped with Ctrl-C: the same command goes on.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from . import weights
+from .clips import clip
+from .digits import digits
+from .floor import floor
+from .latent import latent
+from .runs import Numbers, Run
+from .settings import DEFAULT, FULL, QUICK, SHOWN, Setting
+from .shapes import shapes
+
+PARTS = ("floor", "digits", "shapes", "latent", "clip")
+
+
+def main(
+    out: Path,
+    quick: bool = False,
+    full: bool = False,
+    trained: bool = False,
+    parts: Sequence[str] = PARTS,
+    setting: Setting | None = None,
+) -> Numbers:
+    """Train, judge, draw; pictures and numbers go into ``out``.
+
+    Args:
+        out: the folder.
+        quick: small networks, for seconds; what they draw is not worth looking at.
+        full: large ones, for minutes on a GPU; their weights are written, too.
+        trained: no training; the networks of ``full`` with the weights that came with the course.
+        parts: which parts.
+        setting: sizes other than those of the three.
+
+    Returns:
+        What was measured.
+    """
+    setting = setting or (QUICK if quick else FULL if full else SHOWN if trained else DEFAULT)
+    console = Console()
+    out.mkdir(parents=True, exist_ok=True)
+    run = Run(out, setting, console)
+    numbers: Numbers = {}
+    for part in parts:
+        if (part == "latent" and setting.latent is None) or (trained and part == "floor"):
+            continue
+        start = time.perf_counter()
+        numbers |= run_part(run, part, trained)
+        numbers[f"{part}: seconds"] = time.perf_counter() - start
+        (out / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+    if full:
+        weights.write(out, {n: m for n, m in run.models.items() if n in weights.SHIPPED})
+    run.table()
+    run.finish()
+    return numbers
+
+
+def run_part(run: Run, part: str, trained: bool) -> Numbers:
+    """One part of the project.
+
+    Raises:
+        ValueError: there is no such part.
+    """
+    if part == "floor":
+        return floor(run)
+    if part == "digits":
+        return digits(run, trained)
+    if part == "shapes":
+        return shapes(run, trained)
+    if part == "latent":
+        return latent(run)
+    if part == "clip":
+        return clip(run, trained)
+    raise ValueError(f"There is no part {part!r}; there are {', '.join(PARTS)}.")
