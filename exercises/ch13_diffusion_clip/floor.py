@@ -137,6 +137,9 @@ def draw(run: Run, points: array, made: dict[str, array], both, signal: array) -
     axes[0].loglog(ratios, both[0], color=plotting.BLACK, label="the least there is")
     axes[0].loglog(ratios, both[1], "o", color=plotting.ORANGE, label="the network")
     axes[0].set(xlabel="noise by signal", ylabel="mean squared error")
+    marks = (0.2, 0.5, 1, 2, 5)
+    axes[0].set_xticks(marks, list(map(str, marks)))
+    axes[0].set_xticks([], minor=True)
     axes[0].legend()
     for ax, (name, x) in zip(axes[1:], made.items(), strict=True):
         ax.scatter(*x.T.tolist(), s=6, color=plotting.ORANGE, label="made")

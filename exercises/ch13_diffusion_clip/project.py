@@ -4,8 +4,8 @@ Four parts, each of which prints its figures next to their aims. The *floor*: tw
 a picture, where the best denoiser is known. *Digits* on demand, judged by the frozen judge.
 Captioned *shapes*, drawn by a U-Net that reads, judged by an exact parser, also in combinations
 that were never shown; with ``full`` once more in the small maps of an autoencoder (*latent*).
-*CLIP* on the same captions. With ``trained`` nothing is trained: what ``full`` learned comes with
-the course. Training can be stopped with Ctrl-C: the same command goes on.
+*CLIP* on the same captions. With ``trained`` nothing is trained: where weights of ``full`` come
+with the course, they are used. Training can be stopped with Ctrl-C: the same command goes on.
 """
 
 import json
@@ -41,7 +41,7 @@ def main(
         out: the folder.
         quick: small networks, for seconds; what they draw is not worth looking at.
         full: large ones, for minutes on a GPU; their weights are written, too.
-        trained: no training; the networks of ``full`` with the weights that came with the course.
+        trained: no training; those networks of ``full`` whose weights came with the course.
         parts: which parts.
         setting: sizes other than those of the three.
 
@@ -54,7 +54,9 @@ def main(
     run = Run(out, setting, console)
     numbers: Numbers = {}
     for part in parts:
-        if (part == "latent" and setting.latent is None) or (trained and part == "floor"):
+        if part == "latent" and setting.latent is None:
+            continue
+        if trained and part not in weights.there():
             continue
         start = time.perf_counter()
         numbers |= run_part(run, part, trained)

@@ -100,7 +100,7 @@ class Setting:
         asked: how many captions of each kind are drawn and judged.
         guidance: of the digits that count.
         scales: of guidance, for the plot.
-        calls: steps of a sampler.
+        calls: Heun's steps, or half as many as Euler's for digits, which are 20 at most.
         things: how many things are on a picture.
         pairs: the same for CLIP.
         each: pictures of every scene of one thing, and of two.
@@ -133,16 +133,16 @@ QUICK = Setting(
     "quick",
     floor=Plan(200, 256, 5e-3),
     floor_width=32,
-    digits=Plan(60, 32, 3e-3),
+    digits=Plan(100, 32, 3e-3),
     digits_net=Sizes(2, (32,), (False,), context=16),
     judged=100,
     scales=(1.0, 1.5),
-    shapes=Plan(40, 16, 3e-3),
+    shapes=Plan(100, 16, 3e-3),
     pixels=16,
     shapes_net=Sizes(4, (32,), (False,), context=32),
     readers=1,
     asked=12,
-    clip=Plan(40, 48, 3e-3),
+    clip=Plan(200, 48, 3e-3),
     towers=Towers(32, 1, 8),
     calls=4,
     things=(1,),
@@ -157,8 +157,8 @@ DEFAULT = Setting(
     guidance=3.0,
     scales=(1.0, 3.0),
     digits_net=Sizes(4, (64,), (True,)),
-    judged=300,
-    shapes=Plan(1000, 16, 2e-3),
+    judged=200,
+    shapes=Plan(1000, 16, 2e-3, muon=0.02),
     pixels=16,
     shapes_net=Sizes(2, (64,), (True,)),
     readers=1,
@@ -173,8 +173,8 @@ FULL = Setting(
     "full",
     floor=Plan(6000, 2048, 3e-3),
     floor_width=128,
-    digits=Plan(4000, 256, 1e-3, half=True),
-    digits_net=Sizes(2, (64, 128), (False, True), context=96),
+    digits=Plan(5000, 256, 1e-3, half=True),
+    digits_net=Sizes(2, (64, 128), (False, True), 2, 128),
     guidance=1.0,
     scales=(1.0, 1.5, 2.0),
     judged=4000,
@@ -187,9 +187,9 @@ FULL = Setting(
     each=(200, 8),
     latent=Latent(
         AutoencoderConfig(channels=(32, 64, 128), layers=1, groups=8, scaling=1.0),
-        Plan(1500, 128, 1e-3, half=True),
+        Plan(2000, 128, 1e-3, half=True),
         Sizes(1, (96, 128), (True, True), context=96),
-        Plan(3000, 256, 1e-3, half=True),
+        Plan(4000, 256, 1e-3, half=True),
     ),
 )
 # The networks of the full setting where nothing is trained, and fewer of their pictures.

@@ -7,7 +7,7 @@ from tinymlx.core import array
 from tinymlx.nn import Module
 from tinymlx.utils import tree_flatten
 
-SHIPPED = ("digits", "shapes", "clip")
+SHIPPED = ("digits", "shapes", "clip")  # what is written; the smallest come with the course
 FILE = Path(__file__).parent / "trained" / "weights.safetensors"
 
 
@@ -25,6 +25,11 @@ def write(out: Path, models: dict[str, Module]) -> None:
         for path, w in tree_flatten(model.parameters())
     }
     core.save_safetensors(str(file), halves)
+
+
+def there(file: Path = FILE) -> set[str]:
+    """The names of the models whose weights came with the course."""
+    return {path.split(".")[0] for path in core.load(str(file))}
 
 
 def read(name: str, model: Module, file: Path = FILE) -> Module:

@@ -98,7 +98,7 @@ def test_a_training_that_was_stopped(script, tmp_path):
     from tinymlx.utils import tree_flatten
 
     changes = {
-        "digits": runs.Plan(20, 8),
+        "digits": runs.Plan(20, 8, muon=0.02),
         "digits_net": part(script, "settings").Sizes(1, (8,), (False,), context=8),
     }
     from tinymlx.data import digits as small
