@@ -446,6 +446,7 @@ def painted(words, nothing, z, signal, schedule, count, guidance):
         "z": z,
         "steps": steps,
         "rows": [[2 * len(words)] * 3] * count,
+        "first half": "those without a text",
         "words in the dtype of maps": True,
         "recipes stay short": True,
     }

@@ -1239,6 +1239,8 @@ def normalized(x, eps=1e-12):
 def loss_in_pieces(model, x, tokens, rows):
     if rows < 1:
         raise ValueError(f"[loss_in_pieces] rows should be at least 1; it is {rows}.")
+    if x.shape[0] != tokens.shape[0] or x.shape[0] == 0:
+        raise ValueError("[loss_in_pieces] Each picture needs its sentence.")
     pieces = [slice(i, i + rows) for i in range(0, x.shape[0], rows)]
 
     def part(i):
@@ -1261,6 +1263,8 @@ def loss_in_pieces(model, x, tokens, rows):
 def loss_in_pieces(model, x, tokens, rows):
     if rows < 1:
         raise ValueError(f"[loss_in_pieces] rows should be at least 1; it is {rows}.")
+    if x.shape[0] != tokens.shape[0] or x.shape[0] == 0:
+        raise ValueError("[loss_in_pieces] Each picture needs its sentence.")
     pieces = [slice(i, i + rows) for i in range(0, x.shape[0], rows)]
     p, q = [], []
     for i in pieces:
@@ -1289,6 +1293,8 @@ def loss_in_pieces(model, x, tokens, rows):
 def loss_in_pieces(model, x, tokens, rows):
     if rows < 1:
         raise ValueError(f"[loss_in_pieces] rows should be at least 1; it is {rows}.")
+    if x.shape[0] != tokens.shape[0] or x.shape[0] == 0:
+        raise ValueError("[loss_in_pieces] Each picture needs its sentence.")
     pieces = [slice(i, i + rows) for i in range(0, x.shape[0], rows)]
     p, q = [], []
     for i in pieces:
@@ -1318,6 +1324,8 @@ def loss_in_pieces(model, x, tokens, rows):
 def loss_in_pieces(model, x, tokens, rows):
     if rows < 1:
         raise ValueError(f"[loss_in_pieces] rows should be at least 1; it is {rows}.")
+    if x.shape[0] != tokens.shape[0] or x.shape[0] == 0:
+        raise ValueError("[loss_in_pieces] Each picture needs its sentence.")
     whole = lambda: contrastive_loss(model.pictures(x), model.sentences(tokens), model.scale())
     return nn.value_and_grad(model, whole)()
 

@@ -10,7 +10,7 @@ from course.grading.marks import exercise
 
 
 @exercise("13.9")
-@pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 2, 2, 1)], ids=str)
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 4), (4, 2, 2, 1)], ids=str)
 def test_points_of_lines(check, draw, shape):
     """Data at time 0, noise at time 1; each example has its own time."""
     arrays = {name: draw.normal(*shape) for name in ("x", "noise", "g")}
@@ -34,6 +34,15 @@ def test_lines_of_half_precision(check, draw):
     check("line", **arrays, t=t, g=draw.normal(2, 3, dtype="float16"), terms=4)
     learned = {name: draw.normal(dtype="float16") for name in ("weight", "told", "g")}
     check("line_loss", **arrays, t=t, **learned, terms=60, scale=10.0)
+
+
+@exercise("13.9")
+def test_a_time_near_noise_in_half_precision(probe, draw):
+    """A time of 0.9999 is 1 in float16: it stays float32, or nothing is left of the data."""
+    x, nothing = np.float16(1e4 * draw.normal(2, 3)), np.zeros((2, 3), np.float16)
+    t = np.array(0.9999, np.float32)
+    (found,) = probe("near_the_data", what="line", x=nothing, y=x, signal=t, before=t)["outputs"]
+    assert agree(found, (1 - np.float64(t)) * x, "float16", terms=4)
 
 
 @exercise("13.10")
