@@ -73,7 +73,7 @@ def peak_of(function):
     return meter.peak() - before
 
 
-def recipe(x):
+def waiting(x):
     """How many operations are waiting behind an array: 0 once it has been evaluated."""
     written = io.StringIO()
     mx.export_to_dot(written, bare(x))
@@ -118,13 +118,17 @@ def denoised(x, data, signal, g):
     return pulled(lambda x: [optimum.best_denoiser(x, data, signal)], [x], [g])
 
 
+def of_memory(little):
+    return "that of tables (N, M)" if little else "much more than tables (N, M) need"
+
+
 def denoised_cost(x, data):
     """Whether tables of all points and all data are enough, without their coordinates."""
     core.eval(x, data)
     signal = core.array(0.5)
     best = lambda: optimum.best_denoiser(x, data, signal)  # noqa: E731
     table = x.shape[0] * data.shape[0] * 4
-    return {"y": best()[:3], "little memory": peak_of(best) <= 8 * table}
+    return {"y": best()[:3], "memory": of_memory(peak_of(best) <= 8 * table)}
 
 
 def parts(kind, predicted, x, signal, g):
@@ -247,16 +251,21 @@ def walked_half(name, x, times):
     return {"y": getattr(flow, name)(lambda x, t: core.cos(x), x, times)}
 
 
+def started(each):
+    """When the steps of a walk are computed."""
+    return "each is started by core.async_eval" if each else "they wait until all are written"
+
+
 def waits(name, x, times):
-    """The longest recipe that the network is given: each step is started when it is written."""
+    """Whether each step is started when it is written: little waits behind what is asked."""
     found = []
 
     def field(x, t):
-        found.append(recipe(x))
+        found.append(waiting(x))
         return core.sin(x) - t.reshape(-1, 1)
 
     y = getattr(flow, name)(field, x, times)
-    return {"y": y, "recipes stay short": max(found) <= 12}
+    return {"y": y, "steps": started(max(found) <= 12)}
 
 
 class Mixture:
@@ -420,7 +429,7 @@ class Painter:
         self.rows.append([x.shape[0], steps.size, context.shape[0]])
         self.dtypes.append(context.dtype == x.dtype)
         self.last.append(context[context.shape[0] // 2 :])
-        self.waiting.append(recipe(x))
+        self.waiting.append(waiting(x))
         told = core.mean(context, axis=(1, 2)).reshape(-1, 1, 1, 1)
         return (0.6 * core.sin(x + told) + 0.001 * steps.reshape(-1, 1, 1, 1)).astype(x.dtype)
 
@@ -437,8 +446,8 @@ def painted(words, nothing, z, signal, schedule, count, guidance):
         "steps": [int(t[0].item()) for t in unet.steps],
         "rows": unet.rows,
         "first half": "those without a text" if last else "not all those without a text",
-        "words in the dtype of maps": all(unet.dtypes),
-        "recipes stay short": max(unet.waiting) <= 60,
+        "dtype of maps": "it stays" if all(unet.dtypes) else "it changes on the way",
+        "each step": started(max(unet.waiting) <= 60),
     }
 
 
@@ -524,8 +533,9 @@ def in_pieces(x, tokens, weights, rows, frozen):
     return {
         "loss": value,
         "gradients": tree_flatten(gradients, destination={}),
-        "few at a time": min(asked) >= 1 and max(asked) <= rows,
-        "twice at most": sum(asked) <= 4 * x.shape[0],
+        "rows in a tower": f"at most {rows}" if max(asked) <= rows else f"up to {max(asked)}",
+        "empty pieces": "none" if min(asked) >= 1 else "some",
+        "a row's ways": "two at most" if sum(asked) <= 4 * x.shape[0] else "more than two",
     }
 
 
@@ -536,7 +546,8 @@ def pieces_cost(x, tokens, weights, rows):
     whole = x.size * 20_000 * 4
     peak = peak_of(lambda: list(pieces.loss_in_pieces(model, x, tokens, rows)[1].values()))
     value = pieces.loss_in_pieces(Towers(weights), x, tokens, rows)[0]
-    return {"loss": value, "little memory": peak < whole / 3}
+    one = "that of one piece: evaluate each before the next"
+    return {"loss": value, "memory": one if peak < whole / 3 else "that of many pieces at once"}
 
 
 # 13.21 to 13.24: towers, tokens, classes
@@ -557,7 +568,8 @@ def patches_fail(shape):
 
 def ended(tokens, end):
     found = text.ends(tokens, end)
-    return {"places": found, "nothing evaluated": recipe(found) > 0}
+    lazy = waiting(found) > 0
+    return {"places": found, "when": "when it is asked for" if lazy else "at once, in the function"}
 
 
 def spoken(merges, text, length):
