@@ -49,6 +49,20 @@ def test_an_error_that_is_right_may_have_its_own_words(mini: Mini) -> None:
     assert len(found) == 3 and {f["likely"] for f in found} == {FIRST}
 
 
+def test_a_sentence_at_several_symbols_explains_the_mistake_in_all_of_them(mini: Mini) -> None:
+    path = mini.root / "exercises/ch01_rows/misconceptions.py"
+    columns = "You count columns; rows are the first axis."
+    text = path.read_text().replace("The total is the sum, not the mean.", columns)
+    path.write_text(text)
+    mini.solve("counter.py")
+    mini.replace("        super().add(x)\n", "        self.count += x.shape[1]\n", "counter.py")
+    mini.replace(
+        "        return self.sum\n", "        return self.sum / self.count\n", "counter.py"
+    )
+    found = failures(mini, "1.3")
+    assert len(found) == 2 and {f["likely"] for f in found} == {columns}
+
+
 def test_what_explains_one_failure_of_several_is_not_shown(mini: Mini) -> None:
     """The mean in the place of the sum fails everywhere; large numbers alone explain too little."""
     mini.solve()
