@@ -102,7 +102,7 @@ def denoised(x, data, signal, g):
 
 def denoised_cost(x, data):
     y = nearest(x[:3], data, torch.tensor(0.5, dtype=x.dtype))
-    return {"y": y, "little memory": True}
+    return {"y": y, "memory": "that of tables (N, M)"}
 
 
 def parts(kind, predicted, x, signal, g):
@@ -236,7 +236,7 @@ def waits(name, x, times):
         here, step = torch.sin(x) - t, after - t
         there = torch.sin(x + step * here) - after
         x = x + step * (here if name == "euler" else (here + there) / 2)
-    return {"y": x, "recipes stay short": True}
+    return {"y": x, "steps": "each is started by core.async_eval"}
 
 
 # 13.12
@@ -446,8 +446,9 @@ def painted(words, nothing, z, signal, schedule, count, guidance):
         "z": z,
         "steps": steps,
         "rows": [[2 * len(words)] * 3] * count,
-        "words in the dtype of maps": True,
-        "recipes stay short": True,
+        "first half": "those without a text",
+        "dtype of maps": "it stays",
+        "each step": "each is started by core.async_eval",
     }
 
 
@@ -512,13 +513,15 @@ def in_pieces(x, tokens, weights, rows, frozen):
     return {
         "loss": loss,
         "gradients": dict(zip(names, found, strict=True)),
-        "few at a time": True,
-        "twice at most": True,
+        "rows in a tower": f"at most {rows}",
+        "empty pieces": "none",
+        "a row's ways": "two at most",
     }
 
 
 def pieces_cost(x, tokens, weights, rows):
-    return {"loss": in_pieces(x, tokens, weights, rows, [])["loss"], "little memory": True}
+    one = "that of one piece: evaluate each before the next"
+    return {"loss": in_pieces(x, tokens, weights, rows, [])["loss"], "memory": one}
 
 
 # 13.21 to 13.24
@@ -541,7 +544,7 @@ def patches(weights, x, sizes, g):
 def ended(tokens, end):
     rows = tokens.tolist()
     places = [row.index(max(row) if end == 2 else end) for row in rows]
-    return {"places": np.array(places), "nothing evaluated": True}
+    return {"places": np.array(places), "when": "when it is asked for"}
 
 
 VISIBLE = [*range(33, 127), *range(161, 173), *range(174, 256)]

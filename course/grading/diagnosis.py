@@ -1,8 +1,9 @@
 """Which misconception a student has, judged over all tests of the exercise.
 
 A misconception is shown if it explains every failure that was seen and contradicts no test that
-passed. It *explains* a failed test if it gives the student's results on the test's inputs, call by
-call. Where results are measurements (seconds, bytes, draws), which differ from run to run, it is
+passed. A sentence that stands at several symbols is tried at each of them, and then at all of them
+together. It *explains* a failed test if it gives the student's results on the test's inputs, call
+by call. Where results are measurements (seconds, bytes, draws), which differ from run to run, it is
 enough that the misconception fails the test, too; but one failure at least must agree in numbers.
 It *contradicts* a passed test if it fails it. Where several misconceptions are left, all are named
 and none is claimed for certain.
@@ -66,17 +67,35 @@ def diagnose(
     deadline = time.process_time() + SECONDS
     if candidates is None:
         candidates = grading.misconceptions.get(exercise.id, [])
-    return [c for c in candidates if _Question(grading, exercise, c, deadline).fits(seen)]
+    alone = [[c] for c in candidates]
+    for groups in (alone, _together(candidates)):
+        found = [g[0] for g in groups if _Question(grading, exercise, g, deadline).fits(seen)]
+        if found:
+            return found
+    return []
+
+
+def _together(candidates: Sequence[Misconception]) -> list[list[Misconception]]:
+    """Those with one sentence for several symbols: the same mistake in each."""
+    groups: dict[str, dict[str, Misconception]] = {}
+    for candidate in candidates:
+        groups.setdefault(candidate.sentence, {})[candidate.symbol] = candidate
+    return [list(group.values()) for group in groups.values() if len(group) > 1]
 
 
 class _Question:
-    """Whether one misconception is the student's."""
+    """Whether a misconception, of one symbol or of several, is the student's."""
 
     def __init__(
-        self, grading: Grading, exercise: Exercise, candidate: Misconception, deadline: float
+        self,
+        grading: Grading,
+        exercise: Exercise,
+        candidates: list[Misconception],
+        deadline: float,
     ) -> None:
-        self.candidate, self.deadline = candidate, deadline
-        self.choice = replace(grading.perfect, replaced=(candidate.replacement,))
+        self.candidate, self.deadline = candidates[0], deadline
+        replaced = tuple(candidate.replacement for candidate in candidates)
+        self.choice = replace(grading.perfect, replaced=replaced)
         self.grading = grading
         self.probes = grading.probes_path(exercise)
 
@@ -161,6 +180,8 @@ def _asks_the_same(call: Call, theirs: Call) -> bool:
 
 def _same(call: Call, theirs: Call) -> bool:
     """Whether a misconception's answer is what came back from the student's call."""
+    if call.promised and theirs.promised:
+        return True  # each has its own words for an error that is right
     if call.error is not None or theirs.error is not None:
         return call.error == theirs.error
     if call.result is None or theirs.result is None:

@@ -48,6 +48,7 @@ class Call:
     inputs: dict[str, Plain]
     result: Plain = None
     error: list[str] | None = None  # the exception's class and message, where it raised
+    promised: bool = False  # whether it was the error that the test asks for
     rules: Rules = field(default_factory=Rules)  # how its result is compared
 
 

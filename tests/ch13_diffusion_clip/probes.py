@@ -73,7 +73,7 @@ def peak_of(function):
     return meter.peak() - before
 
 
-def recipe(x):
+def waiting(x):
     """How many operations are waiting behind an array: 0 once it has been evaluated."""
     written = io.StringIO()
     mx.export_to_dot(written, bare(x))
@@ -118,13 +118,17 @@ def denoised(x, data, signal, g):
     return pulled(lambda x: [optimum.best_denoiser(x, data, signal)], [x], [g])
 
 
+def of_memory(little):
+    return "that of tables (N, M)" if little else "much more than tables (N, M) need"
+
+
 def denoised_cost(x, data):
     """Whether tables of all points and all data are enough, without their coordinates."""
     core.eval(x, data)
     signal = core.array(0.5)
     best = lambda: optimum.best_denoiser(x, data, signal)  # noqa: E731
     table = x.shape[0] * data.shape[0] * 4
-    return {"y": best()[:3], "little memory": peak_of(best) <= 8 * table}
+    return {"y": best()[:3], "memory": of_memory(peak_of(best) <= 8 * table)}
 
 
 def parts(kind, predicted, x, signal, g):
@@ -189,6 +193,28 @@ def solved_by_half(x, x0, signal, before, last_x0, last_signal, g):
     return pulled(step, [x, x0], [g])
 
 
+# Data of float16, shares and times of float32: near the data a share is 1 in float16
+
+
+def near_the_data(what, x, y, signal, before):
+    """What a function of 13.2 to 13.9 makes of them, whatever its dtype."""
+    found = {
+        "noisy": lambda: forward.noisy(x, y, before.reshape(1), core.array(0)),
+        "best": lambda: optimum.best_denoiser(x, y, before),
+        "parts, noise": lambda: list(prediction.parts_of("noise", y, x, before)),
+        "parts, signal": lambda: list(prediction.parts_of("signal", x, y, before)),
+        "parts, velocity": lambda: list(prediction.parts_of("velocity", y, x, before)),
+        "target": lambda: prediction.target_of("velocity", y, x, before),
+        "posterior": lambda: list(ddpm.posterior(x, y, signal, before)),
+        "with noise": lambda: ddpm.ddpm_step(x, x, signal, before, y),
+        "without noise": lambda: ddim.ddim_step(x, y, signal, before),
+        "solver": lambda: solver.solver_step(y, x, signal, before),
+        "line": lambda: flow.on_the_line(y, x, core.broadcast_to(before, (x.shape[0],))),
+    }[what]()
+    found = found if isinstance(found, list) else [found]
+    return {"outputs": [found.astype(core.float32) for found in found]}
+
+
 # 13.9 to 13.11: flows
 
 
@@ -225,16 +251,21 @@ def walked_half(name, x, times):
     return {"y": getattr(flow, name)(lambda x, t: core.cos(x), x, times)}
 
 
+def started(each):
+    """When the steps of a walk are computed."""
+    return "each is started by core.async_eval" if each else "they wait until all are written"
+
+
 def waits(name, x, times):
-    """The longest recipe that the network is given: each step is started when it is written."""
+    """Whether each step is started when it is written: little waits behind what is asked."""
     found = []
 
     def field(x, t):
-        found.append(recipe(x))
+        found.append(waiting(x))
         return core.sin(x) - t.reshape(-1, 1)
 
     y = getattr(flow, name)(field, x, times)
-    return {"y": y, "recipes stay short": max(found) <= 12}
+    return {"y": y, "steps": started(max(found) <= 12)}
 
 
 class Mixture:
@@ -390,13 +421,15 @@ class Painter:
     """In the place of a U-Net: a prediction that depends on map, step and text."""
 
     def __init__(self):
+        self.last = []
         self.steps, self.rows, self.waiting, self.dtypes = [], [], [], []
 
     def __call__(self, x, steps, context):
         self.steps.append(steps)
         self.rows.append([x.shape[0], steps.size, context.shape[0]])
         self.dtypes.append(context.dtype == x.dtype)
-        self.waiting.append(recipe(x))
+        self.last.append(context[context.shape[0] // 2 :])
+        self.waiting.append(waiting(x))
         told = core.mean(context, axis=(1, 2)).reshape(-1, 1, 1, 1)
         return (0.6 * core.sin(x + told) + 0.001 * steps.reshape(-1, 1, 1, 1)).astype(x.dtype)
 
@@ -406,12 +439,15 @@ def painted(words, nothing, z, signal, schedule, count, guidance):
     unet = Painter()
     schedule = pipeline.Schedule(signal, **schedule)
     made = pipeline.TextToImage(None, unet, None, schedule)
+    z = made.denoised(words, nothing, z, count, guidance)
+    last = all(core.array_equal(half, words).item() for half in unet.last)
     return {
-        "z": made.denoised(words, nothing, z, count, guidance),
+        "z": z,
         "steps": [int(t[0].item()) for t in unet.steps],
         "rows": unet.rows,
-        "words in the dtype of maps": all(unet.dtypes),
-        "recipes stay short": max(unet.waiting) <= 60,
+        "first half": "those without a text" if last else "not all those without a text",
+        "dtype of maps": "it stays" if all(unet.dtypes) else "it changes on the way",
+        "each step": started(max(unet.waiting) <= 60),
     }
 
 
@@ -497,8 +533,9 @@ def in_pieces(x, tokens, weights, rows, frozen):
     return {
         "loss": value,
         "gradients": tree_flatten(gradients, destination={}),
-        "few at a time": min(asked) >= 1 and max(asked) <= rows,
-        "twice at most": sum(asked) <= 4 * x.shape[0],
+        "rows in a tower": f"at most {rows}" if max(asked) <= rows else f"up to {max(asked)}",
+        "empty pieces": "none" if min(asked) >= 1 else "some",
+        "a row's ways": "two at most" if sum(asked) <= 4 * x.shape[0] else "more than two",
     }
 
 
@@ -509,7 +546,8 @@ def pieces_cost(x, tokens, weights, rows):
     whole = x.size * 20_000 * 4
     peak = peak_of(lambda: list(pieces.loss_in_pieces(model, x, tokens, rows)[1].values()))
     value = pieces.loss_in_pieces(Towers(weights), x, tokens, rows)[0]
-    return {"loss": value, "little memory": peak < whole / 3}
+    one = "that of one piece: evaluate each before the next"
+    return {"loss": value, "memory": one if peak < whole / 3 else "that of many pieces at once"}
 
 
 # 13.21 to 13.24: towers, tokens, classes
@@ -530,7 +568,8 @@ def patches_fail(shape):
 
 def ended(tokens, end):
     found = text.ends(tokens, end)
-    return {"places": found, "nothing evaluated": recipe(found) > 0}
+    lazy = waiting(found) > 0
+    return {"places": found, "when": "when it is asked for" if lazy else "at once, in the function"}
 
 
 def spoken(merges, text, length):
@@ -555,6 +594,13 @@ def classes(sentences, g):
 # Errors: what is wrong is said in one sentence
 
 
+def pieces_of(pictures, sentences):
+    """A batch in pieces of two whose numbers of pictures and of sentences may differ."""
+    weights = {"p": core.ones((3, 4)), "q": core.ones((6, 3)), "logit_scale": core.array(0.0)}
+    tokens = core.zeros((sentences, 2), core.int32)
+    return pieces.loss_in_pieces(Towers(weights), core.ones((pictures, 4)), tokens, 2)
+
+
 def fails(what, value):
     {
         "kind": lambda: prediction.parts_of(value, core.ones(1), core.ones(1), core.array(0.5)),
@@ -572,6 +618,9 @@ def fails(what, value):
         "pairs": lambda: loss.contrastive_loss(
             core.ones((3 if value else 0, 2)), core.ones((value, 2)), core.array(1.0)
         ),
+        "no pairs": lambda: pieces_of(0, 0),
+        "more pictures": lambda: pieces_of(value, 3),
+        "more sentences": lambda: pieces_of(3, value),
         "rows": lambda: pieces.loss_in_pieces(None, core.ones((2, 2)), core.ones((2, 2)), value),
         "dims": lambda: embedding.step_embedding(core.ones(1), value),
     }[what]()

@@ -126,6 +126,26 @@ def test_no_rows(check, draw, value):
           scale=4.0)  # fmt: skip
 
 
+@exercise("13.20")
+@pytest.mark.parametrize("what,value", [("more pictures", 5), ("more sentences", 5),
+                                        ("more sentences", 4), ("more pictures", 2)])  # fmt: skip
+def test_pieces_without_sentences(check, draw, what, value):
+    """Another number of sentences than of pictures is said, and not cut off."""
+    check.raises("fails", "ValueError", match="sentence", what=what, value=value)
+    x, tokens = draw.normal(3, 4), draw.integers(3, 2, low=0, high=6)
+    check("in_pieces", x=x, tokens=tokens, weights=towers(draw), rows=2, frozen=[], terms=25,
+          scale=4.0)  # fmt: skip
+
+
+@exercise("13.20")
+def test_pieces_of_nothing(check, draw):
+    """No pairs at all are said as well."""
+    check.raises("fails", "ValueError", match="sentence", what="no pairs", value=0)
+    x, tokens = draw.normal(2, 4), draw.integers(2, 2, low=0, high=6)
+    check("in_pieces", x=x, tokens=tokens, weights=towers(draw), rows=2, frozen=[], terms=25,
+          scale=4.0)  # fmt: skip
+
+
 def seen(draw, size, side, channels, dims, dtype="float32"):
     count = (size // side) ** 2 + 1
     shapes = {

@@ -368,5 +368,5 @@ def test_maps_keep_their_dtype(probe, draw):
         given[name] = given[name].astype(np.float16)
     found = probe("painted", **given)
     assert found["z"].dtype == np.float16
-    assert found["words in the dtype of maps"]
+    assert found["dtype of maps"] == "it stays"
     assert np.abs(found["z"]).max() > 0.01

@@ -3,11 +3,22 @@
 import numpy as np
 import pytest
 
+from course.grading.compare import agree
 from course.grading.marks import exercise
+
+NEAR = np.float32(0.9999)  # the least noise of a schedule; as a float16 it is 1
 
 
 def scalar(x):
     return np.array(x, np.float32)
+
+
+def near(probe, what, x, y):
+    """Both in float16, the share in float32; the results are compared as float16."""
+    x, y = np.asarray(x, np.float16), np.asarray(y, np.float16)
+    return probe("near_the_data", what=what, x=x, y=y, signal=scalar(0.5), before=scalar(NEAR))[
+        "outputs"
+    ]
 
 
 @exercise("13.1")
@@ -77,6 +88,14 @@ def test_data_of_half_precision(probe, draw):
 
 
 @exercise("13.2")
+def test_the_least_noise_of_half_precision(probe, draw):
+    """A share of 0.9999 is 1 in float16: the schedule stays float32, or there is no noise."""
+    noise = np.float16(100 * draw.normal(3, 4))
+    (found,) = near(probe, "noisy", np.zeros((3, 4)), noise)
+    assert agree(found, noise * np.sqrt(1 - np.float64(NEAR)), "float16", terms=4)
+
+
+@exercise("13.2")
 def test_signal_to_noise(check, draw):
     """Of a whole schedule, and of a table."""
     check("ratio", signal=draw.uniform(7, low=0.01, high=0.99), scale=100.0)
@@ -107,6 +126,14 @@ def test_a_guess_of_half_precision(check, draw):
     arrays = {"x": draw.normal(3, 2, dtype="float16"), "data": draw.normal(4, 2, dtype="float16")}
     signal, g = np.array(0.3, np.float16), draw.normal(3, 2, dtype="float16")
     check("denoised", **arrays, signal=signal, g=g, terms=16, scale=4.0)
+
+
+@exercise("13.3")
+def test_the_least_noise_of_a_guess(probe, draw):
+    """A share of 0.9999 is 1 in float16: it stays float32, or there is a division by 0."""
+    data = np.float16([[0, 0], [2, 1], [-1, 3], [4, -2]])
+    (found,) = near(probe, "best", data[::-1] + 0.01 * draw.normal(4, 2), data)
+    assert agree(found, data[::-1], "float16", terms=4)
 
 
 @exercise("13.3")
@@ -165,6 +192,23 @@ def test_what_a_network_should_say(check, draw, kind, dtype):
     arrays = {name: draw.normal(3, 4, dtype=dtype) for name in ("x", "noise", "g")}
     signal = draw.uniform(3, 1, low=0.1, high=0.9, dtype=dtype)
     check("target", kind=kind, **arrays, signal=signal, terms=4)
+
+
+@exercise("13.4")
+def test_the_least_noise_of_three_kinds(probe, draw):
+    """A share of 0.9999 is 1 in float16: it stays float32, or nothing is left of the noise."""
+    b, nothing = np.sqrt(1 - np.float64(NEAR)), np.zeros((3, 4))
+    a, large = np.sqrt(np.float64(NEAR)), np.float16(100 * draw.normal(3, 4))
+    wanted = {
+        "parts, noise": [-b / a * large, large],
+        "parts, velocity": [-b * large, a * large],
+        "target": [-b * large],
+    }
+    for what, parts in wanted.items():
+        for found, part in zip(near(probe, what, nothing, large), parts, strict=True):
+            assert agree(found, part, "float16", terms=4), what
+    small = np.float16(0.01 * draw.normal(3, 4))
+    assert agree(near(probe, "parts, signal", nothing, small)[1], small / b, "float16", terms=4)
 
 
 @exercise("13.4")

@@ -25,6 +25,13 @@ def shares(**values):
     return {name: np.array(value, np.float16) for name, value in values.items()}
 
 
+def near(probe, what, x, y, signal, before=0.9999):
+    """Both in float16, shares in float32, which would be 1 in float16."""
+    x, y = np.asarray(x, np.float16), np.asarray(y, np.float16)
+    given = {"signal": scalar(signal), "before": scalar(before)}
+    return probe("near_the_data", what=what, x=x, y=y, **given)["outputs"]
+
+
 @exercise("13.5")
 @pytest.mark.parametrize("signal,before", [*PAIRS, (0.2, 1.0)], ids=str)
 def test_what_is_known_of_the_step_before(check, draw, signal, before):
@@ -60,6 +67,21 @@ def test_a_step_with_noise_in_half_precision(check, draw):
 
 
 @exercise("13.5")
+def test_a_small_step_of_half_precision(probe, draw):
+    """Shares of 0.9998 and 0.9999 are both 1 in float16: they stay float32."""
+    x, y = np.float16(draw.normal(3, 4)), np.float16(draw.normal(3, 4))
+    signal, before = np.float64(np.float32([0.9998, 0.9999]))
+    alpha, left = signal / before, (1 - before) / (1 - signal)
+    mean = np.sqrt(before) * (1 - alpha) / (1 - signal) * y + np.sqrt(alpha) * left * x
+    found, variance = near(probe, "posterior", x, y, signal)
+    assert agree(found, mean, "float16", terms=4)
+    assert agree(1e4 * variance, 1e4 * left * (1 - alpha), "float16", terms=4)
+    noise = np.float16(100 * draw.normal(3, 4))
+    (found,) = near(probe, "with noise", np.zeros((3, 4)), noise, signal)
+    assert agree(found, np.sqrt(left * (1 - alpha)) * noise, "float16", terms=4)
+
+
+@exercise("13.5")
 def test_the_last_step_adds_nothing(check, draw):
     """It ends at the data."""
     given = {"signal": scalar(0.8), "before": scalar(1.0)}
@@ -79,8 +101,8 @@ def test_many_steps_have_the_variance_of_one(probe, draw):
     x0 = np.full((4000,), 1.5, np.float32)
     x = np.sqrt(shares[0]) * x0 + np.sqrt(1 - shares[0]) * draw.normal(4000)
     for signal, before in zip(shares, shares[1:], strict=False):
-        x = probe("with_noise", x=x, x0=x0, signal=signal, before=before, noise=draw.normal(4000),
-                  g=x0)["outputs"][0]  # fmt: skip
+        given = {"signal": scalar(signal), "before": scalar(before), "noise": draw.normal(4000)}
+        x = probe("with_noise", x=x, x0=x0, **given, g=x0)["outputs"][0]
     left = 1 - shares[-1]
     assert abs(x.mean() - 1.5 * np.sqrt(shares[-1])) < 0.09 * np.sqrt(left)
     assert abs(x.var() / left - 1) < 0.13
@@ -119,6 +141,14 @@ def test_a_step_without_noise_in_half_precision(check, draw):
     arrays = some(draw, "x0", "noise", "fresh", "g", dtype="float16")
     given = {**shares(signal=0.3, before=0.5), "terms": 16, "scale": 4.0}
     check("without_noise", **arrays, **given, eta=0.5)
+
+
+@exercise("13.6")
+def test_near_the_data_in_half_precision(probe, draw):
+    """A share of 0.9999 is 1 in float16: it stays float32, or the noise is gone too early."""
+    noise = np.float16(100 * draw.normal(3, 4))
+    (found,) = near(probe, "without noise", np.zeros((3, 4)), noise, 0.9)
+    assert agree(found, np.sqrt(1 - np.float64(np.float32(0.9999))) * noise, "float16", terms=4)
 
 
 @exercise("13.6")
@@ -195,6 +225,15 @@ def test_a_clever_step_in_half_precision(check, draw):
     arrays = some(draw, "x", "x0", "last_x0", "g", dtype="float16")
     given = shares(signal=0.3, before=0.5, last_signal=0.1)
     check("solved", **arrays, **given, terms=16, scale=8.0)
+
+
+@exercise("13.8")
+def test_a_clever_step_near_the_data(probe, draw):
+    """A share of 0.9999 is 1 in float16, the data: it stays float32."""
+    x = np.float16(30 * draw.normal(3, 4))
+    (found,) = near(probe, "solver", np.zeros((3, 4)), x, 0.9)
+    signal, before = np.float64(np.float32([0.9, 0.9999]))
+    assert agree(found, np.sqrt((1 - before) / (1 - signal)) * x, "float16", terms=16)
 
 
 @exercise("13.8")

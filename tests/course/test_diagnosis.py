@@ -31,6 +31,38 @@ def test_every_failure_shows_what_explains_all(mini: Mini, options: tuple[str, .
     assert all(f"  Likely: {FIRST}" in f["lines"] for f in found)
 
 
+def test_an_error_that_is_right_may_have_its_own_words(mini: Mini) -> None:
+    """A test that asks for an error first, and then for numbers, still finds the mistake."""
+    judge = mini.root / "tests/ch01_rows/test_rows.py"
+    judge.write_text(
+        judge.read_text() + '\n\n@exercise("1.1")\ndef test_both(check, draw):\n    """Both."""\n'
+        '    check.raises("softmax", "ValueError", match="axis", x=draw.normal(), axis=-1)\n'
+        '    check("softmax", x=draw.normal(5, 7), axis=-1, terms=7)\n'
+    )
+    path = mini.root / "exercises/ch01_rows/misconceptions.py"
+    begin = "def softmax(x, axis=-1):\n"
+    guard = '    if x.ndim == 0:\n        raise ValueError("There is no axis.")\n'
+    path.write_text(path.read_text().replace(begin, begin + guard, 1))
+    mini.solve()
+    mini.replace(SOFTMAX, OVER_THE_FIRST)
+    found = failures(mini, "1.1")
+    assert len(found) == 3 and {f["likely"] for f in found} == {FIRST}
+
+
+def test_a_sentence_at_several_symbols_explains_the_mistake_in_all_of_them(mini: Mini) -> None:
+    path = mini.root / "exercises/ch01_rows/misconceptions.py"
+    columns = "You count columns; rows are the first axis."
+    text = path.read_text().replace("The total is the sum, not the mean.", columns)
+    path.write_text(text)
+    mini.solve("counter.py")
+    mini.replace("        super().add(x)\n", "        self.count += x.shape[1]\n", "counter.py")
+    mini.replace(
+        "        return self.sum\n", "        return self.sum / self.count\n", "counter.py"
+    )
+    found = failures(mini, "1.3")
+    assert len(found) == 2 and {f["likely"] for f in found} == {columns}
+
+
 def test_what_explains_one_failure_of_several_is_not_shown(mini: Mini) -> None:
     """The mean in the place of the sum fails everywhere; large numbers alone explain too little."""
     mini.solve()

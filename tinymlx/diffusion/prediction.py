@@ -36,7 +36,7 @@ def parts_of(kind: Kind, predicted: array, x: array, signal: array) -> Parts:
         signal: the share of signal in them, a scalar, or with axes that fit those of ``x``.
 
     Raises:
-        ValueError: another ``kind``.
+        ValueError: ``kind`` is none of the three; the message names ``kind``.
     """
     raise NotImplementedError(
         "13.4 parts_of - exercises/ch13_diffusion_clip/lesson.md; "
@@ -54,7 +54,7 @@ def target_of(kind: Kind, x: array, noise: array, signal: array) -> array:
         signal: the share of signal, with axes that fit.
 
     Raises:
-        ValueError: another ``kind``.
+        ValueError: ``kind`` is none of the three; the message names ``kind``.
     """
     raise NotImplementedError(
         "13.4 target_of - exercises/ch13_diffusion_clip/lesson.md; "

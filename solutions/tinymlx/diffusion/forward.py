@@ -7,7 +7,10 @@ from tinymlx.core import array
 
 
 def share(signal: array, steps: array, x: array) -> array:
-    """An entry of a schedule for each example, with axes of size 1 behind, in the dtype of ``x``.
+    """An entry of a schedule for each example, with axes of size 1 behind, in the schedule's dtype.
+
+    A schedule stays float32 when ``x`` is float16: shares near 1 would become 1 there, and the
+    least noise nothing.
 
     Args:
         signal: ``(T,)``.

@@ -36,7 +36,7 @@ def parts_of(kind: Kind, predicted: array, x: array, signal: array) -> Parts:
         signal: the share of signal in them, a scalar, or with axes that fit those of ``x``.
 
     Raises:
-        ValueError: another ``kind``.
+        ValueError: ``kind`` is none of the three; the message names ``kind``.
     """
     a, b = core.sqrt(signal), core.sqrt(1 - signal)
     if kind == "noise":
@@ -58,7 +58,7 @@ def target_of(kind: Kind, x: array, noise: array, signal: array) -> array:
         signal: the share of signal, with axes that fit.
 
     Raises:
-        ValueError: another ``kind``.
+        ValueError: ``kind`` is none of the three; the message names ``kind``.
     """
     if kind == "noise":
         return noise

@@ -34,7 +34,8 @@ def loss_in_pieces(model: Any, x: array, tokens: array, rows: int) -> tuple[arra
         ``nn.value_and_grad`` gives them for the whole batch.
 
     Raises:
-        ValueError: ``rows`` is below 1.
+        ValueError: ``rows`` is below 1; or there are not as many sentences as pictures, or none:
+            as :func:`.contrastive_loss` it says "each needs its sentence".
     """
     raise NotImplementedError(
         "13.20 loss_in_pieces - exercises/ch13_diffusion_clip/lesson.md; "

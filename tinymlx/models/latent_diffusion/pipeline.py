@@ -135,7 +135,8 @@ class TextToImage:
 
         The step before ``t`` is ``t - total // count``, as published; below 0 it is the share at
         which the schedule ends. The network is called once for each step, with 2 N maps: those
-        without a text first.
+        without a text first. Each step is started as soon as it is written
+        (``core.async_eval``), as in :func:`.euler`.
 
         Args:
             words: the vectors of the texts, ``(N, L, features)``.

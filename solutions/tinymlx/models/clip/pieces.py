@@ -34,10 +34,16 @@ def loss_in_pieces(model: Any, x: array, tokens: array, rows: int) -> tuple[arra
         ``nn.value_and_grad`` gives them for the whole batch.
 
     Raises:
-        ValueError: ``rows`` is below 1.
+        ValueError: ``rows`` is below 1; or there are not as many sentences as pictures, or none:
+            as :func:`.contrastive_loss` it says "each needs its sentence".
     """
     if rows < 1:
         raise ValueError(f"[loss_in_pieces] rows should be at least 1; it is {rows}.")
+    if x.shape[0] != tokens.shape[0] or x.shape[0] == 0:
+        raise ValueError(
+            f"[loss_in_pieces] There should be pictures, and each needs its sentence; there are "
+            f"{x.shape[0]} and {tokens.shape[0]}."
+        )
     pieces = [slice(i, i + rows) for i in range(0, x.shape[0], rows)]
     p, q = [], []
     for i in pieces:
