@@ -20,11 +20,7 @@ from tinymlx.nn.layers import *
 from tinymlx.nn.utils import average_gradients, value_and_grad
 
 _CHAPTERS = {
-    14: (
-        "AllToShardedLinear FullyShardedModule QQLinear QuantizedAllToShardedLinear "
-        "QuantizedEmbedding QuantizedLinear QuantizedShardedToAllLinear ShardedToAllLinear "
-        "fully_shard quantize"
-    ),
+    14: ("QQLinear QuantizedEmbedding QuantizedLinear quantize"),
 }
 
 #: Names that arrive with later chapters.
