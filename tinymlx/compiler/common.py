@@ -45,17 +45,7 @@ def without_repeats(graph: Graph) -> Graph:
         A new graph with the same inputs, in which the first of several equal nodes stands for all.
         Outputs of the graph, too, become those of the first.
     """
-    instead: dict[Value, Value] = {}
-    first: dict[Hashable, Node] = {}
-    kept = []
-    for node in graph.nodes:
-        node = node.on(substituted(node.inputs, instead))
-        inputs = [x if isinstance(x, Value) else frozen(x) for x in node.inputs]
-        params = frozen(node.params)
-        if not node.random and params is not None and None not in inputs:
-            same = first.setdefault((node.primitive, *inputs, params), node)
-            if same is not node:
-                instead.update(zip(node.outputs, same.outputs))
-                continue
-        kept.append(node)
-    return Graph(graph.inputs, kept, [instead.get(y, y) for y in graph.outputs])
+    raise NotImplementedError(
+        "14.4 without_repeats - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -20,10 +20,7 @@ def without_dead_code(graph: Graph) -> Graph:
         A new graph with the same inputs and outputs, and those of the nodes that are needed, in
         their order.
     """
-    needed: set[Value] = set(graph.outputs)
-    kept = []
-    for node in reversed(graph.nodes):
-        if node.random or any(y in needed for y in node.outputs):
-            needed.update(node.values)
-            kept.append(node)
-    return Graph(graph.inputs, kept[::-1], graph.outputs)
+    raise NotImplementedError(
+        "14.3 without_dead_code - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

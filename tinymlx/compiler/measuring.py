@@ -30,9 +30,10 @@ def bytes_of(node: Node) -> int:
     Every input is read once, also one that stands at several places; every output is written once.
     Numbers are no arrays and cost nothing, and neither do the nodes of ``VIEWS``.
     """
-    if node.primitive in VIEWS:
-        return 0
-    return sum(x.nbytes for x in {*node.values, *node.outputs})
+    raise NotImplementedError(
+        "14.2 bytes_of - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def flops_of(node: Node) -> int:
@@ -42,13 +43,10 @@ def flops_of(node: Node) -> int:
     each element that a reduction reads, and 2 K for each element of a matrix product over K; for
     views, ``COPIES`` and everything else 0. ``is_elementwise(node)`` knows the first kind.
     """
-    if node.primitive in VIEWS or node.primitive in COPIES:
-        return 0
-    if node.primitive is products.matmul:
-        return 2 * node.output.size * int(node.values[0].shape[-1])
-    if node.primitive in REDUCTIONS:
-        return node.values[0].size
-    return node.output.size if is_elementwise(node) else 0
+    raise NotImplementedError(
+        "14.2 flops_of - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def bytes_moved(graph: Graph) -> int:
@@ -108,13 +106,10 @@ def seconds_of(
             no other time.
         evaluate: computes what ``fun`` returned.
     """
-    evaluate(fun())
-    times = []
-    for _ in range(repeats):
-        start = clock()
-        evaluate(fun())
-        times.append(clock() - start)
-    return statistics.median(times)
+    raise NotImplementedError(
+        "14.2 seconds_of - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def peak_of(
@@ -132,10 +127,10 @@ def peak_of(
         fun: what to measure; it returns arrays.
         evaluate: computes what ``fun`` returned.
     """
-    before = mx.get_active_memory()
-    mx.reset_peak_memory()
-    evaluate(fun())
-    return max(mx.get_peak_memory() - before, 0)
+    raise NotImplementedError(
+        "14.2 peak_of - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 __all__ = ["bytes_moved", "bytes_of", "flops", "flops_of", "peak_of", "seconds_of", "show"]

@@ -28,19 +28,10 @@ def ordered(graph: Graph) -> Graph:
     Returns:
         A new graph with the same inputs, outputs and nodes.
     """
-    beam: list[State] = [State((), 0, 0)]
-    facts = Facts(graph)
-    for _ in graph.nodes:
-        found: dict[frozenset[int], State] = {}
-        for state in beam:
-            for i in facts.ready(state.done):
-                after = facts.after(state, i)
-                key = frozenset(after.done)
-                if key not in found or after.cost < found[key].cost:
-                    found[key] = after
-        beam = sorted(found.values(), key=lambda state: state.cost)[:WIDTH]
-    best = Graph(graph.inputs, [graph.nodes[i] for i in beam[0].done], graph.outputs)
-    return best if peak(best) < peak(graph) else graph
+    raise NotImplementedError(
+        "14.11 ordered - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 class State:

@@ -28,20 +28,7 @@ def offset(shape: Sequence[int], strides: Sequence[int], index: str) -> str:
         An expression of integers, ``+``, ``*``, ``/``, ``%`` and ``index``: the place, for every
         ``index`` from 0 to the product of ``shape``, without it.
     """
-    axes: list[tuple[int, int]] = []  # sizes and strides, neighbours in a row taken together
-    for n, stride in zip(shape, strides):
-        if n == 1:
-            continue
-        if axes and axes[-1][1] == stride * n:
-            axes[-1] = (axes[-1][0] * n, stride)
-        else:
-            axes.append((n, stride))
-    terms, below = [], 1
-    for i, (n, stride) in reversed(list(enumerate(axes))):
-        if stride:
-            term = index if below == 1 else f"{index} / {below}"
-            term = term if i == 0 else f"{term} % {n}"
-            term = term if stride == 1 else f"({term}) * {stride}"
-            terms.append(term)
-        below *= n
-    return " + ".join(reversed(terms)) or "0"
+    raise NotImplementedError(
+        "14.8 offset - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -66,10 +66,10 @@ def statements(kernel: Kernel, language: str, where: Where) -> list[str]:
     Returns:
         One statement a line, with semicolons.
     """
-    names, lines = load(kernel, language, where)
-    for node in kernel.nodes:
-        lines.append(computed(node, names, language))
-    return lines + store(kernel, kernel.writes, names, language, where)
+    raise NotImplementedError(
+        "14.7 statements - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def load(kernel: Kernel, language: str, where: Where) -> tuple[dict[Value, str], list[str]]:
@@ -121,8 +121,10 @@ def launch(size: int, most: int = 256) -> tuple[int, int]:
         The grid, a multiple of the group and at least ``size``, but less than a group more; and the
         group.
     """
-    group = min(most, size)
-    return -(-size // group) * group, group
+    raise NotImplementedError(
+        "14.7 launch - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 INDEX = {
@@ -146,13 +148,10 @@ def elementwise_body(kernel: Kernel, language: str) -> str:
     Returns:
         Statements, one a line.
     """
-    strides = dict(zip(kernel.reads, kernel.strides))
-
-    def where(x: Value) -> str:
-        return offset(kernel.shape, strides[x], "i") if x in strides else "i"
-
-    start = [INDEX[language], f"if (i >= {kernel.size}) return;"]
-    return "\n".join([*start, *statements(kernel, language, where)])
+    raise NotImplementedError(
+        "14.7 elementwise_body - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 COMBINE = {
@@ -201,28 +200,10 @@ def row_parts(kernel: Kernel, language: str) -> tuple[list[str], list[str], list
     Returns:
         Three lists of statements.
     """
-    where = row_places(kernel)
-    names, inside = load(kernel, language, where)
-    before, behind = [], []
-    sums = [node for node in kernel.nodes if kernel.is_reduction(node)]
-    for node in kernel.nodes:
-        if node not in sums:
-            inside.append(computed(node, names, language))
-            continue
-        name = names[node.output] = f"s{sums.index(node)}"
-        value = argument(node.inputs[0], names, mx.float32, language)
-        before.append(f"float {name} = {START[node.primitive]};")
-        inside.append(COMBINE[node.primitive].format(name, value))
-        if language != "c":
-            behind.append(f"{name} = {LANES[node.primitive]}({name});")
-        if node.primitive is reductions.mean:
-            behind.append(f"{name} = {name} / {number(kernel.row, mx.float32)};")
-    reduced = [node.output for node in sums]
-    full = [y for y in kernel.writes if y not in reduced]
-    inside += store(kernel, full, names, language, where)
-    last = [y for y in kernel.writes if y in reduced]
-    behind += store(kernel, last, names, language, lambda y: "row")
-    return before, inside, behind
+    raise NotImplementedError(
+        "14.8 row_parts - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def row_places(kernel: Kernel) -> Where:

@@ -125,7 +125,10 @@ def uniform(
     stream: Stream = None,
 ) -> array:
     """Numbers spread evenly from ``low`` to ``high``, without ``high``."""
-    if not _is_watched(low, high, key) and not _is_noted(key):
+    if not _is_watched(low, high, key):
+        if _is_noted(key):
+            options = {"shape": shape, "dtype": dtype, "stream": stream}
+            return draws[-1]([low, high], mx.random.uniform, options)
         low, high = unwrap(low), unwrap(high)
         return wrap(mx.random.uniform(low, high, shape, dtype, unwrap(key), stream))
     if not shape:
@@ -144,7 +147,7 @@ def normal(
     stream: Stream = None,
 ) -> array:
     """Normally distributed numbers with mean ``loc`` and standard deviation ``scale``."""
-    if not _is_watched(loc, scale, key):
+    if not _is_watched(loc, scale, key) and not _is_noted(key):
         loc, scale = unwrap(loc), unwrap(scale)
         return wrap(mx.random.normal(shape, dtype, loc, scale, unwrap(key), stream))
     x = _standard(mx.random.normal, key, stream, shape=shape, dtype=dtype)
@@ -163,7 +166,7 @@ def multivariate_normal(
     """Normally distributed vectors with a mean (differentiable) and a covariance matrix."""
     if _is_noted(key):
         options = {"shape": shape, "dtype": dtype, "stream": stream}
-        return draws[-1]([mean, cov], mx.random.multivariate_normal, options)
+        return draws[-1]([mean * 0, cov], mx.random.multivariate_normal, options) + mean
     if not _is_watched(mean, cov, key):
         x = mx.random.multivariate_normal(
             unwrap(mean), unwrap(cov), shape, dtype, unwrap(key), stream
@@ -269,10 +272,9 @@ def permutation(
     x: int | array, axis: int = 0, key: array | None = None, stream: Stream = None
 ) -> array:
     """The integers below ``x``, or the slices of ``x`` along ``axis``, in random order."""
-    if _is_noted(key):
-        options = {"stream": stream} if isinstance(x, array) else {"x": x, "stream": stream}
-        return draws[-1]([x] if isinstance(x, array) else [], mx.random.permutation, options)
-    if isinstance(x, array) and _is_watched(x, key):
+    if _is_noted(key) and not isinstance(x, array):
+        return draws[-1]([], mx.random.permutation, {"x": x, "stream": stream})
+    if isinstance(x, array) and (_is_watched(x, key) or _is_noted(key)):
         order = permutation(x.shape[axis], 0, key, stream)
         return getitem(x, (slice(None),) * (axis % x.ndim) + (order,))
     if _is_watched(key):
