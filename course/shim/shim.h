@@ -573,3 +573,20 @@ int64_t elem_to_loc(int64_t elem, Shape shape, Strides strides, int ndim) {
   }
   return at;
 }
+
+// Several neighbours at once, as the kernels of this course have them.
+#define TINYMLX_SHIM
+template <typename T, int V>
+struct Pack {
+  T v[V];
+};
+template <int V, typename T>
+Pack<T, V> load(shim::Input<T> from, int64_t i) {
+  Pack<T, V> p;
+  for (int j = 0; j < V; j++) p.v[j] = from[i + j];
+  return p;
+}
+template <int V, typename T>
+void store(shim::Output<T> to, int64_t i, Pack<T, V> p) {
+  for (int j = 0; j < V; j++) to[i + j] = p.v[j];
+}
