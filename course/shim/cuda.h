@@ -38,6 +38,8 @@ inline float __logf(float x) { return std_::log(x); }
 inline float rsqrtf(float x) { return 1.0f / std_::sqrt(x); }
 inline float __fdividef(float a, float b) { return a / b; }
 
+#include "tensor.h"
+
 namespace cooperative_groups {
 struct Ranked {
   unsigned long long rank;

@@ -9,8 +9,12 @@ import numpy as np
 
 from course.shim.launch import TYPES, Launch, Problem
 
-_SHARED = re.compile(r"\b(?:threadgroup|__shared__)\s+([A-Za-z_][\w:]*)\s+([^;()]+);")
+_SHARED = re.compile(
+    r"\b(?:threadgroup|__shared__)\s+(?:__align__\(\d+\)\s+)?([A-Za-z_][\w:]*)\s+([^;()]+);"
+)
 _ARRAY = re.compile(r"\s*(\w+)\s*((?:\[[^\[\]]+\]\s*)+)\Z")
+#: Shared memory of a group at most: what Metal promises, and what CUDA gives without asking.
+SHARED_BYTES = {"metal": 32 << 10, "cuda": 48 << 10}
 #: What MLX hands to a Metal kernel whose source mentions it.
 METAL_PLACES = {
     "thread_position_in_grid": (
@@ -102,6 +106,7 @@ def program(launch: Launch, inputs: Mapping[str, np.ndarray]) -> str:
         f"void shim_body() {{ {call}({', '.join(arguments)}); }}",
         'extern "C" void shim_run(const char* order) {',
         "shim::launch.down = order[0] == 'd';",
+        f"shim::launch.most_shared = {SHARED_BYTES[launch.language]};",
         f"shim::launch.grid = {_braced(launch.grid)};",
         f"shim::launch.group = {_braced(launch.group)};",
         f"shim::launch.groups = {_braced(launch.groups)};",

@@ -77,7 +77,7 @@ struct Launch {
   ucontext_t scheduler;
   double slots[1024];
   // What it cost, for the report.
-  unsigned long barriers = 0, run = 0, shared_bytes = 0;
+  unsigned long barriers = 0, run = 0, shared_bytes = 0, most_shared = 32768;
 };
 inline Launch launch;
 inline Thread& me() { return launch.threads[launch.running]; }
@@ -405,9 +405,9 @@ struct Shared {
   std_::vector<SharedCell<T>> cells;
   explicit Shared(const char* name) : name(name), cells((size_t(Sizes) * ...)) {
     launch.shared_bytes += cells.size() * sizeof(T);
-    if (launch.shared_bytes > 32768)
-      fail("the shared arrays of a group take %lu bytes; at most 32,768 are safe on every device",
-           launch.shared_bytes);
+    if (launch.shared_bytes > launch.most_shared)
+      fail("the shared arrays of a group take %lu bytes; there are at most %lu",
+           launch.shared_bytes, launch.most_shared);
   }
   auto operator[](long long i) { return Row<T, Sizes...>{name, cells.data(), 0}[i]; }
 };

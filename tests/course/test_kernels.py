@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import ml_dtypes
 import mlx.core as mx
 import numpy as np
 import pytest
@@ -151,6 +152,35 @@ def test_attention(library: Any, numbers: Any, causal: bool, keys: int) -> None:
     back = ran(flash.keys_pull_kernel(*options), g=g, **arrays, **given).outputs
     for name, value in {"gq": queries["gq"], **back}.items():
         same(value, expected[name], terms=40 * keys)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+def test_attention_on_tensor_cores(library: Any, numbers: Any, name: str) -> None:
+    """As the shim plays the instructions: the threads of a warp, each with its part of a matrix."""
+    kind, eps = (ml_dtypes.bfloat16, 2**-8) if name == "bfloat16" else (np.float16, 2**-11)
+    q, g = (numbers(2, 40, 64).astype(kind) for _ in range(2))
+    k, v = (numbers(1, 70, 64).astype(kind) for _ in range(2))
+
+    def plain(q: Any, k: Any, v: Any) -> dict[str, Any]:
+        scores = 0.1 * q @ k.mT
+        scores = scores.masked_fill(torch.ones(40, 70).triu(31).bool(), -1e30)
+        return {"y": torch.softmax(scores, -1) @ v}
+
+    doubles = {n: a.astype(np.float64) for n, a in {"q": q, "k": k, "v": v}.items()}
+    expected = torched(plain, doubles, y=g.astype(np.float64))
+    options = (q.shape, k.shape, getattr(mx, name), 0.1, True)
+    forward = library.attention_tensor.tensor_attention_kernel(*options)
+    found = run(forward.plain("cuda"), {"q": q, "k": k, "v": v}, ("up",)).outputs
+    one, two = library.attention_tensor_pull.tensor_pull_kernels(*options)
+    given = {"a": q, "b": g, "c": k, "d": v, "lse": found["lse"], "y": found["y"]}
+    queries = run(one.plain("cuda"), given, ("up",)).outputs
+    given = {"a": k, "b": v, "c": q, "d": g, "lse": found["lse"], "delta": queries["delta"]}
+    keys = run(two.plain("cuda"), given, ("up",)).outputs
+    mine = {"y": found["y"], "gq": queries["ga"], "gk": keys["ga"], "gv": keys["gb"]}
+    for name, value in mine.items():
+        # Probabilities and slopes are rounded to 16 bits before they are multiplied, once each.
+        allowed = 4 * eps * max(1.0, float(abs(expected[name]).max()))
+        assert abs(value.astype(np.float64) - expected[name]).max() < allowed, name
 
 
 def test_lstm(library: Any, numbers: Any, monkeypatch: Any) -> None:

@@ -107,7 +107,10 @@ PROBLEMS = {
     "too large": (launch(CUDA, threadgroup=[2048, 1, 1]), "a group of 2,048 threads is too large"),
     "too many groups": (launch(CUDA, grid=[1, 70000, 1], threadgroup=[1, 1, 1]), "65,535"),
     "compiler": (launch(CUDA + "y[i] = z[i];"), "line 2 of the source, `y.i. = z.i.;`: .*z"),
-    "shared memory": (launch("__shared__ float much[10000];"), "take 40000 bytes"),
+    "shared memory": (
+        launch("__shared__ float much[20000];"),
+        "take 80000 bytes; there are at most 49152",
+    ),
     "an index of shared memory": (
         launch("__shared__ float s[4][4]; s[threadIdx.x][0] = 1;"),
         "uses index 4 of the shared array s",

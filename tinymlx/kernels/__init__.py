@@ -7,7 +7,8 @@
 ``softmax``    softmax forwards and backwards
 ``norms``      layer norm and RMS norm, forwards and backwards
 ``moves``      transposition by tiles, sums of rows
-``attention``  flash attention, forwards and backwards
+``attention``  flash attention, forwards and backwards; ``attention_tensor`` and
+               ``attention_tensor_pull`` the same for CUDA's tensor cores
 ``lstm``       an LSTM over all times
 ``adam``       Adam's update
 ``quantized``  a product with a quantized matrix

@@ -15,6 +15,8 @@ from tinymlx import core
 from tinymlx.core import array
 
 from . import attention as flash
+from .attention_tensor import tensor_attention_kernel
+from .attention_tensor_pull import tensor_pull_kernels
 from .launch import Kernel, language_here, run
 from .lstm import MOST_UNITS, lstm_kernel, lstm_pull_kernel
 from .moves import row_sum_kernel, transpose_kernel
@@ -239,7 +241,9 @@ def _attend(q: array, k: array, v: array, *, scale: float, causal: bool) -> tupl
     """The output, and the logarithm of each query's sum, which the way back needs."""
     if ready(q, k, v):
         shapes = _heads(q, k)
-        kernel = flash.attention_kernel(*shapes, q.dtype, scale, causal)
+        options = (*shapes, q.dtype, scale, causal)
+        kernel = tensor_attention_kernel(*options) if language_here() == "cuda" else None
+        kernel = kernel or flash.attention_kernel(*options)
         y, lse = run(kernel, q.reshape(shapes[0]), k.reshape(shapes[1]), v.reshape(shapes[1]))
         return y.reshape(q.shape), lse.reshape(q.shape[:-1])
     k, v = (core.repeat(a, q.shape[1] // k.shape[1], axis=1) for a in (k, v))
@@ -269,6 +273,11 @@ def _attend_pull(
     qs, gs, ys = (a.reshape(shapes[0]) for a in (q, g, y))
     ks, vs = (a.reshape(shapes[1]) for a in (k, v))
     sums = lse.reshape(shapes[0][:2])
+    tensor = tensor_pull_kernels(*options) if language_here() == "cuda" else None
+    if tensor is not None:
+        gq, delta = run(tensor[0], qs, gs, ks, vs, sums, ys)
+        gk, gv = run(tensor[1], ks, vs, qs, gs, sums, delta)
+        return gq.reshape(q.shape), gk.reshape(k.shape), gv.reshape(v.shape)
     gq, delta = run(flash.queries_pull_kernel(*options), gs, qs, ks, vs, ys, sums)
     gk, gv = run(flash.keys_pull_kernel(*options), gs, qs, ks, vs, sums, delta)
     return gq.reshape(q.shape), gk.reshape(k.shape), gv.reshape(v.shape)
