@@ -81,7 +81,8 @@ __device__ inline void multiply(float (&c)[4], const unsigned (&a)[4], unsigned 
 template <bool BRAIN> __device__ inline float first_of(unsigned both) {
     if constexpr (BRAIN) return __uint_as_float(both << 16);
     float x;
-    asm("{.reg .f16 low, high; mov.b32 {low, high}, %1; cvt.f32.f16 %0, low;}" : "=f"(x) : "r"(both));
+    asm("{.reg .f16 low, high; mov.b32 {low, high}, %1; cvt.f32.f16 %0, low;}"
+        : "=f"(x) : "r"(both));
     return x;
 }
 template <bool BRAIN, typename T>

@@ -4,8 +4,8 @@ Forwards a group has queries and keys come by. Backwards it is done twice, with 
 group has queries, and keys come by; once it has keys, and queries come by. With
 :math:`s_{ij} = q_i \cdot k_j` and :math:`t_{ij} = g_i \cdot v_j`, computed by tensor cores,
 
-.. math:: p_{ij} = e^{\lambda s_{ij} - \ell_i}, \qquad d_{ij} = p_{ij} \, (t_{ij} - \delta_i), \qquad
-    \delta_i = g_i \cdot y_i,
+.. math:: p_{ij} = e^{\lambda s_{ij} - \ell_i}, \qquad
+    d_{ij} = p_{ij} \, (t_{ij} - \delta_i), \qquad \delta_i = g_i \cdot y_i,
 
 .. math:: g_{q,i} = \lambda \sum_j d_{ij} k_j, \qquad g_{k,j} = \lambda \sum_i d_{ij} q_i, \qquad
     g_{v,j} = \sum_i p_{ij} g_i.
@@ -228,7 +228,8 @@ def tensor_pull_kernels(
                 "BRAIN": dtype == core.bfloat16,
             },
             header=INSTRUCTIONS
-            + f"#define BY_KEY {int(by_key)}\n#define SCALE {scale!r}f\n#define SCALE2 {scale * math.log2(math.e)!r}f\n",
+            + f"#define BY_KEY {int(by_key)}\n"
+            + f"#define SCALE {scale!r}f\n#define SCALE2 {scale * math.log2(math.e)!r}f\n",
         )
 
     return kernel(q, False), kernel(k, True)
