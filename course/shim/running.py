@@ -1,0 +1,132 @@
+"""Running a kernel: a scratch folder, a fenced process, and what came of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from course.shim.launch import Launch, Problem
+from course.shim.program import program, span
+
+HERE = Path(__file__).resolve().parent
+PATIENCE = 60.0  # seconds, for compiler and runs
+_ERROR = re.compile(r"^(kernel|header):(\d+):\d+: (?:fatal )?error: (.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a kernel wrote, and what it did for it.
+
+    Attributes:
+        outputs: by name.
+        counts: how often elements of each array were read (inputs) or written (outputs), by its
+            name; and ``threads`` that ran, ``barriers`` that groups passed, bytes of ``shared``
+            memory of a group.
+    """
+
+    outputs: dict[str, np.ndarray]
+    counts: dict[str, int]
+
+
+def run(
+    kernel: Launch | Mapping[str, Any],
+    inputs: Mapping[str, np.ndarray],
+    orders: tuple[str, ...] = ("up", "down"),
+) -> Outcome:
+    """Run a kernel on inputs, once for each order of the threads in a group.
+
+    Args:
+        kernel: plain data as in :class:`Launch`.
+        inputs: arrays by name; they are handed over contiguous, as MLX does it,
+            unless the launch says otherwise.
+        orders: ``"up"`` runs the threads of a group from the first to the last, ``"down"`` from
+            the last to the first.
+
+    Raises:
+        Problem: it does not compile, or did something that must not be.
+    """
+    launch = kernel if isinstance(kernel, Launch) else Launch.from_plain(kernel)
+    arrays = {name: np.asarray(x) for name, x in inputs.items()}
+    if launch.ensure_row_contiguous:
+        arrays = {name: np.ascontiguousarray(x).reshape(x.shape) for name, x in arrays.items()}
+    with tempfile.TemporaryDirectory(prefix="tinymlx-shim-") as folder:
+        scratch = Path(folder).resolve()
+        (scratch / "kernel.cpp").write_text(program(launch, arrays))
+        for name in launch.input_names:
+            (scratch / f"{name}.in").write_bytes(_memory(arrays[name]))
+        _start(scratch, orders, launch)
+        found = [_outputs(launch, scratch, order) for order in orders]
+        for name in launch.output_names:
+            for other in found[1:]:
+                if found[0][name].tobytes() != other[name].tobytes():
+                    raise Problem(
+                        f"{name} depends on the order in which the threads of a group run"
+                    )
+        lines = (scratch / "counts").read_text().split("\n")
+        counts = {word: int(n) for word, n in (line.split() for line in lines if line)}
+    return Outcome(found[0], counts)
+
+
+def _memory(array: np.ndarray) -> bytes:
+    """The memory of an array from its first element to its last, gaps included."""
+    flat = np.lib.stride_tricks.as_strided(array, (span(array),), (array.itemsize,))
+    return flat.tobytes()
+
+
+def _start(scratch: Path, orders: tuple[str, ...], launch: Launch) -> None:
+    command = [sys.executable, "-I", str(HERE / "child.py"), str(scratch), str(HERE)]
+    command += [str(HERE.parent.parent), *orders]
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": str(scratch)}
+    for name in ("CXX", "TINYMLX_SHIM_SECONDS"):
+        environment |= {name: os.environ[name]} if name in os.environ else {}
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        try:
+            _, said = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            raise Problem(f"the kernel did not come to an end within {PATIENCE:.0f} s") from None
+    if process.returncode == 0:
+        return
+    if (scratch / "compiler").exists():
+        raise Problem(_explained((scratch / "compiler").read_text(errors="replace"), launch))
+    if (scratch / "problem").exists():
+        raise Problem((scratch / "problem").read_text(errors="replace"))
+    raise RuntimeError(f"the shim's process failed: {said.decode(errors='replace')[-2000:]}")
+
+
+def _explained(said: str, launch: Launch) -> str:
+    """The compiler's first error, with the reader's line."""
+    found = _ERROR.search(said)
+    if found is None:
+        return f"the kernel does not compile: {said.strip()[-1500:]}"
+    where, number, message = found.group(1), int(found.group(2)), found.group(3)
+    lines = (launch.source if where == "kernel" else launch.header).split("\n")
+    line = lines[number - 1].strip() if number <= len(lines) else ""
+    what = "source" if where == "kernel" else "header"
+    return f"the kernel does not compile: line {number} of the {what}, `{line}`: {message}"
+
+
+def _outputs(launch: Launch, scratch: Path, order: str) -> dict[str, np.ndarray]:
+    import ml_dtypes
+
+    found = {}
+    for name, shape, dtype in zip(launch.output_names, launch.output_shapes, launch.output_dtypes):
+        kind = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
+        found[name] = np.frombuffer((scratch / f"{name}.{order}").read_bytes(), kind).reshape(shape)
+    return found

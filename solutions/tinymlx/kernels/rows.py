@@ -1,0 +1,64 @@
+"""A group for each row, several neighbours at a time: what the wide kernels have in common.
+
+A row of ``N`` numbers is read as packs of ``V``; the group has ``G`` threads, and each of them
+keeps at most ``K`` packs in registers, so that memory is read once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinymlx import core
+
+from .launch import pack_width
+
+#: Numbers that a thread may keep: more would not fit in its registers.
+MOST_KEPT = 64
+MOST_THREADS = 1024
+
+
+def row_layout(columns: int, dtype: core.Dtype) -> dict[str, Any] | None:
+    """``T``, ``N``, ``V``, ``G`` and ``K`` for such rows; ``None`` if they are too long."""
+    width = pack_width(columns, dtype)
+    packs = columns // width
+    threads = min(-(-packs // 64) * 32, MOST_THREADS)
+    kept = -(-packs // threads)
+    if kept * width > MOST_KEPT:
+        return None
+    return {"T": dtype, "N": columns, "V": width, "G": threads, "K": kept}
+
+
+def read(name: str, into: str, first: str, otherwise: str = "0.0f") -> str:
+    """Text that reads the row of ``name`` that begins at ``first`` into ``float into[K][V]``."""
+    return f"""
+    for (int k = 0; k < K; k++) {{
+        int i = (k * G + THREAD) * V;
+        if (i < N) {{
+            auto p = load<V>({name}, {first} + i);
+            for (int j = 0; j < V; j++) {into}[k][j] = (float)p.v[j];
+        }} else {{
+            for (int j = 0; j < V; j++) {into}[k][j] = {otherwise};
+        }}
+    }}"""
+
+
+def write(name: str, value: str, first: str, dtype: str = "T", before: str = "") -> str:
+    """Text that writes ``value``, an expression of ``k`` and ``j``, to the row of ``name``;
+    ``before`` prepares what a pack needs."""
+    return f"""
+    for (int k = 0; k < K; k++) {{
+        int i = (k * G + THREAD) * V;
+        if (i < N) {{
+            {before}
+            Pack<{dtype}, V> p;
+            for (int j = 0; j < V; j++) p.v[j] = ({dtype})({value});
+            store<V>({name}, {first} + i, p);
+        }}
+    }}"""
+
+
+def each(statement: str) -> str:
+    """Text that carries out a statement for every number that the thread keeps."""
+    return f"""
+    for (int k = 0; k < K; k++)
+        for (int j = 0; j < V; j++) {{ {statement} }}"""
