@@ -14,9 +14,7 @@ def bind(self, primitive, args, params):
     many = isinstance(found, list)
     placeholders = found if many else [found]
     outputs = tuple(Value(y.shape, y.dtype, y._value) for y in placeholders)
-    node = Node(
-        primitive, inputs, params, outputs, many, caller(), primitive is random.drawn_now
-    )
+    node = Node(primitive, inputs, params, outputs, many, caller(), primitive is random.drawn_now)
     self.graph.nodes.append(node)
     arrays = [watched(y, self, value) for y, value in zip(placeholders, outputs)]
     return arrays if many else arrays[0]
@@ -33,9 +31,7 @@ def bind(self, primitive, args, params):
     many = isinstance(found, list)
     placeholders = found if many else [found]
     outputs = tuple(Value(y.shape, y.dtype) for y in placeholders)
-    node = Node(
-        primitive, inputs, params, outputs, many, caller(), primitive is random.drawn_now
-    )
+    node = Node(primitive, inputs, params, outputs, many, caller(), primitive is random.drawn_now)
     self.graph.nodes.append(node)
     arrays = [watched(y, self, value) for y, value in zip(placeholders, outputs)]
     return arrays if many else arrays[0]
