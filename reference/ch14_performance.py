@@ -1,8 +1,8 @@
 """Answers for chapter 14: what passes must do, written for graphs as plain data.
 
-A graph is ``{"inputs": [[shape, dtype], ...], "constants": [...], "nodes": [[op, refs, params], ...],
-"outputs": [...]}``; values are numbered: inputs, constants, then what the nodes make. A reference to
-a value is its number, a number of Python is ``{"n": number}``.
+A graph is ``{"inputs": [[shape, dtype], ...], "constants": [...], "nodes": [[op, refs, params],
+...], "outputs": [...]}``; values are numbered: inputs, constants, then what the nodes make. A
+reference to a value is its number, a number of Python is ``{"n": number}``.
 """
 
 import math
@@ -293,9 +293,7 @@ def same_as(graph, i, instead):
     found = None
     if op == "multiply":
         found = refs[0] if one(refs[1]) else refs[1] if one(refs[0]) else None
-    elif op == "divide" and one(refs[1]):
-        found = refs[0]
-    elif op == "subtract" and plus_zero(refs[1]):
+    elif (op == "divide" and one(refs[1])) or (op == "subtract" and plus_zero(refs[1])):
         found = refs[0]
     elif op == "add":
         found = refs[0] if minus_zero(refs[1]) else refs[1] if minus_zero(refs[0]) else None
@@ -397,7 +395,9 @@ def complete(spec, parts):
 @in_numpy
 def why_not(spec, parts, most):
     parts = complete(spec, parts)
-    return {"reason": Fusion(spec).reason(parts, 0, 1, most), "left_alone": True}
+    reason = Fusion(spec).reason(parts, 0, 1, most) or "merge"
+    number = 1 + ["merge", "KIND", "REDUCTION", "SHAPE", "CYCLE", "ARRAYS"].index(reason)
+    return {"reason": reason, "number": number, "left_alone": True}
 
 
 @in_numpy

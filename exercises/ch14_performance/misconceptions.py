@@ -744,7 +744,7 @@ def row_parts(kernel, language):
         value = argument(node.inputs[0], names, mx.float32, language)
         kind = TYPES[language][node.output.dtype]
         before.append(f"{kind} {name} = {START[node.primitive]};")
-        inside.append(COMBINE[node.primitive].format(name, f"({kind}){value}"))
+        inside.append(collected(node, name, f"({kind}){value}"))
         if language != "c":
             behind.append(f"{name} = {LANES[node.primitive]}({name});")
         if node.primitive is reductions.mean:
@@ -775,7 +775,7 @@ def row_parts(kernel, language):
         name = names[node.output] = f"s{sums.index(node)}"
         value = argument(node.inputs[0], names, mx.float32, language)
         before.append(f"float {name} = 0.0f;")
-        inside.append(COMBINE[node.primitive].format(name, value))
+        inside.append(collected(node, name, value))
         if language != "c":
             behind.append(f"{name} = {LANES[node.primitive]}({name});")
         if node.primitive is reductions.mean:
@@ -805,7 +805,7 @@ def row_parts(kernel, language):
         name = names[node.output] = f"s{sums.index(node)}"
         value = argument(node.inputs[0], names, mx.float32, language)
         before.append(f"float {name} = {START[node.primitive]};")
-        inside.append(COMBINE[node.primitive].format(name, value))
+        inside.append(collected(node, name, value))
         if language != "c":
             behind.append(f"{name} = {LANES[node.primitive]}({name});")
     reduced = [node.output for node in sums]

@@ -110,7 +110,8 @@ def test_the_peak_of_a_function_alone(probe):
     """Not what ran before, nor what is held, nor what is kept for later."""
     found = probe("peaked", large=2_000_000, small=50_000, kept=1_000_000)
     assert found["order"] == ["call", "evaluate"]
-    assert 200_000 <= found["peak"] <= 1_000_000
+    assert found["enough"], "less than the result takes"
+    assert found["mine"], "more than this function can need"
 
 
 # 14.3
@@ -295,7 +296,10 @@ SAME = {
     "broadcast to another": [("broadcast_to", [0], {"shape": [4, 2, 3]})],
     "transposed": [("transpose", [0], {})],
     "transposed twice": [("transpose", [0], {}), ("transpose", [2], {"axes": [1, 0]})],
-    "transposed twice, from behind": [("transpose", [0], {"axes": [-1, 0]}), ("transpose", [2], {})],
+    "transposed twice, from behind": [
+        ("transpose", [0], {"axes": [-1, 0]}),
+        ("transpose", [2], {}),
+    ],
     "exp twice": [("exp", [0]), ("exp", [2])],
 }
 

@@ -149,7 +149,10 @@ def needs_of(spec):
         for _ in range(params.get("indices_or_sections", 1) if op == "split" else 1):
             maker[made] = i
             made += 1
-    needs = [{maker[r] for r in refs if isinstance(r, int) and r >= first} for _, refs, _ in spec["nodes"]]
+    needs = [
+        {maker[r] for r in refs if isinstance(r, int) and r >= first}
+        for _, refs, _ in spec["nodes"]
+    ]
     draws = [i for i, node in enumerate(spec["nodes"]) if node[0] == "draw"]
     for a, b in itertools.pairwise(draws):
         needs[b].add(a)
@@ -163,7 +166,9 @@ def bytes_of(spec):
         if op == "draw":
             sizes.append(6)
         else:
-            sizes.append(params["shape"][0] if "shape" in params else 1 if op == "sum" else sizes[refs[0]])
+            sizes.append(
+                params["shape"][0] if "shape" in params else 1 if op == "sum" else sizes[refs[0]]
+            )
     return [4 * size for size in sizes]
 
 
@@ -267,7 +272,16 @@ def test_orders_that_need_little(probe, draw):
 def test_draws_stay_in_order(probe):
     """Each draws what it drew before."""
     draw = ("draw", [], {})
-    nodes = [draw, draw, draw, ("exp", [3]), ("exp", [2]), ("exp", [1]), ("add", [4, 5]), ("add", [6, 7])]
+    nodes = [
+        draw,
+        draw,
+        draw,
+        ("exp", [3]),
+        ("exp", [2]),
+        ("exp", [1]),
+        ("add", [4, 5]),
+        ("add", [6, 7]),
+    ]
     spec = sized(*nodes, sizes=(1,), outputs=[8])
     checked(probe, spec)
 

@@ -105,7 +105,9 @@ def test_the_grid_counts_threads(probe):
     """Whole groups, all elements, not a group too many; one element, and many."""
     sizes = [1, 5, 31, 32, 33, 64, 1000, 1024, 5_000_001]
     for most in (32, 1024):
-        for size, (grid, group) in zip(sizes, probe("launched", sizes=sizes, most=most)["launches"]):
+        for size, (grid, group) in zip(
+            sizes, probe("launched", sizes=sizes, most=most)["launches"]
+        ):
             assert 1 <= group <= most, "a group of threads is larger than the device allows"
             assert group == min(most, size)
             assert grid % group == 0
@@ -116,7 +118,10 @@ def test_the_grid_counts_threads(probe):
 def test_the_statements(probe):
     """Loads, one statement for each node, stores: names count on, in all languages."""
     for language, kind in (("c", "float"), ("metal", "float"), ("cuda", "float")):
-        lines = [" ".join(x.split("//")[0].split()) for x in probe("lines", spec=CHAIN, language=language)["lines"]]
+        lines = [
+            " ".join(x.split("//")[0].split())
+            for x in probe("lines", spec=CHAIN, language=language)["lines"]
+        ]
         assert len(lines) == 8
         assert all(line.endswith(";") for line in lines)
         for i, line in enumerate(lines[:6]):
@@ -186,8 +191,10 @@ def test_where_every_element_lies(probe):
 
 def as_rows(found, language, kernel_rows, row, outputs, inputs):
     """A kernel of rows as one thread for each would run it."""
-    start = "long i = thread_position_in_grid.x;" if language != "cuda" else (
-        "long i = (long)blockIdx.x * blockDim.x + threadIdx.x;"
+    start = (
+        "long i = thread_position_in_grid.x;"
+        if language != "cuda"
+        else ("long i = (long)blockIdx.x * blockDim.x + threadIdx.x;")
     )
     loop = [f"for (long j = 0; j < {row}; j++) {{", *found["inside"], "}"]
     lines = [start, "long row = i;", *found["before"], *loop, *found["behind"]]

@@ -81,13 +81,13 @@ class Compiled:
         ``bare_values`` makes bare ones of them, or ``None`` again. Where one of the two is watched,
         the function is called as it is: whoever differentiates sees every step of it.
 
-        The key of an entry is the pair of the arguments' and the state's, ``self.state_key(state)``:
-        the state changes its shapes, too. Only if ``self.entries`` has none is the function traced,
-        ``self.trace(args, kwargs, state)``, and the entry kept; ``WatchedOutside`` from there means
-        that it has to be called as it is. ``entry.ready.run`` takes one list, the arrays of the
-        arguments and then those of the state, and returns one: ``entry.count`` arrays of the result,
-        and then the state's, which ``self.put_back(...)`` takes. ``self.result(entry, arrays)`` is
-        what the caller gets.
+        The key of an entry is the pair of the arguments' and the state's,
+        ``self.state_key(state)``: the state changes its shapes, too. Only if ``self.entries`` has
+        none is the function traced, ``self.trace(args, kwargs, state)``, and the entry kept;
+        ``WatchedOutside`` from there means that it has to be called as it is. ``entry.ready.run``
+        takes one list, the arrays of the arguments and then those of the state, and returns one:
+        ``entry.count`` arrays of the result, and then the state's, which ``self.put_back(...)``
+        takes. ``self.result(entry, arrays)`` is what the caller gets.
         """
         raise NotImplementedError(
             "14.9 __call__ - exercises/ch14_performance/lesson.md; "
@@ -115,9 +115,7 @@ class Compiled:
         """What the function returned, with the arrays of this call."""
         if type(entry.result) is Slot:
             return wrap(outputs[entry.result.index])
-        return rebuild(
-            lambda x: wrap(outputs[x.index]) if type(x) is Slot else x, entry.result
-        )
+        return rebuild(lambda x: wrap(outputs[x.index]) if type(x) is Slot else x, entry.result)
 
     def trace(self, args: Any, kwargs: Any, state: Sequence[mx.array]) -> Entry:
         """Call the function once with arrays that have no numbers."""

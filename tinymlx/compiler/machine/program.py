@@ -19,7 +19,11 @@ class Step:
     __slots__ = ("function", "inputs", "outputs", "many")
 
     def __init__(
-        self, function: Callable[..., Any], inputs: Sequence[Any], outputs: Sequence[int], many: bool
+        self,
+        function: Callable[..., Any],
+        inputs: Sequence[Any],
+        outputs: Sequence[int],
+        many: bool,
     ) -> None:
         self.function, self.inputs, self.outputs, self.many = function, inputs, outputs, many
 

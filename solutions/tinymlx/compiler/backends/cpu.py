@@ -60,7 +60,9 @@ class CPU:
         if library is None:
             return None
         keep_memory()
-        return [Call(kernel, function_of(library, f"kernel{i}")) for i, kernel in enumerate(kernels)]
+        return [
+            Call(kernel, function_of(library, f"kernel{i}")) for i, kernel in enumerate(kernels)
+        ]
 
 
 def function(kernel: Kernel, name: str) -> str:
@@ -116,7 +118,7 @@ class Call:
         addresses = [address(v) for v in views]
         addresses += [address(memoryview(y)) for y in outputs]  # type: ignore[arg-type]
         pointers = table(addresses)
-        if all([v.c_contiguous for v in views]):
+        if all(v.c_contiguous for v in views):
             in_parts(self.run, pointers, self.count, self.parts)
         else:
             run, count = self.variant(views)
