@@ -46,8 +46,6 @@ def bounds(lengths: Sequence[int], count: int) -> list[int]:
         before.append(places)
     chosen, end = [], len(found)
     for places in reversed(before):
-        if end == 0:
-            break
         chosen.append(found[end - 1])
         end = places[end]
     return chosen[::-1]
