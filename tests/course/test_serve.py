@@ -21,7 +21,11 @@ import openai
 import pytest
 import transformers
 import uvicorn
+from browsers import WIDTHS, overflowing, resize, start
 from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from course.cli import serve
 from course.cli.project import implementation
@@ -341,3 +345,39 @@ def test_what_cannot_be_served(folder: Path, tmp_path: Path) -> None:
         serve.listening("203.0.113.7", 0)
     loopback = [serve.is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0")]
     assert loopback == [True, True, True, False]
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    driver = start(tmp_path / "profile")
+    yield driver
+    driver.quit()
+
+
+def test_the_page(browser: Any, address: str) -> None:
+    """A prompt goes on while one watches, and a drawing is classified while it is drawn."""
+    wait = WebDriverWait(browser, 30)
+    for size in WIDTHS.values():
+        resize(browser, *size)
+        browser.get(address)
+        wait.until(lambda b: b.find_element(By.ID, "writing").is_displayed())
+        assert browser.find_element(By.ID, "drawing").is_displayed()
+        assert overflowing(browser) == []
+    browser.find_element(By.ID, "prompt").clear()
+    browser.find_element(By.ID, "prompt").send_keys("Hello")
+    browser.find_element(By.ID, "go").click()
+    wait.until(lambda b: b.find_element(By.ID, "go").is_enabled())
+    assert len(browser.find_element(By.ID, "text").text) > 20
+    canvas = browser.find_element(By.ID, "canvas")
+    pen = ActionChains(browser).move_to_element_with_offset(canvas, 0, -70).click_and_hold()
+    for _ in range(7):
+        pen.move_by_offset(0, 20)
+    pen.release().perform()
+    first = "#classes tr:first-child td:first-child"
+    wait.until(lambda b: b.find_element(By.CSS_SELECTOR, first).text == "1")
+    browser.find_element(By.ID, "most").clear()
+    browser.find_element(By.ID, "most").send_keys("100000")
+    browser.find_element(By.ID, "go").click()
+    wait.until(lambda b: "max_tokens should be" in b.find_element(By.ID, "said").text)
+    errors = [line for line in browser.get_log("browser") if "favicon" not in line["message"]]
+    assert [line for line in errors if "400 (Bad Request)" not in line["message"]] == []
