@@ -15,12 +15,14 @@ from ..kernel import Kernel
 from ..machine.library import built, compiler
 from ..machine.memory import address, function_of, in_parts, keep_memory, table, threads
 from ..source import row_parts
-from ..table import TYPES
+from ..table import TYPES, template
 from .mathematics import HEADER
 
-#: A call of a kernel waits for its inputs and costs about a tenth of a millisecond, as long as some
-#: ten thousand additions: less work stays with MLX.
-LEAST_WORK = 1 << 17
+#: A call of a kernel waits for its inputs and costs about a tenth of a millisecond: less work than
+#: this many additions stays with MLX.
+LEAST_WORK = 1 << 20
+#: An exponential and its kind cost MLX as much as so many additions (an error function even more).
+FUNCTION = 16
 #: Elements for which a second thread pays.
 PART = 1 << 16
 
@@ -35,8 +37,8 @@ class CPU:
 
     name, most = "C", 24
 
-    def __init__(self, least_work: int = LEAST_WORK) -> None:
-        self.least_work = least_work
+    def __init__(self, least_work: int = LEAST_WORK, hands_over: bool = True) -> None:
+        self.least_work, self.hands_over = least_work, hands_over
 
     def available(self) -> bool:
         """Whether there is a compiler."""
@@ -49,7 +51,7 @@ class CPU:
                 return f"C has no type for {x.dtype}"
         if len(kernel.nodes) < 2:
             return "alone it gains nothing"
-        if kernel.size * len(kernel.nodes) < self.least_work:
+        if work_of(kernel) < self.least_work:
             return "it is so small that a call would cost more than it wins"
         return None
 
@@ -63,6 +65,12 @@ class CPU:
         return [
             Call(kernel, function_of(library, f"kernel{i}")) for i, kernel in enumerate(kernels)
         ]
+
+
+def work_of(kernel: Kernel) -> int:
+    """About how many additions a kernel is."""
+    calls = sum("_(" in template(node) for node in kernel.nodes if not kernel.is_reduction(node))
+    return kernel.size * (len(kernel.nodes) + FUNCTION * calls)
 
 
 def function(kernel: Kernel, name: str) -> str:
