@@ -23,7 +23,7 @@ LINE = DRAW.normal(size=(2, COLUMNS)).astype(np.float32)
 DEVICE = "cuda" if ON_GPU and torch.cuda.is_available() else "cpu"
 
 
-# The same arithmetic in three libraries: `m` is `tinymlx.core`, `mlx.core` or a few names of PyTorch
+# The same arithmetic three times: `m` is `tinymlx.core`, `mlx.core` or a few names of PyTorch
 
 
 class Torch:
