@@ -44,10 +44,17 @@ class Ready:
     run: Callable[..., Any]
 
 
-def ready(graph: Graph, backend: Backend) -> Ready:
-    """Group, generate, build, and put everything into one straight program."""
+def ready(graph: Graph, backend: Backend, results: int | None = None) -> Ready:
+    """Group, generate, build, and put everything into one straight program.
+
+    Args:
+        graph: after the passes.
+        backend: what computes kernels.
+        results: how many of the outputs are results; behind them is a captured state.
+    """
+    state = frozenset(graph.outputs[results:] if results is not None else [])
     plan = fused(graph, backend.most) if backend.most else Plan(singles(graph), [])
-    kernels, reasons = chosen(graph, plan, backend)
+    kernels, reasons = chosen(graph, plan, backend, state)
     functions = backend.build(list(kernels.values())) if kernels else []
     if functions is None:
         kernels, functions = {}, []
@@ -142,7 +149,7 @@ def singles(graph: Graph) -> list[Group]:
 
 
 def chosen(
-    graph: Graph, plan: Plan, backend: Backend
+    graph: Graph, plan: Plan, backend: Backend, state: frozenset[Value]
 ) -> tuple[dict[Group, Kernel], dict[Group, str]]:
     """The kernels that the backend takes, and why it does not take the others."""
     group_of = {node: group for group in plan.groups for node in group.nodes}
@@ -154,7 +161,7 @@ def chosen(
     for group in plan.groups:
         if group.shape is None:
             continue
-        kernel = kernel_of(group, needed)
+        kernel = kernel_of(group, needed, state)
         reason = backend.refuses(kernel) if kernel.size else "it has no elements"
         if reason is None:
             kernels[group] = kernel
