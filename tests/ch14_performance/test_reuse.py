@@ -52,6 +52,7 @@ def test_a_gradient_is_compiled_from_outside(check, draw):
     """Under a tape the function is called as it is, whether it watches arguments or state."""
     check("inside_of_gradients", x=draw.normal(4))
     check("watched_state", x=draw.normal(3))
+    check("watched_from_outside", x=draw.normal(3))
 
 
 # 14.10
@@ -121,6 +122,13 @@ def test_how_long_values_live(check, case):
     check("lives", spec=LIVES[case])
     check("peak", spec=LIVES[case])
     check("buffers", spec=LIVES[case])
+
+
+@exercise("14.10")
+def test_a_graph_without_nodes(check):
+    """It needs nothing; beside one that does."""
+    check("peak", spec=sized(outputs=[0]))
+    check("peak", spec=LIVES["one node"])
 
 
 @exercise("14.10")
