@@ -318,22 +318,62 @@ def test_transforms_outside():
     assert inner(core.array([1.0, 2.0])).item() == 10.0
 
 
-@needs_compiler
-def test_donated_or_not_the_old_arrays_stay():
-    """Who holds an array of the state from before keeps its numbers."""
-    state = [core.ones((1000,))]
-    view = state[0].reshape(10, 100)[2:]
-    old = state[0]
+def halving(state):
+    """A step over a large state, whose kernel may write over it."""
 
     def step(x):
-        state[0] = state[0] * 0.5 + x
-        return core.sum(state[0])
+        state["w"] = state["w"] * 0.5 + x
+        return core.sum(state["w"])
 
-    made = compiler.compile(step, state, state, backend=cpu.CPU(least_work=0))
-    totals = [made(core.full((1000,), 2.0)).item() for _ in range(3)]
-    assert totals == [2500.0, 3250.0, 3625.0]
-    assert old.tolist() == [1.0] * 1000
-    assert core.sum(view).item() == 800.0
+    return compiler.compile(step, state, state, backend=cpu.CPU(least_work=0))
+
+
+def place_of(x):
+    """Where the numbers of an array lie."""
+    return np.array(bare(x), copy=False).ctypes.data
+
+
+@needs_compiler
+@pytest.mark.parametrize("held", ["nothing", "the array", "a bare one", "a view", "a graph"])
+def test_a_state_is_written_over_only_if_nobody_holds_it(held):
+    """Who holds an array of the state from before, or something made of it, keeps its numbers."""
+    count = 1 << 18
+    state = {"w": core.ones((count,))}
+    x = core.full((count,), 2.0)
+    core.eval(state, x)
+    made = halving(state)
+    made(x), made(x)
+    core.eval(state)
+    now = 0.25 + 1 + 2
+    kept = {
+        "nothing": lambda w: None,
+        "the array": lambda w: w,
+        "a bare one": lambda w: bare(w),
+        "a view": lambda w: w.reshape(2, -1)[1:],
+        "a graph": lambda w: core.sqrt(w * w),
+    }[held](state["w"])
+    before = place_of(state["w"])
+    assert made(x).item() == count * (now / 2 + 2)
+    assert (place_of(state["w"]) == before) == (held == "nothing")
+    if kept is not None:
+        assert (np.array(kept) == now).all()
+    assert (np.array(state["w"]) == now / 2 + 2).all()
+
+
+@needs_compiler
+def test_an_error_after_the_state_was_taken(monkeypatch):
+    """It is put back, whole."""
+    count = 1 << 18
+    state = {"w": core.ones((count,)), "v": core.ones((3,))}
+    x = core.ones((count,))
+    made = halving(state)
+    made(x)
+    monkeypatch.setattr(cpu, "in_parts", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        made(x)
+    monkeypatch.undo()
+    assert (np.array(state["w"]) == 1.5).all()
+    assert made(x).item() == count * 1.75
 
 
 def test_the_peak_is_predicted():

@@ -1,9 +1,10 @@
-"""Which line of the reader's program is running. Given."""
+"""Which line of the reader's program is running, and who holds an object. Given."""
 
 from __future__ import annotations
 
 import sys
 from types import FrameType
+from typing import Any
 
 
 def caller() -> str:
@@ -19,3 +20,9 @@ def caller() -> str:
 
 def _line(frame: FrameType) -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def is_alone(box: Any, key: Any) -> bool:
+    """Whether nobody but ``box`` holds ``box[key]``."""
+    x = box[key]
+    return sys.getrefcount(x) <= 3  # the box, `x`, and the argument of the question
