@@ -1,8 +1,8 @@
 """Answers for chapter 14: what passes must do, written for graphs as plain data.
 
-A graph is ``{"inputs": [[shape, dtype], ...], "constants": [...], "nodes": [[op, refs, params], ...],
-"outputs": [...]}``; values are numbered: inputs, constants, then what the nodes make. A reference to
-a value is its number, a number of Python is ``{"n": number}``.
+A graph is ``{"inputs": [[shape, dtype], ...], "constants": [...], "nodes": [[op, refs, params],
+...], "outputs": [...]}``; values are numbered: inputs, constants, then what the nodes make. A
+reference to a value is its number, a number of Python is ``{"n": number}``.
 """
 
 import math
@@ -106,7 +106,7 @@ class Spec:
 
     @staticmethod
     def look(ref, values):
-        return ref["n"] if isinstance(ref, dict) else values[ref]
+        return ref.get("n", 1.0) if isinstance(ref, dict) else values[ref]
 
     def described(self, kept, outputs, instead=None, constants=None):
         """A graph after a pass: the nodes that are kept, with other values in some places."""
@@ -238,7 +238,8 @@ def without_repeats(spec):
     for i, ((op, refs, params), made) in enumerate(zip(graph.nodes, graph.made)):
         parts = [texts[r] if isinstance(r, int) else text_of(r) for r in refs]
         text = f"{op}({', '.join(parts)}; {sorted(params.items())!r})"
-        if op == "draw" or params.get("opaque"):
+        unknown = any(isinstance(r, dict) and "opaque" in r for r in refs)
+        if op == "draw" or params.get("opaque") or unknown:
             text = f"{text} number {i}"
         if text in first:
             instead.update(zip(made, first[text]))
@@ -293,9 +294,7 @@ def same_as(graph, i, instead):
     found = None
     if op == "multiply":
         found = refs[0] if one(refs[1]) else refs[1] if one(refs[0]) else None
-    elif op == "divide" and one(refs[1]):
-        found = refs[0]
-    elif op == "subtract" and plus_zero(refs[1]):
+    elif (op == "divide" and one(refs[1])) or (op == "subtract" and plus_zero(refs[1])):
         found = refs[0]
     elif op == "add":
         found = refs[0] if minus_zero(refs[1]) else refs[1] if minus_zero(refs[0]) else None
@@ -397,7 +396,9 @@ def complete(spec, parts):
 @in_numpy
 def why_not(spec, parts, most):
     parts = complete(spec, parts)
-    return {"reason": Fusion(spec).reason(parts, 0, 1, most), "left_alone": True}
+    reason = Fusion(spec).reason(parts, 0, 1, most) or "merge"
+    number = 1 + ["merge", "KIND", "REDUCTION", "SHAPE", "CYCLE", "ARRAYS"].index(reason)
+    return {"reason": reason, "number": number, "left_alone": True}
 
 
 @in_numpy
@@ -480,6 +481,11 @@ def with_draws(x, seed):
 @in_numpy
 def inside_of_gradients(x):
     return {"found": [np.cos(x)] * 4, "calls": [2, 1]}
+
+
+@in_numpy
+def watched_from_outside(x):
+    return {"slope": np.asarray(2 * x.sum())}
 
 
 @in_numpy

@@ -14,9 +14,7 @@ def bind(self, primitive, args, params):
     many = isinstance(found, list)
     placeholders = found if many else [found]
     outputs = tuple(Value(y.shape, y.dtype, y._value) for y in placeholders)
-    node = Node(
-        primitive, inputs, params, outputs, many, caller(), primitive is random.drawn_now
-    )
+    node = Node(primitive, inputs, params, outputs, many, caller(), primitive is random.drawn_now)
     self.graph.nodes.append(node)
     arrays = [watched(y, self, value) for y, value in zip(placeholders, outputs)]
     return arrays if many else arrays[0]
@@ -33,9 +31,7 @@ def bind(self, primitive, args, params):
     many = isinstance(found, list)
     placeholders = found if many else [found]
     outputs = tuple(Value(y.shape, y.dtype) for y in placeholders)
-    node = Node(
-        primitive, inputs, params, outputs, many, caller(), primitive is random.drawn_now
-    )
+    node = Node(primitive, inputs, params, outputs, many, caller(), primitive is random.drawn_now)
     self.graph.nodes.append(node)
     arrays = [watched(y, self, value) for y, value in zip(placeholders, outputs)]
     return arrays if many else arrays[0]
@@ -643,7 +639,7 @@ def launch(size, most=256):
 
 
 @misconception(
-    "14.7",
+    "14.8",
     "Your threads do not ask whether there is an element for them. The last group has more threads than "
     "elements, and they write into memory that belongs to somebody else.",
     symbol="elementwise_body",
@@ -748,7 +744,7 @@ def row_parts(kernel, language):
         value = argument(node.inputs[0], names, mx.float32, language)
         kind = TYPES[language][node.output.dtype]
         before.append(f"{kind} {name} = {START[node.primitive]};")
-        inside.append(COMBINE[node.primitive].format(name, f"({kind}){value}"))
+        inside.append(collected(node, name, f"({kind}){value}"))
         if language != "c":
             behind.append(f"{name} = {LANES[node.primitive]}({name});")
         if node.primitive is reductions.mean:
@@ -779,7 +775,7 @@ def row_parts(kernel, language):
         name = names[node.output] = f"s{sums.index(node)}"
         value = argument(node.inputs[0], names, mx.float32, language)
         before.append(f"float {name} = 0.0f;")
-        inside.append(COMBINE[node.primitive].format(name, value))
+        inside.append(collected(node, name, value))
         if language != "c":
             behind.append(f"{name} = {LANES[node.primitive]}({name});")
         if node.primitive is reductions.mean:
@@ -809,7 +805,7 @@ def row_parts(kernel, language):
         name = names[node.output] = f"s{sums.index(node)}"
         value = argument(node.inputs[0], names, mx.float32, language)
         before.append(f"float {name} = {START[node.primitive]};")
-        inside.append(COMBINE[node.primitive].format(name, value))
+        inside.append(collected(node, name, value))
         if language != "c":
             behind.append(f"{name} = {LANES[node.primitive]}({name});")
     reduced = [node.output for node in sums]

@@ -83,7 +83,8 @@ def plainly(spec):
 def same_bits(a, b):
     """Whether lists of arrays have the same bits; all nan count as one."""
     return all(
-        x.shape == y.shape and np.array_equal(x, y, equal_nan=True)
+        x.shape == y.shape
+        and np.array_equal(x, y, equal_nan=True)
         and np.array_equal(np.signbit(x) & ~np.isnan(x), np.signbit(y) & ~np.isnan(y))
         for x, y in zip(a, b, strict=True)
     )

@@ -3,11 +3,37 @@
 import mlx.core as mx
 
 from tinymlx import core
-from tinymlx.compiler import algebra, cache, common, compiled, dead_code, folding, fusion, graph
-from tinymlx.compiler import kernel, lifetimes, measuring, order, places, source, tracing
+from tinymlx.compiler import (
+    algebra,
+    cache,
+    common,
+    compiled,
+    dead_code,
+    folding,
+    fusion,
+    graph,
+    kernel,
+    lifetimes,
+    measuring,
+    order,
+    places,
+    source,
+    tracing,
+)
+from tinymlx.core import (
+    arithmetic,
+    conversion,
+    exponential,
+    indexing,
+    joining,
+    logic,
+    products,
+    reductions,
+    selection,
+    shapes,
+    trigonometry,
+)
 from tinymlx.core import array as to_array
-from tinymlx.core import arithmetic, conversion, exponential, products, random, reductions, shapes
-from tinymlx.core import indexing, joining, logic, selection, trigonometry
 from tinymlx.core.arrays import bare, wrap
 from tinymlx.core.primitive import Primitive
 
@@ -16,14 +42,32 @@ __all__ = ["to_array"]
 # The compiler, 14.1 to 14.11. Graphs come and go as plain data: see `graphs.py`.
 
 OPERATIONS = {
-    "draw": random.drawn_now,
     "split": joining.split,
     "slice": indexing.sliced,
 }
-for place in (arithmetic, trigonometry, exponential, logic, selection, reductions, products, conversion, shapes):
+for place in (
+    arithmetic,
+    trigonometry,
+    exponential,
+    logic,
+    selection,
+    reductions,
+    products,
+    conversion,
+    shapes,
+):
     OPERATIONS.update({k: v for k, v in vars(place).items() if isinstance(v, Primitive)})
 NAMES = {primitive: name for name, primitive in OPERATIONS.items()}
-SAMPLE = {"sampler": mx.random.uniform, "options": {"shape": (2, 3)}}
+
+
+@Primitive
+def drawing(*, shape=(2, 3)):
+    """Something that is marked as random."""
+    return mx.zeros(shape)
+
+
+OPERATIONS["draw"] = drawing
+NAMES[drawing] = "draw"
 
 
 class Opaque:
@@ -33,13 +77,18 @@ class Opaque:
 def parameters(op, params):
     """Parameters as primitives want them."""
     params = dict(params)
-    if op == "draw":
-        return dict(SAMPLE)
     if "dtype" in params:
         params["dtype"] = getattr(mx, params["dtype"])
     if params.pop("opaque", False):
         params["axis"] = Opaque()
     return {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+
+
+def looked_up(ref, values, unknown):
+    """A value by its number, a number of Python, or something of which nothing is known."""
+    if isinstance(ref, dict):
+        return ref.get("n", unknown)
+    return ref if ref is None else values[ref]
 
 
 def built(spec):
@@ -56,8 +105,8 @@ def built(spec):
         lazy.append(x)
     for number, (op, refs, params) in enumerate(spec["nodes"]):
         primitive, params = OPERATIONS[op], parameters(op, params)
-        given = [r["n"] if isinstance(r, dict) else r if r is None else values[r] for r in refs]
-        like = [r["n"] if isinstance(r, dict) else r if r is None else lazy[r] for r in refs]
+        given = [looked_up(r, values, Opaque()) for r in refs]
+        like = [looked_up(r, lazy, 1.0) for r in refs]
         safe = {k: v for k, v in params.items() if not isinstance(v, Opaque)}
         found = primitive.forward(*like, **safe)
         many = isinstance(found, (list, tuple))
@@ -78,10 +127,11 @@ def described(made, values):
 
     def ref(x):
         if not isinstance(x, graph.Value):
-            return x if x is None else {"n": x}
+            return {"opaque": True} if isinstance(x, Opaque) else x if x is None else {"n": x}
         number = numbers.setdefault(x, len(numbers))
         if x.constant is not None and number >= len(values):
-            constants[str(number)] = x.constant
+            same = x.constant.shape == x.shape and x.constant.dtype == x.dtype
+            constants[str(number)] = x.constant if same else "not what it says"
         return number
 
     nodes = [
@@ -196,7 +246,21 @@ def peaked(large, small, kept):
         seen.append(mx.get_active_memory())
 
     found = measuring.peak_of(fun, evaluate)
-    return {"peak": found, "order": order, "held": held.size}
+    return {
+        "enough": found >= 4 * small,
+        "mine": found < 4 * kept,
+        "order": order,
+        "held": held.size,
+    }
+
+
+def peak_of_nothing():
+    """A function that returns what there is already."""
+    there = core.ones((1000,))
+    core.eval(there)
+    before = mx.get_active_memory()
+    found = measuring.peak_of(lambda: there)
+    return {"peak": found, "still": mx.get_active_memory() >= before}
 
 
 def without_dead_code(spec):
@@ -270,7 +334,8 @@ def why_not(spec, parts, most):
     before = [set(group.needs) for group in groups]
     found = fusion.why_not(groups[0], groups[1], most)
     return {
-        "reason": REASONS.get(found, found),
+        "reason": "merge" if found is None else REASONS.get(found, found),
+        "number": 1 if found is None else 2 + list(REASONS).index(found),
         "left_alone": before == [group.needs for group in groups],
     }
 
@@ -303,6 +368,14 @@ def kernel_from(spec, strides=None, axes=0):
     order = {"reads": [values.index(x) for x in found.reads]}
     order["writes"] = [values.index(y) for y in found.writes]
     return found, order
+
+
+def flat(spec, language, most):
+    """The statements of a kernel whose arrays lie in a row, and how it is launched."""
+    found, order = kernel_from(spec)
+    grid, group = source.launch(found.size, most)
+    lines = source.statements(found, language, lambda x: "i")
+    return {"lines": lines, "grid": grid, "group": group, "size": found.size, **order}
 
 
 def elementwise(spec, language, strides, most):
@@ -376,7 +449,9 @@ def keys():
     first = {}
     classes = [first.setdefault(key, i) for i, key in enumerate(found)]
     deep = [mx.full((), i) for i in range(5)]
-    _, arrays = cache.signature(((deep[0], {"x": [deep[1], 7, deep[2]]}), {"k": deep[3], "j": deep[4]}))
+    _, arrays = cache.signature(
+        ((deep[0], {"x": [deep[1], 7, deep[2]]}), {"k": deep[3], "j": deep[4]})
+    )
     return {"classes": classes, "arrays": [int(x.item()) for x in arrays]}
 
 
@@ -389,7 +464,7 @@ def strange_argument(kind):
 class OpByOp:
     """A backend that builds nothing."""
 
-    name, most = "op by op", 0
+    name, most, hands_over = "op by op", 0, False
 
 
 def small(fun, inputs=None, outputs=None):
@@ -413,7 +488,13 @@ def called(x, wide, factor):
         found += [y["y"][0], y["n"][2]]
     half = f(x.astype(mx.float16))
     kinds = [type(y).__name__, type(y["n"]).__name__, str(y["y"][1]), y["n"][0], y["n"][1]]
-    return {"counts": counts, "found": found, "kinds": kinds, "half": half["y"][0], "all": len(calls)}
+    return {
+        "counts": counts,
+        "found": found,
+        "kinds": kinds,
+        "half": half["y"][0],
+        "all": len(calls),
+    }
 
 
 def with_state(x, start):
@@ -447,7 +528,9 @@ def with_draws(x, seed):
     found = [f(x) for _ in range(3)]
     core.random.seed(seed)
     plain_ = [dropped(x) for _ in range(3)]
-    same = [mx.array_equal(bare(a), bare(b)).item() for p, q in zip(found, plain_) for a, b in zip(p, q)]
+    same = [
+        mx.array_equal(bare(a), bare(b)).item() for p, q in zip(found, plain_) for a, b in zip(p, q)
+    ]
     differ = [not mx.array_equal(bare(found[i][1]), bare(found[i + 1][1])).item() for i in (0, 1)]
     return {"same": same, "differ": differ, "calls": len(calls) <= 1}
 
@@ -471,6 +554,16 @@ def watched_state(x):
         f, calls = small(lambda a: core.sum(a * state[0]), [state], None)
         y = f(x) + f(x)
         return y * len(calls)
+
+    return {"slope": core.grad(outer)(core.array(3.0))}
+
+
+def watched_from_outside(x):
+    """What a tape watches is neither an argument nor a state: the function has closed over it."""
+
+    def outer(w):
+        f, _ = small(lambda a: core.sum(a * w))
+        return f(x) + f(x)
 
     return {"slope": core.grad(outer)(core.array(3.0))}
 

@@ -2,8 +2,8 @@
 
 The source that a probe has returned is a stranger's. So it is compiled and run in a process behind
 the fence of `course.sandbox`, never in the judge's own; only arrays come back. Every output is
-filled with a pattern beforehand, and there is a margin behind it: what was not written, and what was
-written outside, is seen.
+filled with a pattern beforehand, and there is a margin behind it: what was not written, and what
+was written outside, is seen.
 """
 
 import functools
@@ -56,10 +56,11 @@ from course.sandbox import Fence, enter, python_itself
 work, compiler = sys.argv[2], sys.argv[3]
 places = (*python_itself(), sys.argv[1] + "/course", "/bin", "/usr", "/etc/alternatives")
 enter(Fence(places, work, memory=2 << 30, cpu=30, compiler=True))
-command = [compiler, "-std=c++17", "-O1", "-w", "-shared", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing"]
+flags = ["-std=c++17", "-O1", "-w", "-shared", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing"]
 files = ["kernels.cpp", "-o", "kernels.so"]
 done = subprocess.run(
-    [*command, *files], cwd=work, capture_output=True, text=True, env={**os.environ, "TMPDIR": work}
+    [compiler, *flags, *files], cwd=work, capture_output=True, text=True, env={**os.environ,
+    "TMPDIR": work}
 )
 if done.returncode:
     sys.exit(done.stderr[:2000])
@@ -118,7 +119,8 @@ def run(kernels):
         steps.append("}")
     main = "\n".join(steps)
     parts.append(
-        'extern "C" int run_all() {\nFILE *file = fopen("data", "rb"), *result = fopen("result", "wb");\n'
+        'extern "C" int run_all() {\nFILE *file = fopen("data", "rb");\n'
+        'FILE *result = fopen("result", "wb");\n'
         f"{main}\nfclose(result);\nreturn 0;\n}}\n"
     )
     return _results(_executed("\n".join(parts), b"".join(data)), kernels)
@@ -143,7 +145,9 @@ def _results(written, kernels):
             size = int(np.prod(shape)) * np.dtype(dtype).itemsize
             outputs.append(np.frombuffer(written[at : at + size], dtype).reshape(shape))
             margin = written[at + size : at + size + MARGIN]
-            assert margin == bytes([UNTOUCHED]) * MARGIN, "a thread wrote behind the end of an output"
+            assert margin == bytes([UNTOUCHED]) * MARGIN, (
+                "a thread wrote behind the end of an output"
+            )
             at += size + MARGIN
         found.append(outputs)
     return found

@@ -52,6 +52,7 @@ def test_a_gradient_is_compiled_from_outside(check, draw):
     """Under a tape the function is called as it is, whether it watches arguments or state."""
     check("inside_of_gradients", x=draw.normal(4))
     check("watched_state", x=draw.normal(3))
+    check("watched_from_outside", x=draw.normal(3))
 
 
 # 14.10
@@ -124,6 +125,13 @@ def test_how_long_values_live(check, case):
 
 
 @exercise("14.10")
+def test_a_graph_without_nodes(check):
+    """It needs nothing; beside one that does."""
+    check("peak", spec=sized(outputs=[0]))
+    check("peak", spec=LIVES["one node"])
+
+
+@exercise("14.10")
 def test_memory_of_random_graphs(check, probe, draw):
     """The same; and no two values that live at the same time share a buffer."""
     for _ in range(5):
@@ -149,7 +157,10 @@ def needs_of(spec):
         for _ in range(params.get("indices_or_sections", 1) if op == "split" else 1):
             maker[made] = i
             made += 1
-    needs = [{maker[r] for r in refs if isinstance(r, int) and r >= first} for _, refs, _ in spec["nodes"]]
+    needs = [
+        {maker[r] for r in refs if isinstance(r, int) and r >= first}
+        for _, refs, _ in spec["nodes"]
+    ]
     draws = [i for i, node in enumerate(spec["nodes"]) if node[0] == "draw"]
     for a, b in itertools.pairwise(draws):
         needs[b].add(a)
@@ -163,7 +174,9 @@ def bytes_of(spec):
         if op == "draw":
             sizes.append(6)
         else:
-            sizes.append(params["shape"][0] if "shape" in params else 1 if op == "sum" else sizes[refs[0]])
+            sizes.append(
+                params["shape"][0] if "shape" in params else 1 if op == "sum" else sizes[refs[0]]
+            )
     return [4 * size for size in sizes]
 
 
@@ -267,7 +280,16 @@ def test_orders_that_need_little(probe, draw):
 def test_draws_stay_in_order(probe):
     """Each draws what it drew before."""
     draw = ("draw", [], {})
-    nodes = [draw, draw, draw, ("exp", [3]), ("exp", [2]), ("exp", [1]), ("add", [4, 5]), ("add", [6, 7])]
+    nodes = [
+        draw,
+        draw,
+        draw,
+        ("exp", [3]),
+        ("exp", [2]),
+        ("exp", [1]),
+        ("add", [4, 5]),
+        ("add", [6, 7]),
+    ]
     spec = sized(*nodes, sizes=(1,), outputs=[8])
     checked(probe, spec)
 

@@ -1,8 +1,8 @@
 """Algebra: rules that make an expression smaller and change no bit of its value.
 
-Numbers of a computer are not real numbers. ``x + 0`` is not ``x`` where ``x`` is ``-0.0``; ``x * 0``
-is not 0 where ``x`` is infinite or nan; ``x - x`` neither. Such rules are not in this file's list. A
-rule that is must be right for every ``x``, also for those.
+Numbers of a computer are not real numbers. ``x + 0`` is not ``x`` where ``x`` is ``-0.0``; ``x *
+0`` is not 0 where ``x`` is infinite or nan; ``x - x`` neither. Such rules are not in this file's
+list. A rule that is must be right for every ``x``, also for those.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ def is_number(x: Any, wanted: float) -> bool:
 def same_value(node: Node, makers: dict[Value, Node]) -> Value | None:
     """The value that the output of ``node`` is anyway, bit for bit; ``None`` if there is none.
 
-    The rules: ``x * 1``, ``1 * x`` and ``x / 1`` are ``x``; so is ``x - 0``, but only for the number
-    +0, and ``x + -0.0`` with its number on either side, but only for -0.0; ``-(-x)`` is ``x``. A
-    cast to the dtype that ``x`` has, a reshape or a broadcast to its shape, and two transpositions
-    that cancel each other are ``x``, too. In any case ``x`` must have the shape and the dtype of the
-    output: ``x * 1.0`` is another array where ``x`` holds integers. (An integer knows no -0: to it,
-    ``x + 0`` is ``x``; this rule is not asked for.)
+    The rules are those about ``x`` and a number of Python, 1 or a zero, in a product (either side),
+    a quotient, a sum (either side) and a difference, that are right for every ``x``; the lesson
+    leads to the right zeros. ``-(-x)`` is ``x``. A cast to the dtype that ``x`` has, a reshape or a
+    broadcast to its shape, and two transpositions that cancel each other are ``x``, too. In any
+    case ``x`` must have the shape and the dtype of the output: ``x * 1.0`` is another array where
+    ``x`` holds integers. (An integer knows no -0: to it, ``x + 0`` is ``x``; this rule is not asked
+    for.)
 
     Args:
         node: a node with one output.

@@ -88,8 +88,8 @@ def why_not(first: Group, second: Group, most: int = 24) -> str | None:
         The first of these that applies, or ``None`` if they can be merged:
 
         * ``KIND``: one of the two has no ``shape``.
-        * ``REDUCTION``: a node of ``second`` reads what a reduction in ``first`` makes; or both have
-          reductions, over different ``axes``.
+        * ``REDUCTION``: a node of ``second`` reads what a reduction in ``first`` makes; or both
+          have reductions, over different ``axes``.
         * ``SHAPE``: their shapes differ.
         * ``CYCLE``: ``second`` also needs ``first`` through a third group. That group would have to
           come after the merged one, and before it.

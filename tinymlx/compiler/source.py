@@ -47,13 +47,13 @@ def argument(x: Any, names: dict[Value, str], wanted: mx.Dtype | None, language:
 def statements(kernel: Kernel, language: str, where: Where) -> list[str]:
     """The statements that compute one element of a kernel without reductions.
 
-    First every value that is read gets a name: ``v0``, ``v1``, ... in the order of ``kernel.reads``;
-    then every node in its order gives a name to what it makes, counting on. Each is a declaration,
-    ``float v3 = v0 * v2;``. At the end those of ``kernel.writes`` are stored.
+    First every value that is read gets a name: ``v0``, ``v1``, ... in the order of
+    ``kernel.reads``; then every node in its order gives a name to what it makes, counting on. Each
+    is a declaration, ``float v3 = v0 * v2;``. At the end those of ``kernel.writes`` are stored.
 
     A value is computed in ``computed_in(dtype)`` (float for the halves), whose name in the language
-    is ``TYPES[language][...]``, and cast to its own dtype where it is stored. The arguments of a node
-    are cast to ``dtypes_inside(node)``, one for each, by ``argument``; they stand in
+    is ``TYPES[language][...]``, and cast to its own dtype where it is stored. The arguments of a
+    node are cast to ``dtypes_inside(node)``, one for each, by ``argument``; they stand in
     ``template(node)`` in the places ``{0}``, ``{1}``, ``{2}``. An array is called ``in0``, ``in1``,
     ... or ``out0``, ``out1``, ... by its position in ``reads`` or ``writes``.
 
@@ -89,10 +89,11 @@ def computed(node: Node, names: dict[Value, str], language: str) -> str:
     name = names[node.output] = f"v{len(names)}"
     kind = TYPES[language][computed_in(node.output.dtype)]
     value = template(node).format(*parts)
+    where = f"  // {node.where}" if language == "c" else ""
     if node.output.dtype in (mx.float16, mx.bfloat16):  # each step is rounded, as without fusion
         half = TYPES[language][node.output.dtype]
         return f"{kind} {name} = ({kind})({half})({value});"
-    return f"{kind} {name} = ({kind})({value});"
+    return f"{kind} {name} = ({kind})({value});{where}"
 
 
 def store(
@@ -110,8 +111,8 @@ def launch(size: int, most: int = 256) -> tuple[int, int]:
     """How many threads are started for ``size`` elements, and how many make a group.
 
     In MLX the grid counts *threads*, in Metal and in CUDA, not groups of threads: a grid of
-    ``size / 256`` computes one 256th of the elements, and is very fast. Groups are of equal size, so
-    the grid is rounded up to whole groups, and the last threads find no element to compute.
+    ``size / 256`` computes one 256th of the elements, and is very fast. Groups are of equal size,
+    so the grid is rounded up to whole groups, and the last threads find no element to compute.
 
     Args:
         size: the number of elements, at least 1.
@@ -137,9 +138,9 @@ def elementwise_body(kernel: Kernel, language: str) -> str:
     """The body of a GPU kernel in which one thread computes one element of the loop.
 
     ``INDEX[language]`` declares ``i``, the number of the thread. A thread that has no element
-    (``kernel.size`` and more) must return before it touches memory. The place of element ``i`` in an
-    array that is read is ``offset(kernel.shape, strides, "i")`` with the strides of that array, in
-    one that is written just ``i``.
+    (``kernel.size`` and more) must return before it touches memory. The place of element ``i`` in
+    an array that is read is ``offset(kernel.shape, strides, "i")`` with the strides of that array,
+    in one that is written just ``i``.
 
     Args:
         kernel: without reductions.
@@ -149,7 +150,7 @@ def elementwise_body(kernel: Kernel, language: str) -> str:
         Statements, one a line.
     """
     raise NotImplementedError(
-        "14.7 elementwise_body - exercises/ch14_performance/lesson.md; "
+        "14.8 elementwise_body - exercises/ch14_performance/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
@@ -174,6 +175,11 @@ LANES = {
 }
 
 
+def collected(node: Node, name: str, value: str) -> str:
+    """The statement that takes a value into the variable of a reduction."""
+    return COMBINE[node.primitive].format(name, value)
+
+
 def row_parts(kernel: Kernel, language: str) -> tuple[list[str], list[str], list[str]]:
     """A row of a kernel whose last axes are reduced: before the loop, inside of it, behind it.
 
@@ -181,17 +187,16 @@ def row_parts(kernel: Kernel, language: str) -> tuple[list[str], list[str], list
     every reduction gets a variable, ``s0``, ``s1``, ..., always a ``float`` (a sum of thousands of
     halves, kept in a half, stops growing at 2048), with ``START[primitive]`` in it. Inside of the
     loop elements are read, computed and stored as in ``statements``; where a node is a reduction,
-    ``COMBINE[primitive]`` takes the value of its input (cast to ``float``) into the variable instead.
+    ``collected`` takes the value of its input (cast to ``float``) into the variable instead.
     Behind the loop the variable of a mean is divided by ``kernel.row``, and what is in
     ``kernel.writes`` is stored at ``[row]``.
 
     On a GPU, ``LANES[primitive](s0)`` follows the loop, in front of the division: several threads
     share a row, each has a part of it, and the functions of that name bring the parts together.
 
-    The place of element ``j`` in an array that is read has two parts,
-    ``offset(outer, strides of the outer axes, "row")`` and ``offset(inner, strides of the inner
-    axes, "j")``; the inner axes are the last ``kernel.inner``. In one that is written it is
-    ``row * kernel.row + j``.
+    The place of element ``j`` in an array that is read has two parts, ``offset(outer, strides of
+    the outer axes, "row")`` and ``offset(inner, strides of the inner axes, "j")``; the inner axes
+    are the last ``kernel.inner``. In one that is written it is ``row * kernel.row + j``.
 
     Args:
         kernel: with or without reductions.

@@ -114,7 +114,11 @@ _FLOATS_ONLY = {
     arithmetic.power,
     arithmetic.floor,
     arithmetic.ceil,
-    *(p for p in EXPRESSIONS if p.__name__ in exponential.__dict__ and p is exponential.__dict__[p.__name__]),
+    *(
+        p
+        for p in EXPRESSIONS
+        if p.__name__ in exponential.__dict__ and p is exponential.__dict__[p.__name__]
+    ),
     trigonometry.tanh,
     trigonometry.sin,
     trigonometry.cos,

@@ -14,15 +14,15 @@ from tinymlx.core.primitive import released
 def signature(tree: Any) -> tuple[Hashable, list[array]]:
     """What a graph depends on: all of the arguments but the numbers in their arrays.
 
-    Two trees have equal keys if and only if one graph serves both: the boxes are the same (a list is
-    no tuple; a dict has the same names in the same order), arrays in the same places have the same
-    shapes and dtypes, and everything else is the same constant of the same type: ``1``, ``1.0`` and
-    ``True`` are equal to Python, but make other dtypes, and ``0.0`` is not ``-0.0`` (``repr`` tells
-    them apart).
+    Two trees have equal keys if and only if one graph serves both: the boxes are the same (a list
+    is no tuple; a dict has the same names in the same order), arrays in the same places have the
+    same shapes and dtypes, and everything else is the same constant of the same type: ``1``,
+    ``1.0`` and ``True`` are equal to Python, but make other dtypes, and ``0.0`` is not ``-0.0``
+    (``repr`` tells them apart).
 
     Args:
-        tree: lists, tuples and dicts, nested, of arrays, numbers, strings and ``None``. An array may
-            also be a bare one.
+        tree: lists, tuples and dicts, nested, of arrays, numbers, strings and ``None``. An array
+            may also be a bare one.
 
     Returns:
         The key, which can be hashed, and the arrays from left to right.
@@ -31,7 +31,7 @@ def signature(tree: Any) -> tuple[Hashable, list[array]]:
         ValueError: a leaf is something else. It could change without anybody's notice; the message
             starts with ``[compile]``.
     """
-    arrays: list[array] = []
+    arrays: list[Any] = []
 
     def key(x: Any) -> Hashable:
         if isinstance(x, (array, mx.array)):

@@ -25,7 +25,7 @@ def lifetimes(graph: Graph) -> dict[Value, tuple[int, int]]:
         for x in node.values:
             if x in found:
                 found[x] = (found[x][0], i)
-        found.update({y: (i, i) for y in node.outputs})
+        found.update(dict.fromkeys(node.outputs, (i, i)))
     for y in graph.outputs:
         if y in found:
             found[y] = (found[y][0], len(graph.nodes))
@@ -48,9 +48,10 @@ def buffers(graph: Graph) -> tuple[list[int], dict[Value, int]]:
     """Memory for all values of a graph, used again where that is possible.
 
     One value after another is made, in the order of ``lifetimes``. It gets the smallest buffer that
-    is free and large enough, of several equally small ones the first; if there is none, a new one of
-    its size at the end of the list. A buffer is free if the value that it held last was read for the
-    last time *before* the node that makes the new one: a node must not write over its own inputs.
+    is free and large enough, of several equally small ones the first; if there is none, a new one
+    of its size at the end of the list. A buffer is free if the value that it held last was read for
+    the last time *before* the node that makes the new one: a node must not write over its own
+    inputs.
 
     Returns:
         The sizes of the buffers in bytes, and for each value the position of its buffer.

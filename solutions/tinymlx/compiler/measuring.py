@@ -38,9 +38,9 @@ def bytes_of(node: Node) -> int:
 def flops_of(node: Node) -> int:
     """The operations of arithmetic in a node, as one counts them by hand.
 
-    One for each element of the output of an elementwise primitive (also for an exponential), one for
-    each element that a reduction reads, and 2 K for each element of a matrix product over K; for
-    views, ``COPIES`` and everything else 0. ``is_elementwise(node)`` knows the first kind.
+    One for each element of the output of an elementwise primitive (also for an exponential), one
+    for each element that a reduction reads, and 2 K for each element of a matrix product over K;
+    for views, ``COPIES`` and everything else 0. ``is_elementwise(node)`` knows the first kind.
     """
     if node.primitive in VIEWS or node.primitive in COPIES:
         return 0

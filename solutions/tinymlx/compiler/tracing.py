@@ -81,11 +81,11 @@ class Recorder(Trace):
             params: its keyword parameters.
 
         Returns:
-            The output as an array that this recorder watches,
-            ``watched(placeholder, self, value)``: the placeholder is what ``self.imagined`` returns,
-            ``value`` a new :class:`Value` with its shape and dtype, which is an output of the node.
-            Where ``self.imagined`` returns a list, all this for each in it: the node has all the
-            outputs and ``many=True``, and a list of arrays is returned.
+            The output as an array that this recorder watches, ``watched(placeholder, self,
+            value)``: the placeholder is what ``self.imagined`` returns, ``value`` a new
+            :class:`Value` with its shape and dtype, which is an output of the node. Where
+            ``self.imagined`` returns a list, all this for each in it: the node has all the outputs
+            and ``many=True``, and a list of arrays is returned.
 
         The node also knows its place in the reader's program, ``caller()``, and whether it is
         random: whether the primitive is ``random.drawn_now``.

@@ -101,9 +101,7 @@ def in_parts(function: Any, pointers: Any, count: int, parts: int) -> None:
     bounds = [count * i // parts // 16 * 16 for i in range(parts)] + [count]
     if count < 16 * parts:
         bounds = [count * i // parts for i in range(parts)] + [count]
-    others = [
-        _pool().submit(function, pointers, a, b) for a, b in zip(bounds[1:-1], bounds[2:])
-    ]
+    others = [_pool().submit(function, pointers, a, b) for a, b in zip(bounds[1:-1], bounds[2:])]
     function(pointers, bounds[0], bounds[1])
     for other in others:
         other.result()

@@ -135,11 +135,17 @@ def row_body(kernel: Kernel, language: str, lanes: int = LANES) -> str:
     return "\n".join(lines)
 
 
+def kernel_name(kernel: Kernel, source: str) -> str:
+    """A name that says what is in it, and is another one for another source."""
+    names = "_".join(node.name for node in kernel.nodes[:4])
+    return f"tinymlx_{names}_{zlib.crc32(source.encode())}"
+
+
 class GPU:
     """What Metal and CUDA have in common; see :class:`.base.Backend`."""
 
     name = language = header = ""
-    most = 24
+    most, hands_over = 24, True
 
     def refuses(self, kernel: Kernel) -> str | None:
         """Why a kernel is not computed here, or ``None``."""
@@ -168,7 +174,7 @@ class GPU:
             source, threads = elementwise_body(kernel, self.language), kernel.size
         grid, group = launch(threads)
         made = self.make(
-            name=f"tinymlx_{'_'.join(node.name for node in kernel.nodes[:4])}_{zlib.crc32(source.encode())}",
+            name=kernel_name(kernel, source),
             input_names=[f"in{i}" for i in range(len(kernel.reads))],
             output_names=[f"out{i}" for i in range(len(kernel.writes))],
             source=source,
