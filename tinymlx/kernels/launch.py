@@ -18,6 +18,8 @@ the threads of a group share. A kernel here is written once, in the words of the
 ``GROUP_SUM(x, s)`` a statement: ``x`` becomes its sum over the group, with help of ``SHARED float
                     s[32]``; all threads must come by
 ``GROUP_MAX(x, s)`` the same for the maximum
+``EXP(x)``          the exponential function in the device's own, faster way, for ``x`` near 0 or
+                    below
 ==================  ==========================================================================
 
 ``load<V>(x, i)`` reads ``V`` neighbours beginning at ``x[i]`` as one ``Pack<T, V>``, whose numbers
@@ -56,6 +58,7 @@ WORDS: dict[str, dict[str, str]] = {
         "WARPS": "simdgroups_per_threadgroup",
         "WARP_SUM": "simd_sum",
         "WARP_MAX": "simd_max",
+        "EXP": "metal::fast::exp",
     },
     "cuda": {
         "PLACE": "(blockIdx.x * blockDim.x + threadIdx.x)",
@@ -70,6 +73,7 @@ WORDS: dict[str, dict[str, str]] = {
         "WARPS": "((blockDim.x + 31) / 32)",
         "WARP_SUM": "warp_sum",
         "WARP_MAX": "warp_max",
+        "EXP": "__expf",
     },
 }
 
@@ -187,7 +191,7 @@ class Kernel:
             "language": language,
             "name": self.name,
             "source": translated(self.source, language),
-            "header": HEADERS[language] + translated(self.header, language),
+            "header": HEADERS[language] + translated(self.header, language) + "\n",
             "input_names": list(self.inputs),
             "output_names": list(self.outputs),
             "template": [
@@ -272,7 +276,7 @@ def _compiled(
         input_names=list(inputs),
         output_names=list(outputs),
         source=translated(source, language),
-        header=HEADERS[language] + translated(header, language),
+        header=HEADERS[language] + translated(header, language) + "\n",
     )
 
 
