@@ -61,6 +61,21 @@ def _is_watched(*xs: Any) -> bool:
     return any(isinstance(x, array) and x._trace is not None for x in xs)
 
 
+#: While a compiler traces a function and has captured the state of the random numbers, its
+#: ``draw(parameters, sampler, options)``: a draw without a key is noted, and made in every call.
+draws: list[Any] = []
+
+
+def _is_noted(key: array | None) -> bool:
+    return bool(draws) and key is None
+
+
+@constant
+def drawn_now(*parameters: mx.array, sampler: Any, options: dict[str, Any]) -> mx.array:
+    """Numbers from a sampler of ``mlx.core`` and its own state."""
+    return sampler(*parameters, **options)
+
+
 def _next_key() -> array:
     """The key with which the global state would draw next; the state moves on."""
     state: Any = mx.random.state
@@ -77,6 +92,8 @@ def drawn(*parameters: mx.array, sampler: Any, options: dict[str, Any]) -> mx.ar
 
 def _standard(sampler: Any, key: array | None, stream: Stream, **options: Any) -> array:
     """Numbers from a distribution without parameters; the key may be watched."""
+    if _is_noted(key):
+        return draws[-1]([], sampler, {**options, "stream": stream})
     if _is_watched(key):
         return drawn(key, sampler=sampler, options=options, stream=stream)
     return wrap(sampler(**options, key=unwrap(key), stream=stream))
@@ -85,6 +102,8 @@ def _standard(sampler: Any, key: array | None, stream: Stream, **options: Any) -
 def _drawn(sampler: Any, *arguments: Any, **options: Any) -> array:
     """Numbers that are constants to gradients: parameters, key and stream of the sampler."""
     *parameters, key, stream = arguments
+    if _is_noted(key):
+        return draws[-1](parameters, sampler, {**options, "stream": stream})
     if not _is_watched(*parameters, key):
         parameters = [unwrap(x) for x in parameters]
         return wrap(sampler(*parameters, **options, key=unwrap(key), stream=stream))
@@ -107,6 +126,9 @@ def uniform(
 ) -> array:
     """Numbers spread evenly from ``low`` to ``high``, without ``high``."""
     if not _is_watched(low, high, key):
+        if _is_noted(key):
+            options = {"shape": shape, "dtype": dtype, "stream": stream}
+            return draws[-1]([low, high], mx.random.uniform, options)
         low, high = unwrap(low), unwrap(high)
         return wrap(mx.random.uniform(low, high, shape, dtype, unwrap(key), stream))
     if not shape:
@@ -125,7 +147,7 @@ def normal(
     stream: Stream = None,
 ) -> array:
     """Normally distributed numbers with mean ``loc`` and standard deviation ``scale``."""
-    if not _is_watched(loc, scale, key):
+    if not _is_watched(loc, scale, key) and not _is_noted(key):
         loc, scale = unwrap(loc), unwrap(scale)
         return wrap(mx.random.normal(shape, dtype, loc, scale, unwrap(key), stream))
     x = _standard(mx.random.normal, key, stream, shape=shape, dtype=dtype)
@@ -142,6 +164,9 @@ def multivariate_normal(
     stream: Stream = None,
 ) -> array:
     """Normally distributed vectors with a mean (differentiable) and a covariance matrix."""
+    if _is_noted(key):
+        options = {"shape": shape, "dtype": dtype, "stream": stream}
+        return draws[-1]([mean * 0, cov], mx.random.multivariate_normal, options) + mean
     if not _is_watched(mean, cov, key):
         x = mx.random.multivariate_normal(
             unwrap(mean), unwrap(cov), shape, dtype, unwrap(key), stream
@@ -176,7 +201,7 @@ def truncated_normal(
     stream: Stream = None,
 ) -> array:
     """Standard normal numbers, under the condition that they lie from ``lower`` to ``upper``."""
-    if not _is_watched(lower, upper, key):
+    if not _is_watched(lower, upper, key) and not _is_noted(key):
         lower, upper = unwrap(lower), unwrap(upper)
         return wrap(mx.random.truncated_normal(lower, upper, shape, dtype, unwrap(key), stream))
     standard = wrap(mx.zeros((), mx.float32 if dtype is None else dtype))
@@ -247,7 +272,9 @@ def permutation(
     x: int | array, axis: int = 0, key: array | None = None, stream: Stream = None
 ) -> array:
     """The integers below ``x``, or the slices of ``x`` along ``axis``, in random order."""
-    if isinstance(x, array) and _is_watched(x, key):
+    if _is_noted(key) and not isinstance(x, array):
+        return draws[-1]([], mx.random.permutation, {"x": x, "stream": stream})
+    if isinstance(x, array) and (_is_watched(x, key) or _is_noted(key)):
         order = permutation(x.shape[axis], 0, key, stream)
         return getitem(x, (slice(None),) * (axis % x.ndim) + (order,))
     if _is_watched(key):

@@ -1,0 +1,560 @@
+"""What the graders of chapter 14 run of the student's code."""
+
+import mlx.core as mx
+
+from tinymlx import core
+from tinymlx.compiler import (
+    algebra,
+    cache,
+    common,
+    compiled,
+    dead_code,
+    folding,
+    fusion,
+    graph,
+    kernel,
+    lifetimes,
+    measuring,
+    order,
+    places,
+    source,
+    tracing,
+)
+from tinymlx.core import (
+    arithmetic,
+    conversion,
+    exponential,
+    indexing,
+    joining,
+    logic,
+    products,
+    random,
+    reductions,
+    selection,
+    shapes,
+    trigonometry,
+)
+from tinymlx.core import array as to_array
+from tinymlx.core.arrays import bare, wrap
+from tinymlx.core.primitive import Primitive
+
+__all__ = ["to_array"]
+
+# The compiler, 14.1 to 14.11. Graphs come and go as plain data: see `graphs.py`.
+
+OPERATIONS = {
+    "draw": random.drawn_now,
+    "split": joining.split,
+    "slice": indexing.sliced,
+}
+for place in (
+    arithmetic,
+    trigonometry,
+    exponential,
+    logic,
+    selection,
+    reductions,
+    products,
+    conversion,
+    shapes,
+):
+    OPERATIONS.update({k: v for k, v in vars(place).items() if isinstance(v, Primitive)})
+NAMES = {primitive: name for name, primitive in OPERATIONS.items()}
+SAMPLE = {"sampler": mx.zeros, "options": {"shape": (2, 3)}}
+
+
+class Opaque:
+    """A parameter of which nothing is known."""
+
+
+def parameters(op, params):
+    """Parameters as primitives want them."""
+    params = dict(params)
+    if op == "draw":
+        return dict(SAMPLE)
+    if "dtype" in params:
+        params["dtype"] = getattr(mx, params["dtype"])
+    if params.pop("opaque", False):
+        params["axis"] = Opaque()
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+
+
+def built(spec):
+    """A graph from its description, and its values by their numbers."""
+    made = graph.Graph()
+    values, lazy = [], []
+    for shape, dtype in spec["inputs"]:
+        made.inputs.append(graph.Value(tuple(shape), getattr(mx, dtype)))
+        lazy.append(mx.zeros(shape, getattr(mx, dtype)))
+    values += made.inputs
+    for x in spec.get("constants", []):
+        x = bare(x)
+        values.append(graph.Value(x.shape, x.dtype, x))
+        lazy.append(x)
+    for number, (op, refs, params) in enumerate(spec["nodes"]):
+        primitive, params = OPERATIONS[op], parameters(op, params)
+        given = [r["n"] if isinstance(r, dict) else r if r is None else values[r] for r in refs]
+        like = [r["n"] if isinstance(r, dict) else r if r is None else lazy[r] for r in refs]
+        safe = {k: v for k, v in params.items() if not isinstance(v, Opaque)}
+        found = primitive.forward(*like, **safe)
+        many = isinstance(found, (list, tuple))
+        outputs = tuple(graph.Value(y.shape, y.dtype) for y in (found if many else [found]))
+        lazy += list(found) if many else [found]
+        values += outputs
+        node = graph.Node(primitive, tuple(given), params, outputs, many, f"here:{number}")
+        node.random = op == "draw"
+        made.nodes.append(node)
+    made.outputs = [values[i] for i in spec["outputs"]]
+    return made, values
+
+
+def described(made, values):
+    """A graph as plain data; values that are new get the next numbers."""
+    numbers = {x: i for i, x in enumerate(values)}
+    constants = {}
+
+    def ref(x):
+        if not isinstance(x, graph.Value):
+            return x if x is None else {"n": x}
+        number = numbers.setdefault(x, len(numbers))
+        if x.constant is not None and number >= len(values):
+            constants[str(number)] = x.constant
+        return number
+
+    nodes = [
+        [NAMES.get(n.primitive, n.name), [ref(x) for x in n.inputs], [ref(y) for y in n.outputs]]
+        for n in made.nodes
+    ]
+    outputs = [ref(y) for y in made.outputs]
+    inputs = [ref(x) for x in made.inputs]
+    return {"inputs": inputs, "nodes": nodes, "outputs": outputs, "constants": constants}
+
+
+def after(spec, function):
+    """A graph after a pass; and whether the one before is as it was."""
+    made, values = built(spec)
+    before = described(made, values)
+    found = function(made)
+    same = described(made, values) == before and found is not made
+    return {"graph": described(found, values), "left_alone": same}
+
+
+CAPTURED = mx.array([[1.0, -2.0, 3.0, 0.5]])
+TRACED = {
+    "chain": lambda x, y: (core.exp(x) * 2 - y) / (1 - x),
+    "parameters": lambda x, y: core.sum(x, axis=0, keepdims=True) + y.transpose(),
+    "gradient": core.grad(lambda x, y: core.sum(core.sin(x) * x * y)),
+    "several": lambda x, y: [core.split(x, 2, axis=1)[1] * y[:, :2], y.split(2, axis=0)[0]],
+    "captured": lambda x, y: (x + wrap(CAPTURED)) * wrap(CAPTURED) - y,
+    "itself": lambda x, y: [y, x * y, x],
+    "comparison": lambda x, y: core.where(x > y, x, 0.0),
+}
+
+
+def traced(case, x, y, new_x, new_y):
+    """A function traced with some numbers, and its graph run with others."""
+    made = tracing.trace(TRACED[case], x, y)
+    known = [*made.inputs]
+    for node in made.nodes:
+        known += [v for v in node.values if v.constant is not None and v not in known]
+    for node in made.nodes:
+        known += node.outputs
+    nodes = described(made, known)["nodes"]
+    kinds = [[list(y.shape), str(y.dtype)] for node in made.nodes for y in node.outputs]
+    where = all(node.where for node in made.nodes)
+    outputs = graph.run(made, [bare(new_x), bare(new_y)])
+    watched = [node.many for node in made.nodes]
+    names = [n[0] for n in nodes] if case == "gradient" else nodes
+    told = names if case != "gradient" else len(names) > 3
+    return {"outputs": outputs, "nodes": told, "kinds": kinds, "where": where, "many": watched}
+
+
+def traced_draws(x):
+    """Draws are noted as such, and nothing is drawn."""
+    before = mx.array(mx.random.state[0])
+    recorder = tracing.Recorder()
+    with compiled.drawing(recorder, True):
+        given = recorder.input(x.shape, x.dtype)
+        y = given * core.random.uniform(shape=x.shape)
+    still = mx.array_equal(before, mx.array(mx.random.state[0])).item()
+    nodes = recorder.graph.nodes
+    return {
+        "random": [node.random for node in nodes],
+        "reads": [nodes[0].output in nodes[1].inputs, y.shape == x.shape],
+        "still": still,
+        "one": mx.all(bare(x) == bare(x)).item(),
+    }
+
+
+def costs(spec):
+    """What each node costs."""
+    made, _ = built(spec)
+    return {
+        "bytes": [measuring.bytes_of(node) for node in made.nodes],
+        "flops": [measuring.flops_of(node) for node in made.nodes],
+    }
+
+
+def timed(first, later, repeats):
+    """A function that takes its time only when it is evaluated, by a clock of our own."""
+    now, log, calls = [0.0], [], []
+
+    def fun():
+        calls.append(0)
+        log.append("call")
+        return len(calls) - 1
+
+    def evaluate(i):
+        log.append("evaluate")
+        now[0] += first if i == 0 else later[i - 1]
+
+    def clock():
+        log.append("clock")
+        return now[0]
+
+    seconds = measuring.seconds_of(fun, repeats, clock, evaluate)
+    return {"seconds": seconds, "log": log}
+
+
+def peaked(large, small, kept):
+    """The peak of something small after something large."""
+    held = mx.zeros((kept,))
+    mx.eval(held)
+    mx.eval(mx.zeros((large,)) + 1)
+    order, seen = [], []
+
+    def fun():
+        order.append("call")
+        return core.zeros((small,)) + 1
+
+    def evaluate(y):
+        order.append("evaluate")
+        core.eval(y)
+        seen.append(mx.get_active_memory())
+
+    found = measuring.peak_of(fun, evaluate)
+    return {
+        "enough": found >= 4 * small,
+        "mine": found < 4 * kept,
+        "order": order,
+        "held": held.size,
+    }
+
+
+def without_dead_code(spec):
+    return after(spec, dead_code.without_dead_code)
+
+
+def without_repeats(spec):
+    return after(spec, common.without_repeats)
+
+
+def folded(spec):
+    return after(spec, folding.folded)
+
+
+def same_value(spec):
+    """For the last node the number of the value that it is anyway."""
+    made, values = built(spec)
+    makers = made.makers()
+    found = algebra.same_value(made.nodes[-1], makers)
+    return {"same": None if found is None else values.index(found), "nodes": len(made.nodes)}
+
+
+def simplified(spec):
+    return after(spec, algebra.simplified)
+
+
+REASONS = {getattr(fusion, k): k for k in ("KIND", "REDUCTION", "SHAPE", "CYCLE", "ARRAYS")}
+
+
+def in_order(spec, most):
+    """The groups of a graph as numbers of nodes, as they are to be computed."""
+    made, _ = built(spec)
+    at = {node: i for i, node in enumerate(made.nodes)}
+    plan = fusion.fused(made, most)
+    return {"groups": [[at[node] for node in group.nodes] for group in plan.groups]}
+
+
+def fused(spec, most):
+    """The groups of a graph, sorted, and what was refused."""
+    made, _ = built(spec)
+    plan = fusion.fused(made, most)
+    at = {node: i for i, node in enumerate(made.nodes)}
+    return {
+        "groups": sorted(sorted(at[node] for node in group.nodes) for group in plan.groups),
+        "refused": [[at[a], at[b], REASONS.get(why, why)] for a, b, why in plan.refused],
+    }
+
+
+def grouped(spec, parts):
+    """Groups of given nodes, each other node on its own, and all that they need."""
+    made, _ = built(spec)
+    parts = [*parts, *([i] for i in range(len(made.nodes)) if not any(i in p for p in parts))]
+    makers = made.makers()
+    groups, group_of = [], {}
+    for part in parts:
+        ones = [fusion.alone(made.nodes[i]) for i in part]
+        axes = max(one.axes for one in ones)
+        groups.append(fusion.Group([made.nodes[i] for i in part], ones[0].shape, axes))
+        group_of.update(dict.fromkeys(groups[-1].nodes, groups[-1]))
+    for _ in groups:
+        for group in groups:
+            direct = {group_of[makers[x]] for x in group.reads if x in makers}
+            for other in direct - {group}:
+                group.needs |= {other} | other.needs
+    return made, groups
+
+
+def why_not(spec, parts, most):
+    """Why the second of two groups cannot become a part of the first."""
+    _, groups = grouped(spec, parts)
+    before = [set(group.needs) for group in groups]
+    found = fusion.why_not(groups[0], groups[1], most)
+    return {
+        "reason": "merge" if found is None else REASONS.get(found, found),
+        "number": 1 if found is None else 2 + list(REASONS).index(found),
+        "left_alone": before == [group.needs for group in groups],
+    }
+
+
+def merged(spec, parts, listed):
+    """What is there after the second group has become a part of the first."""
+    made, groups = grouped(spec, parts)
+    first, second, *others = groups
+    own, taken = list(first.nodes), second.nodes
+    fusion.merged(first, second, groups if listed else [first, *others])
+    at = {node: i for i, node in enumerate(made.nodes)}
+    number = {group: i for i, group in enumerate(groups)}
+    return {
+        "nodes": [at[node] for node in first.nodes],
+        "axes": first.axes,
+        "needs": [sorted(number[g] for g in group.needs) for group in [first, *others]],
+        "taken": [at[node] for node in taken],
+        "own": [at[node] for node in own],
+    }
+
+
+def kernel_from(spec, strides=None, axes=0):
+    """All nodes of a graph as one kernel; strides of its inputs, if they do not lie in a row."""
+    made, values = built(spec)
+    last = fusion.alone(made.nodes[-1])
+    group = fusion.Group(made.nodes, tuple(spec.get("loop") or last.shape), axes)
+    found = kernel.kernel_of(group, set(made.outputs))
+    for i, one in (strides or {}).items():
+        found.strides[int(i)] = tuple(one)
+    order = {"reads": [values.index(x) for x in found.reads]}
+    order["writes"] = [values.index(y) for y in found.writes]
+    return found, order
+
+
+def elementwise(spec, language, strides, most):
+    """The source of a kernel, and how it is launched."""
+    found, order = kernel_from(spec, strides)
+    grid, group = source.launch(found.size, most)
+    return {"body": source.elementwise_body(found, language), "grid": grid, "group": group, **order}
+
+
+def launched(sizes, most):
+    return {"launches": [list(source.launch(size, most)) for size in sizes]}
+
+
+def lines(spec, language):
+    """The statements of a kernel; the places are called so."""
+    found, _ = kernel_from(spec)
+    names = {x: f"a{i}" for i, x in enumerate(found.reads)}
+    names.update({y: f"b{i}" for i, y in enumerate(found.writes)})
+    return {"lines": source.statements(found, language, lambda x: names[x])}
+
+
+def offsets(cases):
+    return {"places": [places.offset(shape, strides, "i") for shape, strides in cases]}
+
+
+def rows(spec, language, axes, strides):
+    """The parts of a kernel whose rows are reduced."""
+    found, order = kernel_from(spec, strides, axes)
+    before, inside, behind = source.row_parts(found, language)
+    sizes = {"rows": found.rows, "row": found.row}
+    return {"before": before, "inside": inside, "behind": behind, **sizes, **order}
+
+
+# 14.9: when a trace can be used again
+
+A, B = mx.zeros((2, 3)), mx.zeros((3, 2))
+TREES = [
+    [A],
+    [mx.ones((2, 3))],
+    [wrap(A)],
+    [B],
+    [A.astype(mx.float16)],
+    (A,),
+    [A, A],
+    [[A], A],
+    [A, [A]],
+    [[A, A]],
+    {"a": A, "b": B},
+    {"b": B, "a": A},
+    {"a": A, "c": B},
+    {"a": B, "b": A},
+    [A, 1],
+    [A, 1.0],
+    [A, True],
+    [A, 2],
+    [A, 0.0],
+    [A, -0.0],
+    [A, "1"],
+    [A, None],
+    [A, "None"],
+    [1, A],
+    [],
+    (),
+    {},
+]
+
+
+def keys():
+    """Which trees have equal keys, and the arrays of one."""
+    found = [cache.signature(tree)[0] for tree in TREES]
+    first = {}
+    classes = [first.setdefault(key, i) for i, key in enumerate(found)]
+    deep = [mx.full((), i) for i in range(5)]
+    _, arrays = cache.signature(
+        ((deep[0], {"x": [deep[1], 7, deep[2]]}), {"k": deep[3], "j": deep[4]})
+    )
+    return {"classes": classes, "arrays": [int(x.item()) for x in arrays]}
+
+
+def strange_argument(kind):
+    """A leaf of which nothing is known."""
+    leaf = {"object": object(), "set": {1}, "function": len}[kind]
+    return {"key": str(cache.signature([A, leaf]))}
+
+
+class OpByOp:
+    """A backend that builds nothing."""
+
+    name, most = "op by op", 0
+
+
+def small(fun, inputs=None, outputs=None):
+    """A compiled function without kernels, and the list of its own calls."""
+    calls = []
+
+    def counted(*args, **kwargs):
+        calls.append(len(args))
+        return fun(*args, **kwargs)
+
+    return compiled.Compiled(counted, inputs, outputs, OpByOp()), calls
+
+
+def called(x, wide, factor):
+    """Calls with other numbers, shapes, dtypes, constants."""
+    f, calls = small(lambda a, k=2: {"y": [a * k, None], "n": (a.shape[0], "s", a + a)})
+    counts, found = [], []
+    for a, k in [(x, 2), (x + 1, 2), (wide, 2), (x, 3), (x, factor), (wide + 1, 2), (x, 3), (x, 2)]:
+        y = f(a, k=k)
+        counts.append(len(calls))
+        found += [y["y"][0], y["n"][2]]
+    half = f(x.astype(mx.float16))
+    kinds = [type(y).__name__, type(y["n"]).__name__, str(y["y"][1]), y["n"][0], y["n"][1]]
+    return {
+        "counts": counts,
+        "found": found,
+        "kinds": kinds,
+        "half": half["y"][0],
+        "all": len(calls),
+    }
+
+
+def with_state(x, start):
+    """A state that is read, changed and replaced; its shape changes, too."""
+    state = {"total": core.array(start), "steps": [core.array(0.0)]}
+    outside = state["total"]
+
+    def step(a):
+        state["total"] = state["total"] * 0.5 + a
+        state["steps"][0] = state["steps"][0] + 1
+        return state["total"] * 2
+
+    f, calls = small(step, [state], [state])
+    found = [f(x) for _ in range(3)]
+    counts = [len(calls)]
+    found.append(state["total"])
+    state["total"] = core.array(0.0)
+    found += [f(x), f(x)]
+    counts.append(len(calls))
+    return {"found": found, "steps": state["steps"][0], "counts": counts, "outside": outside}
+
+
+def with_draws(x, seed):
+    """Draws from a captured state: new ones in each call, the same ones as without compiling."""
+
+    def dropped(a):
+        return a * core.random.bernoulli(0.5, a.shape), core.random.normal((3,))
+
+    f, calls = small(dropped, [mx.random.state], [mx.random.state])
+    core.random.seed(seed)
+    found = [f(x) for _ in range(3)]
+    core.random.seed(seed)
+    plain_ = [dropped(x) for _ in range(3)]
+    same = [
+        mx.array_equal(bare(a), bare(b)).item() for p, q in zip(found, plain_) for a, b in zip(p, q)
+    ]
+    differ = [not mx.array_equal(bare(found[i][1]), bare(found[i + 1][1])).item() for i in (0, 1)]
+    return {"same": same, "differ": differ, "calls": len(calls) <= 1}
+
+
+def inside_of_gradients(x):
+    """Where a tape watches, the function is called as it is; around a gradient, it is traced."""
+    f, calls = small(lambda a: core.sum(core.sin(a)))
+    first, second = core.grad(f)(x), core.grad(f)(x)
+    seen = len(calls)
+    g, others = small(core.grad(lambda a: core.sum(core.sin(a))))
+    third, fourth = g(x), g(x)
+    return {"found": [first, second, third, fourth], "calls": [seen, len(others)]}
+
+
+def watched_state(x):
+    """A tape watches the state, not the arguments."""
+    state = [core.array(2.0)]
+
+    def outer(w):
+        state[0] = w
+        f, calls = small(lambda a: core.sum(a * state[0]), [state], None)
+        y = f(x) + f(x)
+        return y * len(calls)
+
+    return {"slope": core.grad(outer)(core.array(3.0))}
+
+
+# 14.10 and 14.11: memory
+
+
+def lives(spec):
+    made, values = built(spec)
+    found = lifetimes.lifetimes(made)
+    return {"lives": [[values.index(x), a, b] for x, (a, b) in found.items()]}
+
+
+def peak(spec):
+    return {"peak": lifetimes.peak(built(spec)[0])}
+
+
+def buffers(spec):
+    made, values = built(spec)
+    sizes, held = lifetimes.buffers(made)
+    return {"sizes": sizes, "held": [[values.index(x), place] for x, place in held.items()]}
+
+
+def ordered(spec):
+    """The numbers of the nodes in their new order."""
+    made, values = built(spec)
+    before = described(made, values)
+    found = order.ordered(made)
+    at = {node: i for i, node in enumerate(made.nodes)}
+    return {
+        "order": [at.get(node, -1) for node in found.nodes],
+        "ends": found.inputs == made.inputs and found.outputs == made.outputs,
+        "left_alone": described(made, values) == before,
+    }

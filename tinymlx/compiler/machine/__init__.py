@@ -1,0 +1,1 @@
+"""What touches the machine: files, the system's compiler, memory by address. Given to the reader."""
