@@ -21,9 +21,8 @@ from tinymlx.nn.utils import average_gradients, value_and_grad
 
 _CHAPTERS = {
     14: (
-        "AllToShardedLinear FullyShardedModule QQLinear QuantizedAllToShardedLinear "
-        "QuantizedEmbedding QuantizedLinear QuantizedShardedToAllLinear ShardedToAllLinear "
-        "fully_shard quantize"
+        "AllToShardedLinear FullyShardedModule QuantizedAllToShardedLinear "
+        "QuantizedShardedToAllLinear ShardedToAllLinear fully_shard"
     ),
 }
 
