@@ -161,7 +161,8 @@ class Compiled:
                 graph.outputs = [recorder.value_of(x) for x in [*slots, *changed]]
         finally:
             recorder.finished = True
-        made = ready(optimized(graph), self.backend or backend_here())
+        backend = self.backend or backend_here()
+        made = ready(optimized(graph), backend, len(slots))
         return Entry(made, result, len(slots), graph)
 
     def explain(self) -> str:

@@ -24,6 +24,8 @@ class Kernel:
         strides: for each of ``reads`` the distance, in elements, of neighbours along each axis of
             ``shape``. An axis along which the array has one element only, or which it lacks, is
             repeated: stride 0.
+        state: those of ``writes`` that will be a captured state: the next call reads them, and the
+            one after that needs them no more.
     """
 
     nodes: list[Node]
@@ -32,6 +34,7 @@ class Kernel:
     shape: tuple[int, ...]
     axes: int
     strides: list[Strides]
+    state: frozenset[Value] = frozenset()
 
     @property
     def size(self) -> int:
@@ -80,15 +83,16 @@ def _in_a_row(strides: Strides, shape: tuple[int, ...], count: int) -> bool:
     return not any(inner) or all(a == b for a, b, n in zip(inner, complete, sizes) if n != 1)
 
 
-def kernel_of(group: Group, needed: set[Value]) -> Kernel:
+def kernel_of(group: Group, needed: set[Value], state: frozenset[Value] = frozenset()) -> Kernel:
     """The kernel of a group.
 
     Args:
         group: with a shape.
         needed: the values that are read outside of the group, or are outputs of the graph.
+        state: the outputs of the graph that are a captured state.
     """
     assert group.shape is not None
     reads, shape = group.reads, group.shape
     strides = [row_major(x.shape, shape) for x in reads]
     writes = [y for y in group.made if y in needed]
-    return Kernel(group.nodes, reads, writes, shape, group.axes, strides)
+    return Kernel(group.nodes, reads, writes, shape, group.axes, strides, state)

@@ -15,12 +15,16 @@ from ..kernel import Kernel
 from ..machine.library import built, compiler
 from ..machine.memory import address, function_of, in_parts, keep_memory, table, threads
 from ..source import row_parts
-from ..table import TYPES
+from ..table import TYPES, template
 from .mathematics import HEADER
 
-#: A call of a kernel waits for its inputs and costs about a tenth of a millisecond, as long as some
-#: ten thousand additions: less work stays with MLX.
-LEAST_WORK = 1 << 17
+#: A call of a kernel waits for its inputs and costs about a tenth of a millisecond: less work than
+#: this many additions stays with MLX.
+LEAST_WORK = 1 << 20
+#: An exponential and its kind cost MLX as much as so many additions (an error function even more).
+FUNCTION = 16
+#: Bytes from which the memory of an old state is used again.
+LARGE = 1 << 20
 #: Elements for which a second thread pays.
 PART = 1 << 16
 
@@ -35,8 +39,8 @@ class CPU:
 
     name, most = "C", 24
 
-    def __init__(self, least_work: int = LEAST_WORK) -> None:
-        self.least_work = least_work
+    def __init__(self, least_work: int = LEAST_WORK, hands_over: bool = True) -> None:
+        self.least_work, self.hands_over = least_work, hands_over
 
     def available(self) -> bool:
         """Whether there is a compiler."""
@@ -49,7 +53,7 @@ class CPU:
                 return f"C has no type for {x.dtype}"
         if len(kernel.nodes) < 2:
             return "alone it gains nothing"
-        if kernel.size * len(kernel.nodes) < self.least_work:
+        if work_of(kernel) < self.least_work:
             return "it is so small that a call would cost more than it wins"
         return None
 
@@ -63,6 +67,12 @@ class CPU:
         return [
             Call(kernel, function_of(library, f"kernel{i}")) for i, kernel in enumerate(kernels)
         ]
+
+
+def work_of(kernel: Kernel) -> int:
+    """About how many additions a kernel is."""
+    calls = sum("_(" in template(node) for node in kernel.nodes if not kernel.is_reduction(node))
+    return kernel.size * (len(kernel.nodes) + FUNCTION * calls)
 
 
 def function(kernel: Kernel, name: str) -> str:
@@ -97,6 +107,42 @@ def by_elements(kernel: Kernel) -> bool:
     return kernel.rows == 1 and not any(kernel.is_reduction(node) for node in kernel.nodes)
 
 
+class Spare:
+    """Memory for an output that is a state: that of the state of two calls ago.
+
+    Fresh memory has to be filled by MLX before we can write to it, which for a large array takes as
+    long as the kernel itself. What was the state two calls ago is nobody's any more, mostly.
+    Whether it is, MLX knows: an update of a single element is made in place if no one else holds
+    the array, and on a copy otherwise. Copies tell that somebody keeps old states: then we ask for
+    fresh memory.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: mx.Dtype) -> None:
+        self.shape, self.dtype = shape, dtype
+        self.first = mx.zeros((1,) * len(shape), dtype)
+        self.start = mx.array([0] * len(shape))
+        self.axes = tuple(range(len(shape)))
+        self.kept: list[mx.array] = []
+        self.places: list[int] = []
+        self.copies = 0
+
+    def take(self) -> mx.array:
+        """An array to write to; its numbers are nothing."""
+        if len(self.kept) < 2 or self.copies > 2:
+            return mx.empty(self.shape, self.dtype)
+        return mx.slice_update(self.kept.pop(0), self.first, self.start, self.axes)
+
+    def keep(self, y: mx.array, place: int) -> None:
+        """Remember what was written now, for the call after the next."""
+        if self.copies > 2:
+            self.kept.clear()
+            return
+        if len(self.places) > 1:
+            self.copies += place != self.places.pop(0)
+        self.kept.append(y)
+        self.places.append(place)
+
+
 class Call:
     """A kernel and its function: arrays in, arrays out.
 
@@ -110,13 +156,23 @@ class Call:
         self.parts = min(threads(), max(kernel.size // PART, 1), self.count)
         self.writes = [(y.shape, y.dtype) for y in kernel.writes]
         self.variants: dict[Any, Any] = {}
+        self.spares = {
+            i: Spare(y.shape, y.dtype)
+            for i, y in enumerate(kernel.writes)
+            if y in kernel.state and y.nbytes >= LARGE and y.shape
+        }
 
     def __call__(self, *arrays: mx.array) -> list[mx.array]:
-        outputs = [mx.empty(shape, dtype) for shape, dtype in self.writes]
+        outputs = [
+            self.spares[i].take() if i in self.spares else mx.empty(*y)
+            for i, y in enumerate(self.writes)
+        ]
         mx.eval(arrays, outputs)
         views = [memoryview(x) for x in arrays]  # type: ignore[arg-type]
         addresses = [address(v) for v in views]
         addresses += [address(memoryview(y)) for y in outputs]  # type: ignore[arg-type]
+        for i, spare in self.spares.items():
+            spare.keep(outputs[i], addresses[len(arrays) + i])
         pointers = table(addresses)
         if all(v.c_contiguous for v in views):
             in_parts(self.run, pointers, self.count, self.parts)
