@@ -38,25 +38,10 @@ def coded(w: array, group_size: int = 64, bits: int = 4) -> tuple[array, array, 
     Raises:
         ValueError: ``group_size`` does not divide the last axis; both numbers are in the message.
     """
-    if w.shape[-1] % group_size:
-        raise ValueError(
-            f"[coded] A group of {group_size} does not divide the last axis, which has "
-            f"{w.shape[-1]} weights."
-        )
-    n = 2**bits - 1
-    groups = core.unflatten(w.astype(core.float32), -1, (-1, group_size))
-    most, least = (f(groups, axis=-1, keepdims=True) for f in (core.max, core.min))
-    from_least = core.abs(least) > core.abs(most)
-    step = core.maximum((most - least) / n, SMALLEST_STEP)
-    step = core.where(from_least, step, -step)
-    edge = core.where(from_least, least, most)
-    steps_to_zero = core.round(edge / step)
-    has_zero = steps_to_zero != 0
-    step = core.where(has_zero, edge / core.where(has_zero, steps_to_zero, 1), step)
-    bias = core.where(has_zero, edge, 0)
-    codes = core.clip(core.round((groups - bias) / step), 0, n).astype(core.uint32)
-    scales, biases = (x.squeeze(-1).astype(w.dtype) for x in (step, bias))
-    return core.flatten(codes, -2, -1), scales, biases
+    raise NotImplementedError(
+        "14.16 coded - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def packed(codes: array, bits: int) -> array:
@@ -72,14 +57,10 @@ def packed(codes: array, bits: int) -> array:
     Returns:
         ``(..., N * bits / 32)``, uint32.
     """
-    chunks = core.unflatten(codes, -1, (-1, CHUNK))
-    words = [core.zeros(chunks.shape[:-1], core.uint32) for _ in range(bits)]
-    for i in range(CHUNK):
-        word, shift = divmod(i * bits, 32)
-        words[word] = words[word] | core.left_shift(chunks[..., i], shift)
-        if shift + bits > 32:
-            words[word + 1] = words[word + 1] | core.right_shift(chunks[..., i], 32 - shift)
-    return core.flatten(core.stack(words, axis=-1), -2, -1)
+    raise NotImplementedError(
+        "14.16 packed - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def unpacked(words: array, bits: int) -> array:
@@ -92,15 +73,10 @@ def unpacked(words: array, bits: int) -> array:
     Returns:
         ``(..., W * 32 / bits)``, uint32.
     """
-    chunks = core.unflatten(words, -1, (-1, bits))
-    codes = []
-    for i in range(CHUNK):
-        word, shift = divmod(i * bits, 32)
-        code = core.right_shift(chunks[..., word], shift)
-        if shift + bits > 32:
-            code = code | core.left_shift(chunks[..., word + 1], 32 - shift)
-        codes.append(code & (2**bits - 1))
-    return core.flatten(core.stack(codes, axis=-1), -2, -1)
+    raise NotImplementedError(
+        "14.16 unpacked - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def decoded(codes: array, scales: array, biases: array) -> array:
@@ -124,12 +100,10 @@ def product(x: array, codes: array, scales: array, biases: array) -> array:
     Returns:
         ``(B, M)``, in the dtype of ``x``; computed in float32.
     """
-    groups = scales.shape[-1]
-    parts = core.unflatten(x.astype(core.float32), -1, (groups, -1))  # (B, G, n)
-    q = core.unflatten(codes, -1, (groups, -1)).astype(core.float32)  # (M, G, n)
-    by_group = core.einsum("bgn,mgn->bmg", parts, q)
-    y = core.sum(by_group * scales, axis=-1) + core.sum(parts, axis=-1) @ biases.T
-    return y.astype(x.dtype)
+    raise NotImplementedError(
+        "14.17 product - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def error_bound(x: array, scales: array, bits: int) -> array:
@@ -147,7 +121,7 @@ def error_bound(x: array, scales: array, bits: int) -> array:
         ``(B, M)``, numbers from 0 on, in float32: no error is larger (but for the rounding of the
         arithmetic itself).
     """
-    n = 2**bits - 1
-    parts = core.unflatten(core.abs(x.astype(core.float32)), -1, (scales.shape[-1], -1))
-    steps = core.abs(scales.astype(core.float32)) * (1 + 1 / n)
-    return core.sum(parts, axis=-1) @ steps.T
+    raise NotImplementedError(
+        "14.17 error_bound - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

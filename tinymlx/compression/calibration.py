@@ -36,9 +36,10 @@ def column_scales(x: array, strength: float) -> array:
     Returns:
         ``(N,)``, float32.
     """
-    size = core.mean(core.abs(x.astype(core.float32)), axis=tuple(range(x.ndim - 1)))
-    c = core.power(core.maximum(size, 1e-4), strength)
-    return c / core.sqrt(core.max(c) * core.min(c))
+    raise NotImplementedError(
+        "14.18 column_scales - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def calibrated(
@@ -62,16 +63,10 @@ def calibrated(
     Returns:
         The factors with the smallest error, ``(N,)``; the first of equals.
     """
-    x = x.astype(core.float32)
-    wanted = x @ w.astype(core.float32).T
-    best, least = column_scales(x, strengths[0]), math.inf
-    for strength in strengths:
-        c = column_scales(x, strength)
-        rounded = decoded(*coded(w * c, group_size, bits))
-        error = core.mean(core.square((x / c) @ rounded.T - wanted)).item()
-        if error < least:
-            best, least = c, error
-    return best
+    raise NotImplementedError(
+        "14.18 calibrated - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def round_trip(w: array, group_size: int, bits: int, factors: array | None = None) -> array:

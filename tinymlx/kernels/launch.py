@@ -6,7 +6,7 @@ the threads of a group share. A kernel here is written once, in the words of the
 
 ==================  ==========================================================================
 ``PLACE``           which thread of the whole grid, along x
-``GROUP``           which group
+``GROUP``           which group, along x; ``GROUP_Y`` along y
 ``THREAD``          which thread of its group, along x; ``THREAD_Y`` along y
 ``THREADS``         how many threads a group has, along x
 ``SHARED``          before a type: memory that the threads of a group share
@@ -48,6 +48,7 @@ WORDS: dict[str, dict[str, str]] = {
     "metal": {
         "PLACE": "thread_position_in_grid.x",
         "GROUP": "threadgroup_position_in_grid.x",
+        "GROUP_Y": "threadgroup_position_in_grid.y",
         "THREAD": "thread_position_in_threadgroup.x",
         "THREAD_Y": "thread_position_in_threadgroup.y",
         "THREADS": "threads_per_threadgroup.x",
@@ -63,6 +64,7 @@ WORDS: dict[str, dict[str, str]] = {
     "cuda": {
         "PLACE": "(blockIdx.x * blockDim.x + threadIdx.x)",
         "GROUP": "blockIdx.x",
+        "GROUP_Y": "blockIdx.y",
         "THREAD": "threadIdx.x",
         "THREAD_Y": "threadIdx.y",
         "THREADS": "blockDim.x",

@@ -76,7 +76,8 @@ def updated_vjp(g: list[array], y: list[array], *args: Any) -> Sequence[array | 
     given = [x for x in inputs if x is not None]
 
     def loop(*arrays: array) -> list[array]:
-        return unrolled(*arrays[:5], arrays[5] if len(arrays) > 5 else None, mask)
+        state = arrays[5] if len(arrays) > 5 else None
+        return unrolled(arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], state, mask)
 
     _, found = vjp(loop, given, [part.astype(like.dtype) for part, like in zip(g, y)])
     return [*found, *[None] * (len(args) - len(found))]

@@ -144,7 +144,7 @@ class QuantizedEmbedding(Module):
     ) -> QuantizedEmbedding:
         """The layer that approximates an ``Embedding``."""
         weight = embedding_layer.weight
-        layer = cls(*weight.shape, group_size, bits, mode=mode)
+        layer = cls(weight.shape[0], weight.shape[1], group_size, bits, mode=mode)
         layer.weight, layer.scales, *biases = core.quantize(weight, group_size, bits, mode=mode)
         layer.biases = biases[0] if biases else None
         return layer
