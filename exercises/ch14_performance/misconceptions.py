@@ -1856,7 +1856,6 @@ def product(x, codes, scales, biases):
 @misconception(
     "14.17",
     "You multiply by the sum of the scales, or one of them, after adding up all groups: each group has its own scale.",
-    differs="product_without_the_matrix[4",
 )
 def product(x, codes, scales, biases):
     groups = scales.shape[-1]
@@ -1870,7 +1869,7 @@ def product(x, codes, scales, biases):
     "14.17",
     "You bound the error of a weight by half a step. That holds in the middle of a group; at its far end, which the stretched step may not reach, it is up to a whole one.",
 )
-def error_bound(x, scales, bits):
+def error_bound(x, scales):
     parts = core.unflatten(core.abs(x.astype(core.float32)), -1, (scales.shape[-1], -1))
     return core.sum(parts, axis=-1) @ (0.5 * core.abs(scales.astype(core.float32))).T
 
@@ -1879,10 +1878,9 @@ def error_bound(x, scales, bits):
     "14.17",
     "Errors of both signs do not cancel in a bound: it has the magnitudes of the inputs, and of the scales, which may be negative.",
 )
-def error_bound(x, scales, bits):
-    n = 2**bits - 1
+def error_bound(x, scales):
     parts = core.unflatten(x.astype(core.float32), -1, (scales.shape[-1], -1))
-    return core.abs(core.sum(parts, axis=-1) @ (scales.astype(core.float32) * (1 + 1 / n)).T)
+    return core.abs(core.sum(parts, axis=-1) @ scales.astype(core.float32).T)
 
 
 @misconception(

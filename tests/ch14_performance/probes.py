@@ -638,8 +638,8 @@ def quantized_product(x, codes, scales, biases):
         affine.decoded = kept
 
 
-def error_bound(x, scales, bits):
-    return {"bound": affine.error_bound(x, scales, bits)}
+def error_bound(x, scales):
+    return {"bound": affine.error_bound(x, scales)}
 
 
 def column_scales(x, strength):

@@ -82,11 +82,11 @@ def test_product_in_halves(probe, draw):
 def test_bound_of_the_error(check, probe, draw, bits):
     """The formula; and no error is larger, also where the far end of a group is cut."""
     x, w = draw.normal(4, 128), draw.uniform(6, 128, low=-0.55, high=1)
-    check("error_bound", terms=128, x=x, scales=0.1 * draw.normal(6, 4), bits=bits)
+    check("error_bound", terms=128, x=x, scales=0.1 * draw.normal(6, 4))
     part = probe("coded", w=w, group_size=32, bits=bits)
     wide = {n: part[n].astype(np.float64).repeat(32, -1) for n in ("scales", "biases")}
     error = abs(x.astype(np.float64) @ (part["codes"] * wide["scales"] + wide["biases"] - w).T)
-    bound = probe("error_bound", x=x, scales=part["scales"], bits=bits)["bound"]
+    bound = probe("error_bound", x=x, scales=part["scales"])["bound"]
     assert (error <= bound * (1 + 1e-5)).all(), "an error is larger than its bound"
 
 

@@ -106,7 +106,7 @@ def product(x: array, codes: array, scales: array, biases: array) -> array:
     )
 
 
-def error_bound(x: array, scales: array, bits: int) -> array:
+def error_bound(x: array, scales: array) -> array:
     r"""How far :func:`product` can be from the product with the weights before they were coded.
 
     The lesson derives how far a weight can be from what its code stands for, and what this makes
@@ -115,7 +115,6 @@ def error_bound(x: array, scales: array, bits: int) -> array:
     Args:
         x: ``(B, N)``.
         scales: ``(M, G)``.
-        bits: of a code.
 
     Returns:
         ``(B, M)``, numbers from 0 on, in float32: no error is larger (but for the rounding of the

@@ -132,7 +132,7 @@ def product(x: array, codes: array, scales: array, biases: array) -> array:
     return y.astype(x.dtype)
 
 
-def error_bound(x: array, scales: array, bits: int) -> array:
+def error_bound(x: array, scales: array) -> array:
     r"""How far :func:`product` can be from the product with the weights before they were coded.
 
     The lesson derives how far a weight can be from what its code stands for, and what this makes
@@ -141,13 +141,10 @@ def error_bound(x: array, scales: array, bits: int) -> array:
     Args:
         x: ``(B, N)``.
         scales: ``(M, G)``.
-        bits: of a code.
 
     Returns:
         ``(B, M)``, numbers from 0 on, in float32: no error is larger (but for the rounding of the
         arithmetic itself).
     """
-    n = 2**bits - 1
     parts = core.unflatten(core.abs(x.astype(core.float32)), -1, (scales.shape[-1], -1))
-    steps = core.abs(scales.astype(core.float32)) * (1 + 1 / n)
-    return core.sum(parts, axis=-1) @ steps.T
+    return core.sum(parts, axis=-1) @ core.abs(scales.astype(core.float32)).T
