@@ -9,6 +9,16 @@ import math
 
 import numpy as np
 
+from reference.ch14_kernels import (  # noqa: F401
+    calibrated,
+    coded,
+    column_scales,
+    error_bound,
+    packed,
+    quantized_product,
+    rms_norm,
+    rms_norm_pull,
+)
 from reference.kit import in_numpy
 
 VIEWS = ("reshape", "transpose", "broadcast_to")

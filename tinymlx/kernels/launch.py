@@ -6,7 +6,7 @@ the threads of a group share. A kernel here is written once, in the words of the
 
 ==================  ==========================================================================
 ``PLACE``           which thread of the whole grid, along x
-``GROUP``           which group
+``GROUP``           which group, along x; ``GROUP_Y`` along y
 ``THREAD``          which thread of its group, along x; ``THREAD_Y`` along y
 ``THREADS``         how many threads a group has, along x
 ``SHARED``          before a type: memory that the threads of a group share
@@ -18,6 +18,8 @@ the threads of a group share. A kernel here is written once, in the words of the
 ``GROUP_SUM(x, s)`` a statement: ``x`` becomes its sum over the group, with help of ``SHARED float
                     s[32]``; all threads must come by
 ``GROUP_MAX(x, s)`` the same for the maximum
+``EXP(x)``          the exponential function in the device's own, faster way, for ``x`` near 0 or
+                    below
 ==================  ==========================================================================
 
 ``load<V>(x, i)`` reads ``V`` neighbours beginning at ``x[i]`` as one ``Pack<T, V>``, whose numbers
@@ -46,6 +48,7 @@ WORDS: dict[str, dict[str, str]] = {
     "metal": {
         "PLACE": "thread_position_in_grid.x",
         "GROUP": "threadgroup_position_in_grid.x",
+        "GROUP_Y": "threadgroup_position_in_grid.y",
         "THREAD": "thread_position_in_threadgroup.x",
         "THREAD_Y": "thread_position_in_threadgroup.y",
         "THREADS": "threads_per_threadgroup.x",
@@ -56,10 +59,12 @@ WORDS: dict[str, dict[str, str]] = {
         "WARPS": "simdgroups_per_threadgroup",
         "WARP_SUM": "simd_sum",
         "WARP_MAX": "simd_max",
+        "EXP": "metal::fast::exp",
     },
     "cuda": {
         "PLACE": "(blockIdx.x * blockDim.x + threadIdx.x)",
         "GROUP": "blockIdx.x",
+        "GROUP_Y": "blockIdx.y",
         "THREAD": "threadIdx.x",
         "THREAD_Y": "threadIdx.y",
         "THREADS": "blockDim.x",
@@ -70,6 +75,7 @@ WORDS: dict[str, dict[str, str]] = {
         "WARPS": "((blockDim.x + 31) / 32)",
         "WARP_SUM": "warp_sum",
         "WARP_MAX": "warp_max",
+        "EXP": "__expf",
     },
 }
 
@@ -187,7 +193,7 @@ class Kernel:
             "language": language,
             "name": self.name,
             "source": translated(self.source, language),
-            "header": HEADERS[language] + translated(self.header, language),
+            "header": HEADERS[language] + translated(self.header, language) + "\n",
             "input_names": list(self.inputs),
             "output_names": list(self.outputs),
             "template": [
@@ -272,7 +278,7 @@ def _compiled(
         input_names=list(inputs),
         output_names=list(outputs),
         source=translated(source, language),
-        header=HEADERS[language] + translated(header, language),
+        header=HEADERS[language] + translated(header, language) + "\n",
     )
 
 
