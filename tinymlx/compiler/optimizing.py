@@ -71,7 +71,8 @@ def ready(graph: Graph, backend: Backend, results: int | None = None) -> Ready:
         steps += steps_of(rest, slots, backend.hands_over)
         rest = []
         kernel = kernels[group]
-        run_one, reads = runs[group], list(kernel.reads)
+        run_one: Any = runs[group]
+        reads = list(kernel.reads)
         live = getattr(run_one, "over", {})
         if live:
             run_one.live = {i: slots(kernel.reads[at]) for i, at in live.items()}
