@@ -499,6 +499,13 @@ def called(x, wide, factor):
     }
 
 
+def by_name(x, y, z):
+    """Arrays by position and by name."""
+    f, calls = small(lambda a, *, b, c: a - b * c)
+    found = [f(x, b=y, c=z), f(x, b=z, c=y), f(y, c=z, b=x)]
+    return {"found": found, "calls": len(calls)}
+
+
 def with_state(x, start):
     """A state that is read, changed and replaced; its shape changes, too."""
     state = {"total": core.array(start), "steps": [core.array(0.0)]}

@@ -134,6 +134,7 @@ def test_merged(check, listed):
         [[4], [1], [0], [2], [3], [5], [6]],
         [[1], [3], [0], [2], [4], [5], [6]],
         [[3, 6], [1], [0], [2], [4], [5]],
+        [[3], [4], [0], [1], [2], [5], [6]],
     ):
         check("merged", spec=square, parts=parts, listed=listed)
 

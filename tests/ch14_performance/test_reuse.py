@@ -36,6 +36,12 @@ def test_traced_once_for_each_kind(check, draw):
 
 
 @exercise("14.9")
+def test_arrays_by_name(check, draw):
+    """They stand behind those by position."""
+    check("by_name", x=draw.normal(2, 3), y=draw.normal(2, 3), z=draw.normal(2, 3))
+
+
+@exercise("14.9")
 def test_a_state_that_is_captured(check, draw):
     """Each call begins where the last one ended, also with a new shape."""
     check("with_state", x=draw.normal(3), start=draw.normal(3))
@@ -274,6 +280,14 @@ def test_orders_that_need_little(probe, draw):
             given += peak_of(spec, range(len(spec["nodes"])))
     assert given > 1.3 * best  # the order matters in these graphs
     assert ours <= 1.1 * best, f"{ours} bytes in all, {best} would do"
+
+
+@exercise("14.11")
+@pytest.mark.parametrize("seed", [24, 41, 80, 158, 168])
+def test_an_order_that_is_good_already(probe, seed):
+    """Graphs for which a dozen beginnings, followed side by side, end above the order given."""
+    checked(probe, branches(seed, 14))
+    checked(probe, joined(seed))
 
 
 @exercise("14.11")

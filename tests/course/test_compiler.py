@@ -12,7 +12,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from course.cli.project import implementation
+from course.cli.project import implementation, load_script
 from course.grading.compare import agree
 from course.paths import Project
 from course.registry import Registry
@@ -243,6 +243,47 @@ def test_training_steps(kind):
     assert agree(found[0], found[1], terms=64)
 
 
+def test_rules_of_ones_own_and_draws_inside():
+    """What a checkpoint does is traced: with its draws, and with its recomputation."""
+
+    def layer(x, w):
+        y = core.tanh(x @ w)
+        return y * core.random.bernoulli(0.5, y.shape)
+
+    loss = core.grad(lambda w, x: core.sum(core.checkpoint(layer)(x, w)))
+    state = [core.random.state]
+    x, w = core.random.normal((3, 4)), core.random.normal((4, 4))
+    made = compiler.compile(loss, inputs=state, outputs=state, backend=Nothing())
+    core.random.seed(5)
+    first, second = made(w, x), made(w, x)
+    core.random.seed(5)
+    assert agree(np.array(first), np.array(loss(w, x)), terms=4)
+    assert agree(np.array(second), np.array(loss(w, x)), terms=4)
+    assert first.tolist() != second.tolist()
+
+    @core.custom_function
+    def twice(x):
+        return x * 2
+
+    @twice.vjp
+    def _(x, g, y):
+        return g * 100
+
+    @core.custom_function
+    def below(x):
+        return core.array(mx.exp(bare(x)))
+
+    @below.vjp
+    def _(x, g, y):
+        return g * y
+
+    found = compiler.compile(core.grad(lambda x: core.sum(below(x) * x)), backend=Nothing())
+    assert agree(np.array(found(core.ones((2,)))), [2 * math.e] * 2)
+
+    slope = compiler.compile(core.grad(lambda x: core.sum(twice(x))), backend=Nothing())
+    assert slope(core.ones((2,))).tolist() == [100.0, 100.0]
+
+
 def test_without_a_compiler(monkeypatch):
     """Op by op, everywhere; and it says so."""
     monkeypatch.setattr(cpu.CPU, "available", lambda self: False)
@@ -358,6 +399,71 @@ def test_a_state_is_written_over_only_if_nobody_holds_it(held):
     if kept is not None:
         assert (np.array(kept) == now).all()
     assert (np.array(state["w"]) == now / 2 + 2).all()
+
+
+@needs_compiler
+def test_a_state_that_does_not_lie_in_a_row():
+    """Transposed and sliced, and one that is only read: the same numbers as without compiling."""
+    wide = np.random.default_rng(0).normal(size=(2, 512, 512)).astype(np.float32)
+
+    def step(state, x):
+        state["w"], state["v"] = state["w"] * 0.5 + x, state["v"] + state["w"] + state["u"]
+
+    results = []
+    for compile_it in (
+        lambda f, **k: f,
+        lambda f, **k: compiler.compile(f, backend=cpu.CPU(least_work=0), **k),
+    ):
+        state = {
+            "w": core.array(wide[0]).T,
+            "v": core.array(wide[1])[::-1],
+            "u": core.array(wide[1]),
+        }
+        core.eval(state)
+        made = compile_it(lambda x, state=state: step(state, x), inputs=state, outputs=state)
+        for _ in range(3):
+            made(core.array(wide[1]).T)
+        results.append([np.array(state[name]) for name in ("w", "v", "u")])
+    for mine, wanted in zip(*results):
+        assert np.array_equal(mine, wanted)
+
+
+@needs_compiler
+@pytest.mark.parametrize("language", ["metal", "cuda"])
+def test_kernels_of_gpus_as_cpp(language, project):
+    """The source of a softmax and of a layer norm, thread by thread behind the shim."""
+    from tinymlx.compiler.backends import gpu
+
+    shim = load_script(project.tests / "ch14_performance" / "shim.py")
+    x = np.random.default_rng(1).normal(size=(9, 33)).astype(np.float32)
+    w = np.random.default_rng(2).normal(size=(33,)).astype(np.float32)
+
+    def norm(x, w):
+        e = core.exp(x - core.max(x, axis=-1, keepdims=True))
+        return e / core.sum(e, axis=-1, keepdims=True) * w + core.mean(x, axis=-1, keepdims=True)
+
+    graph = compiler.trace(norm, core.array(x), core.array(w))
+    found = dict(zip(graph.inputs, (x, w)))
+    needed = {v for node in graph.nodes for v in node.values} | set(graph.outputs)
+    for group in groups.fused(graph).groups:
+        made = kernel.kernel_of(group, needed)
+        body, size = (
+            (gpu.row_body(made, language, lanes=1), made.rows)
+            if made.axes
+            else (source.elementwise_body(made, language), made.size)
+        )
+        grid, threads = source.launch(size, 32)
+        job = {
+            "body": body,
+            "grid": grid,
+            "group": threads,
+            "inputs": [found[v] for v in made.reads],
+            "outputs": [(v.shape, "float32") for v in made.writes],
+        }
+        found.update(zip(made.writes, shim.run([job])[0]))
+    e = np.exp(x - x.max(-1, keepdims=True))
+    wanted = e / e.sum(-1, keepdims=True) * w + x.mean(-1, keepdims=True)
+    assert agree(found[graph.outputs[0]], wanted, terms=33)
 
 
 @needs_compiler

@@ -108,7 +108,7 @@ class Compiled:
         When something is raised, everything is put back.
         """
         inputs = [*arrays, *state]
-        if not entry.writes_over or self.writes is not self.reads:
+        if not entry.writes_over:
             return entry.ready.run(inputs)  # type: ignore[no-any-return]
         self._last = ([], self._last[1])
         state.clear()
@@ -186,7 +186,8 @@ class Compiled:
         finally:
             recorder.finished = True
         backend = self.backend or backend_here()
-        made = ready(optimized(graph), backend, len(slots))
+        replaced = self.writes is self.reads  # the state that comes out is the one that went in
+        made = ready(optimized(graph), backend, len(slots) if replaced else None)
         return Entry(made, result, len(slots), graph, made.writes_over)
 
     def explain(self) -> str:

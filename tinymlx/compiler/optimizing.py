@@ -71,7 +71,8 @@ def ready(graph: Graph, backend: Backend, results: int | None = None) -> Ready:
         steps += steps_of(rest, slots, backend.hands_over)
         rest = []
         kernel = kernels[group]
-        run_one, reads = runs[group], list(kernel.reads)
+        run_one: Any = runs[group]
+        reads = list(kernel.reads)
         live = getattr(run_one, "over", {})
         if live:
             run_one.live = {i: slots(kernel.reads[at]) for i, at in live.items()}
@@ -131,7 +132,9 @@ def steps_of(nodes: list[Node], slots: Slots, hands_over: bool) -> list[Step]:
         if node is not None and hands_over and not node.random and "stream" not in node.params:
             piece.append(node)
             continue
-        steps += handed_over(piece, slots) if len(piece) > 2 else [one(n, slots) for n in piece]
+        # One operation is as quick by itself; a node of several outputs may be a whole loop.
+        large = len(piece) > 2 or any(n.many for n in piece)
+        steps += handed_over(piece, slots) if large else [one(n, slots) for n in piece]
         piece = []
         if node is not None:
             steps.append(one(node, slots))

@@ -151,6 +151,9 @@ class Call:
 
     def taken_over(self, state: list[mx.array]) -> dict[int, mx.array]:
         """The old arrays as new ones that we may write over, with the same numbers."""
+        for at in self.live.values():
+            if not memoryview(state[at]).c_contiguous:  # type: ignore[arg-type]
+                state[at] = mx.contiguous(state[at])
         firsts = {i: state[at][(slice(0, 1),) * state[at].ndim] + 0 for i, at in self.live.items()}
         mx.eval(list(firsts.values()))
         for i, at in self.live.items():
