@@ -103,6 +103,15 @@ def test_rms_norm_back_as_a_kernel(probe, draw, language, columns):
 
 
 @exercise("14.14")
+def test_rms_norm_back_is_started_small(probe):
+    """A group for each row, and room for as many numbers as a thread has at most."""
+    options = {"columns": 100, "dtype": "float32", "eps": 0.25, "threads": 64}
+    for language, kernel in probe("rms_rows_pull", rows=3, **options).items():
+        assert kernel["grid"] == [192, 1, 1], language
+        assert dict(map(tuple, kernel["template"]))["K"] == 2, language
+
+
+@exercise("14.14")
 @pytest.mark.parametrize("shape", [(5, 7), (2, 3, 6), (4,)])
 def test_rms_norm_back_by_operations(check, draw, shape):
     """Rows of one, two and three axes."""
