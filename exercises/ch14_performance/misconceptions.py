@@ -639,7 +639,7 @@ def launch(size, most=256):
 
 
 @misconception(
-    "14.7",
+    "14.8",
     "Your threads do not ask whether there is an element for them. The last group has more threads than "
     "elements, and they write into memory that belongs to somebody else.",
     symbol="elementwise_body",

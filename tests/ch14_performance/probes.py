@@ -29,7 +29,6 @@ from tinymlx.core import (
     joining,
     logic,
     products,
-    random,
     reductions,
     selection,
     shapes,
@@ -45,7 +44,6 @@ __all__ = ["to_array"]
 # The compiler, 14.1 to 14.11. Graphs come and go as plain data: see `graphs.py`.
 
 OPERATIONS = {
-    "draw": random.drawn_now,
     "split": joining.split,
     "slice": indexing.sliced,
 }
@@ -62,7 +60,16 @@ for place in (
 ):
     OPERATIONS.update({k: v for k, v in vars(place).items() if isinstance(v, Primitive)})
 NAMES = {primitive: name for name, primitive in OPERATIONS.items()}
-SAMPLE = {"sampler": mx.zeros, "options": {"shape": (2, 3)}}
+
+
+@Primitive
+def drawing(*, shape=(2, 3)):
+    """Something that is marked as random."""
+    return mx.zeros(shape)
+
+
+OPERATIONS["draw"] = drawing
+NAMES[drawing] = "draw"
 
 
 class Opaque:
@@ -72,13 +79,18 @@ class Opaque:
 def parameters(op, params):
     """Parameters as primitives want them."""
     params = dict(params)
-    if op == "draw":
-        return dict(SAMPLE)
     if "dtype" in params:
         params["dtype"] = getattr(mx, params["dtype"])
     if params.pop("opaque", False):
         params["axis"] = Opaque()
     return {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+
+
+def looked_up(ref, values, unknown):
+    """A value by its number, a number of Python, or something of which nothing is known."""
+    if isinstance(ref, dict):
+        return ref.get("n", unknown)
+    return ref if ref is None else values[ref]
 
 
 def built(spec):
@@ -95,8 +107,8 @@ def built(spec):
         lazy.append(x)
     for number, (op, refs, params) in enumerate(spec["nodes"]):
         primitive, params = OPERATIONS[op], parameters(op, params)
-        given = [r["n"] if isinstance(r, dict) else r if r is None else values[r] for r in refs]
-        like = [r["n"] if isinstance(r, dict) else r if r is None else lazy[r] for r in refs]
+        given = [looked_up(r, values, Opaque()) for r in refs]
+        like = [looked_up(r, lazy, 1.0) for r in refs]
         safe = {k: v for k, v in params.items() if not isinstance(v, Opaque)}
         found = primitive.forward(*like, **safe)
         many = isinstance(found, (list, tuple))
@@ -117,10 +129,11 @@ def described(made, values):
 
     def ref(x):
         if not isinstance(x, graph.Value):
-            return x if x is None else {"n": x}
+            return {"opaque": True} if isinstance(x, Opaque) else x if x is None else {"n": x}
         number = numbers.setdefault(x, len(numbers))
         if x.constant is not None and number >= len(values):
-            constants[str(number)] = x.constant
+            same = x.constant.shape == x.shape and x.constant.dtype == x.dtype
+            constants[str(number)] = x.constant if same else "not what it says"
         return number
 
     nodes = [
@@ -243,6 +256,15 @@ def peaked(large, small, kept):
     }
 
 
+def peak_of_nothing():
+    """A function that returns what there is already."""
+    there = core.ones((1000,))
+    core.eval(there)
+    before = mx.get_active_memory()
+    found = measuring.peak_of(lambda: there)
+    return {"peak": found, "still": mx.get_active_memory() >= before}
+
+
 def without_dead_code(spec):
     return after(spec, dead_code.without_dead_code)
 
@@ -348,6 +370,14 @@ def kernel_from(spec, strides=None, axes=0):
     order = {"reads": [values.index(x) for x in found.reads]}
     order["writes"] = [values.index(y) for y in found.writes]
     return found, order
+
+
+def flat(spec, language, most):
+    """The statements of a kernel whose arrays lie in a row, and how it is launched."""
+    found, order = kernel_from(spec)
+    grid, group = source.launch(found.size, most)
+    lines = source.statements(found, language, lambda x: "i")
+    return {"lines": lines, "grid": grid, "group": group, "size": found.size, **order}
 
 
 def elementwise(spec, language, strides, most):
@@ -469,6 +499,13 @@ def called(x, wide, factor):
     }
 
 
+def by_name(x, y, z):
+    """Arrays by position and by name."""
+    f, calls = small(lambda a, *, b, c: a - b * c)
+    found = [f(x, b=y, c=z), f(x, b=z, c=y), f(y, c=z, b=x)]
+    return {"found": found, "calls": len(calls)}
+
+
 def with_state(x, start):
     """A state that is read, changed and replaced; its shape changes, too."""
     state = {"total": core.array(start), "steps": [core.array(0.0)]}
@@ -526,6 +563,16 @@ def watched_state(x):
         f, calls = small(lambda a: core.sum(a * state[0]), [state], None)
         y = f(x) + f(x)
         return y * len(calls)
+
+    return {"slope": core.grad(outer)(core.array(3.0))}
+
+
+def watched_from_outside(x):
+    """What a tape watches is neither an argument nor a state: the function has closed over it."""
+
+    def outer(w):
+        f, _ = small(lambda a: core.sum(a * w))
+        return f(x) + f(x)
 
     return {"slope": core.grad(outer)(core.array(3.0))}
 

@@ -35,6 +35,7 @@ class Ready:
         plan: its groups.
         kernels: the groups that became kernels; ``reasons`` says why the others did not.
         run: a function of a list of bare arrays that returns a list.
+        writes_over: the positions of those inputs that it writes over if it can.
     """
 
     graph: Graph
@@ -42,6 +43,7 @@ class Ready:
     kernels: dict[Group, Kernel]
     reasons: dict[Group, str]
     run: Callable[..., Any]
+    writes_over: set[int]
 
 
 def ready(graph: Graph, backend: Backend, results: int | None = None) -> Ready:
@@ -52,9 +54,9 @@ def ready(graph: Graph, backend: Backend, results: int | None = None) -> Ready:
         backend: what computes kernels.
         results: how many of the outputs are results; behind them is a captured state.
     """
-    state = frozenset(graph.outputs[results:] if results is not None else [])
+    replaces = replaced(graph, results)
     plan = fused(graph, backend.most) if backend.most else Plan(singles(graph), [])
-    kernels, reasons = chosen(graph, plan, backend, state)
+    kernels, reasons = chosen(graph, plan, backend, replaces)
     functions = backend.build(list(kernels.values())) if kernels else []
     if functions is None:
         kernels, functions = {}, []
@@ -69,11 +71,36 @@ def ready(graph: Graph, backend: Backend, results: int | None = None) -> Ready:
         steps += steps_of(rest, slots, backend.hands_over)
         rest = []
         kernel = kernels[group]
-        given, made = [slots(x) for x in kernel.reads], [slots(y) for y in kernel.writes]
-        steps.append(Step(runs[group], given, made, True))
+        run_one: Any = runs[group]
+        reads = list(kernel.reads)
+        live = getattr(run_one, "over", {})
+        if live:
+            run_one.live = {i: slots(kernel.reads[at]) for i, at in live.items()}
+            reads = [x for at, x in enumerate(reads) if at not in live.values()]
+        made = [slots(y) for y in kernel.writes]
+        steps.append(Step(run_one, [slots(x) for x in reads], made, True, bool(live)))
     steps += steps_of(rest, slots, backend.hands_over)
     run = program(len(graph.inputs), steps, [slots(y) for y in graph.outputs])
-    return Ready(graph, plan, kernels, reasons, run)
+    over = {at for function in runs.values() for at in getattr(function, "live", {}).values()}
+    return Ready(graph, plan, kernels, reasons, run, over)
+
+
+def replaced(graph: Graph, results: int | None) -> dict[Value, Value]:
+    """For each output that is a captured state the input that was the state before.
+
+    Inputs and outputs of the state stand at the ends of their lists, in the same order.
+    """
+    state = graph.outputs[results:] if results is not None else []
+    before = graph.inputs[len(graph.inputs) - len(state) :] if state else []
+    once = [y for y in state if graph.outputs.count(y) == 1]
+    return {y: x for y, x in zip(state, before) if y in once and x not in graph.outputs}
+
+
+def only_here(group: Group, graph: Graph, replaces: dict[Value, Value]) -> dict[Value, Value]:
+    """Those pairs of ``replaced`` whose input no other group reads."""
+    inside = set(group.nodes)
+    outside = {x for node in graph.nodes if node not in inside for x in node.values}
+    return {y: x for y, x in replaces.items() if x not in outside}
 
 
 class Slots:
@@ -105,7 +132,9 @@ def steps_of(nodes: list[Node], slots: Slots, hands_over: bool) -> list[Step]:
         if node is not None and hands_over and not node.random and "stream" not in node.params:
             piece.append(node)
             continue
-        steps += handed_over(piece, slots) if len(piece) > 2 else [one(n, slots) for n in piece]
+        # One operation is as quick by itself, but a node of several outputs may be a loop of its own.
+        large = len(piece) > 2 or any(n.many for n in piece)
+        steps += handed_over(piece, slots) if large else [one(n, slots) for n in piece]
         piece = []
         if node is not None:
             steps.append(one(node, slots))
@@ -149,7 +178,7 @@ def singles(graph: Graph) -> list[Group]:
 
 
 def chosen(
-    graph: Graph, plan: Plan, backend: Backend, state: frozenset[Value]
+    graph: Graph, plan: Plan, backend: Backend, replaces: dict[Value, Value]
 ) -> tuple[dict[Group, Kernel], dict[Group, str]]:
     """The kernels that the backend takes, and why it does not take the others."""
     group_of = {node: group for group in plan.groups for node in group.nodes}
@@ -161,7 +190,7 @@ def chosen(
     for group in plan.groups:
         if group.shape is None:
             continue
-        kernel = kernel_of(group, needed, state)
+        kernel = kernel_of(group, needed, only_here(group, graph, replaces))
         reason = backend.refuses(kernel) if kernel.size else "it has no elements"
         if reason is None:
             kernels[group] = kernel

@@ -18,12 +18,12 @@ from ..source import row_parts
 from ..table import TYPES, template
 from .mathematics import HEADER
 
-#: A call of a kernel waits for its inputs and costs about a tenth of a millisecond: less work than
-#: this many additions stays with MLX.
-LEAST_WORK = 1 << 20
-#: An exponential and its kind cost MLX as much as so many additions (an error function even more).
-FUNCTION = 16
-#: Bytes from which the memory of an old state is used again.
+#: A call of a kernel waits for its inputs and costs about a tenth of a millisecond; less work than
+#: these additions stays with MLX.
+LEAST_WORK = 1 << 18
+#: An exponential and its kind cost MLX as much as so many additions.
+FUNCTION = 32
+#: Bytes from which a state is written over.
 LARGE = 1 << 20
 #: Elements for which a second thread pays.
 PART = 1 << 16
@@ -70,9 +70,13 @@ class CPU:
 
 
 def work_of(kernel: Kernel) -> int:
-    """About how many additions a kernel is."""
+    """About how many additions a kernel saves.
+
+    Functions are what MLX computes slowly on a CPU. Plain arithmetic it fuses as well as we do, if
+    with one thread: there only large arrays are worth a call.
+    """
     calls = sum("_(" in template(node) for node in kernel.nodes if not kernel.is_reduction(node))
-    return kernel.size * (len(kernel.nodes) + FUNCTION * calls)
+    return kernel.size * FUNCTION * calls + kernel.size // 4
 
 
 def function(kernel: Kernel, name: str) -> str:
@@ -107,47 +111,21 @@ def by_elements(kernel: Kernel) -> bool:
     return kernel.rows == 1 and not any(kernel.is_reduction(node) for node in kernel.nodes)
 
 
-class Spare:
-    """Memory for an output that is a state: that of the state of two calls ago.
-
-    Fresh memory has to be filled by MLX before we can write to it, which for a large array takes as
-    long as the kernel itself. What was the state two calls ago is nobody's any more, mostly.
-    Whether it is, MLX knows: an update of a single element is made in place if no one else holds
-    the array, and on a copy otherwise. Copies tell that somebody keeps old states: then we ask for
-    fresh memory.
-    """
-
-    def __init__(self, shape: tuple[int, ...], dtype: mx.Dtype) -> None:
-        self.shape, self.dtype = shape, dtype
-        self.first = mx.zeros((1,) * len(shape), dtype)
-        self.start = mx.array([0] * len(shape))
-        self.axes = tuple(range(len(shape)))
-        self.kept: list[mx.array] = []
-        self.places: list[int] = []
-        self.copies = 0
-
-    def take(self) -> mx.array:
-        """An array to write to; its numbers are nothing."""
-        if len(self.kept) < 2 or self.copies > 2:
-            return mx.empty(self.shape, self.dtype)
-        return mx.slice_update(self.kept.pop(0), self.first, self.start, self.axes)
-
-    def keep(self, y: mx.array, place: int) -> None:
-        """Remember what was written now, for the call after the next."""
-        if self.copies > 2:
-            self.kept.clear()
-            return
-        if len(self.places) > 1:
-            self.copies += place != self.places.pop(0)
-        self.kept.append(y)
-        self.places.append(place)
-
-
 class Call:
     """A kernel and its function: arrays in, arrays out.
 
     Inputs may lie in memory as they like: for every way in which they do (transposed, sliced) there
     is a function of its own, built when it is needed for the first time.
+
+    A large state is written over where that is possible: fresh memory has to be filled by MLX
+    before we can write to it, which takes about as long as the kernel. Whether somebody else holds
+    the array, MLX knows: it updates a single element in place if nobody does, and on a copy
+    otherwise.
+
+    Attributes:
+        over: as in the kernel, but of large arrays only.
+        live: for the same outputs the positions of the old arrays in the list of all inputs of the
+            program: there is the only reference to them.
     """
 
     def __init__(self, kernel: Kernel, run: Any) -> None:
@@ -156,23 +134,40 @@ class Call:
         self.parts = min(threads(), max(kernel.size // PART, 1), self.count)
         self.writes = [(y.shape, y.dtype) for y in kernel.writes]
         self.variants: dict[Any, Any] = {}
-        self.spares = {
-            i: Spare(y.shape, y.dtype)
-            for i, y in enumerate(kernel.writes)
-            if y in kernel.state and y.nbytes >= LARGE and y.shape
-        }
+        large = {i for i, y in enumerate(kernel.writes) if y.nbytes >= LARGE and y.shape}
+        self.over = {i: at for i, at in kernel.over.items() if i in large}
+        self.live: dict[int, int] = {}
 
-    def __call__(self, *arrays: mx.array) -> list[mx.array]:
-        outputs = [
-            self.spares[i].take() if i in self.spares else mx.empty(*y)
-            for i, y in enumerate(self.writes)
-        ]
+    def __call__(self, *arrays: Any) -> list[mx.array]:
+        if not self.over:
+            return self.call(arrays, [mx.empty(*y) for y in self.writes])
+        state, *rest = arrays
+        taken = self.taken_over(state)
+        outputs = [taken[i] if i in taken else mx.empty(*y) for i, y in enumerate(self.writes)]
+        places = {at: taken[i] for i, at in self.over.items()}
+        others = iter(rest)
+        reads = range(len(self.kernel.reads))
+        return self.call([places[at] if at in places else next(others) for at in reads], outputs)
+
+    def taken_over(self, state: list[mx.array]) -> dict[int, mx.array]:
+        """The old arrays as new ones that we may write over, with the same numbers."""
+        for at in self.live.values():
+            if not memoryview(state[at]).c_contiguous:  # type: ignore[arg-type]
+                state[at] = mx.contiguous(state[at])
+        firsts = {i: state[at][(slice(0, 1),) * state[at].ndim] + 0 for i, at in self.live.items()}
+        mx.eval(list(firsts.values()))
+        for i, at in self.live.items():
+            axes = range(state[at].ndim)
+            start = mx.array([0] * len(axes))
+            state[at] = mx.slice_update(state[at], firsts[i], start, tuple(axes))
+        return {i: state[at] for i, at in self.live.items()}
+
+    def call(self, arrays: Sequence[mx.array], outputs: list[mx.array]) -> list[mx.array]:
+        """Compute ``outputs``, some of which may be among the inputs."""
         mx.eval(arrays, outputs)
         views = [memoryview(x) for x in arrays]  # type: ignore[arg-type]
         addresses = [address(v) for v in views]
         addresses += [address(memoryview(y)) for y in outputs]  # type: ignore[arg-type]
-        for i, spare in self.spares.items():
-            spare.keep(outputs[i], addresses[len(arrays) + i])
         pointers = table(addresses)
         if all(v.c_contiguous for v in views):
             in_parts(self.run, pointers, self.count, self.parts)
