@@ -23,8 +23,8 @@ def test_codes_steps_and_biases(check, draw, group_size, bits):
 @exercise("14.16")
 def test_codes_of_special_groups(check, draw):
     """Groups of equal weights, of zeros, of nearly nothing, and with both ends equally far."""
-    w = draw.normal(5, 64)
-    w[0], w[1], w[2] = 3, 0, 1e-9 * w[2]
+    w = draw.normal(6, 64)
+    w[0], w[1], w[2], w[4] = 3, 0, 1e-9 * w[2], -2
     w[3] = np.clip(w[3], -1, 1)
     w[3, :2] = -1, 1
     check("coded", w=w, group_size=32, bits=4)
@@ -33,11 +33,11 @@ def test_codes_of_special_groups(check, draw):
 @exercise("14.16")
 def test_codes_in_halves(probe, check, draw):
     """Steps and biases are kept in the dtype of the weights."""
-    w = draw.normal(2, 64, dtype="float16")
-    check("coded", w=w, group_size=64, bits=4)
-    found = probe("coded", w=w, group_size=64, bits=4)
+    w = draw.normal(40, 64, dtype="float16")
+    check("coded", w=w, group_size=64, bits=8)
+    found = probe("coded", w=w, group_size=64, bits=8)
     assert found["scales"].dtype == found["biases"].dtype == np.float16
-    assert found["codes"].dtype == np.uint32 and found["codes"].max() == 15
+    assert found["codes"].dtype == np.uint32 and found["codes"].max() == 255
 
 
 @exercise("14.16")
