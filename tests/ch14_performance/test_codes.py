@@ -17,25 +17,27 @@ def test_codes_steps_and_biases(check, draw, group_size, bits):
     w[3] = -abs(w[3]) - 1
     w[4] = w[4] - 0.7
     check("coded", w=w, group_size=group_size, bits=bits)
+    check("coded", w=w.reshape(2, 3, 128), group_size=group_size, bits=bits)
 
 
 @exercise("14.16")
 def test_codes_of_special_groups(check, draw):
     """Groups of equal weights, of zeros, of nearly nothing, and with both ends equally far."""
-    w = draw.normal(5, 64)
-    w[0], w[1], w[2] = 3, 0, 1e-9 * w[2]
+    w = draw.normal(6, 64)
+    w[0], w[1], w[2], w[4] = 3, 0, 1e-9 * w[2], -2
     w[3] = np.clip(w[3], -1, 1)
     w[3, :2] = -1, 1
     check("coded", w=w, group_size=32, bits=4)
 
 
 @exercise("14.16")
-def test_codes_in_halves(probe, draw):
+def test_codes_in_halves(probe, check, draw):
     """Steps and biases are kept in the dtype of the weights."""
-    w = draw.normal(2, 64, dtype="float16")
-    found = probe("coded", w=w, group_size=64, bits=4)
+    w = draw.normal(40, 64, dtype="float16")
+    check("coded", w=w, group_size=64, bits=8)
+    found = probe("coded", w=w, group_size=64, bits=8)
     assert found["scales"].dtype == found["biases"].dtype == np.float16
-    assert found["codes"].dtype == np.uint32 and found["codes"].max() == 15
+    assert found["codes"].dtype == np.uint32 and found["codes"].max() == 255
 
 
 @exercise("14.16")
@@ -52,8 +54,9 @@ def test_group_that_does_not_divide(check, draw):
 @pytest.mark.parametrize("bits", [2, 3, 4, 5, 6, 8])
 def test_words_without_gaps(check, draw, bits):
     """Also codes that begin in one word and end in the next; and back."""
-    codes = draw.integers(2, 3, 64, low=0, high=2**bits, dtype="uint32")
-    check("packed", codes=codes, bits=bits)
+    for shape in ((3, 64), (2, 1, 2, 32)):
+        codes = draw.integers(*shape, low=0, high=2**bits, dtype="uint32")
+        check("packed", codes=codes, bits=bits)
 
 
 @exercise("14.17")
@@ -73,7 +76,9 @@ def test_product_in_halves(probe, draw):
     x = draw.normal(1, 256, dtype="float16")
     y = probe("quantized_product", x=x, codes=codes, scales=scales, biases=biases)["y"]
     expected = x.astype(np.float64) @ (codes * 0.5 - 3.0).T
-    assert y.dtype == np.float16
+    bound = probe("error_bound", x=x, scales=scales)["bound"]
+    assert y.dtype == np.float16 and bound.dtype == np.float32
+    assert abs(bound / (0.5 * abs(x.astype(np.float64)).sum()) - 1).max() < 1e-5
     assert (abs(y - expected) <= 2**-10 * np.maximum(abs(expected), 1)).all()
 
 
@@ -92,11 +97,16 @@ def test_bound_of_the_error(check, probe, draw, bits):
 
 @exercise("14.18")
 @pytest.mark.parametrize("strength", [0.5, 1.0])
-def test_factors_of_columns(check, draw, strength):
+def test_factors_of_columns(check, probe, draw, strength):
     """Inputs of both signs, of one and more axes in front; a column that is always zero."""
     for shape in ((40, 6), (4, 10, 6)):
         x = draw.normal(*shape) * np.array([1, 0.1, 5, 1, 30, 0], np.float32)
         check("column_scales", terms=40, x=x, strength=strength)
+    half = draw.normal(300, 4, dtype="float16")
+    size = abs(half.astype(np.float64)).mean(0) ** strength
+    found = probe("column_scales", x=half, strength=strength)["factors"]
+    assert found.dtype == np.float32
+    assert abs(found * np.sqrt(size.max() * size.min()) / size - 1).max() < 1e-5
 
 
 @exercise("14.18")

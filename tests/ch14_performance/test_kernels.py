@@ -34,6 +34,15 @@ def test_every_element_is_added(probe, draw, language, size):
 
 
 @exercise("14.12")
+def test_adding_is_started_as_it_should_be(probe):
+    """Groups of 256, and no more of them than there is work for."""
+    for kernel in probe("vector_add", size=1000, dtype="float32").values():
+        assert kernel["threadgroup"] == [256, 1, 1]
+        assert 1000 <= kernel["grid"][0] <= 1024 and kernel["grid"][1:] == [1, 1]
+        assert kernel["template"] == [["T", "float32"]]
+
+
+@exercise("14.12")
 def test_adding_halves(probe, draw):
     """In the dtype that was asked for."""
     x, y = draw.normal(300, dtype="float16"), draw.normal(300, dtype="float16")
@@ -82,6 +91,8 @@ def test_softmax_of_many_rows(probe):
     for language in ("metal", "cuda"):
         try:
             groups = Launch.from_plain(kernel[language]).groups
+            assert kernel[language]["threadgroup"] == [32, 1, 1]
+            assert dict(map(tuple, kernel[language]["template"]))["K"] == 1
         except Problem as problem:
             raise AssertionError(str(problem)) from None
         assert np.prod(groups) == 70_000, f"{np.prod(groups)} groups for 70,000 rows"
@@ -103,6 +114,15 @@ def test_rms_norm_back_as_a_kernel(probe, draw, language, columns):
 
 
 @exercise("14.14")
+def test_rms_norm_back_is_started_small(probe):
+    """A group for each row, and room for as many numbers as a thread has at most."""
+    options = {"columns": 100, "dtype": "float32", "eps": 0.25, "threads": 64}
+    for language, kernel in probe("rms_rows_pull", rows=3, **options).items():
+        assert kernel["grid"] == [192, 1, 1] and kernel["threadgroup"] == [64, 1, 1], language
+        assert dict(map(tuple, kernel["template"]))["K"] == 2, language
+
+
+@exercise("14.14")
 @pytest.mark.parametrize("shape", [(5, 7), (2, 3, 6), (4,)])
 def test_rms_norm_back_by_operations(check, draw, shape):
     """Rows of one, two and three axes."""
@@ -115,6 +135,9 @@ def test_rms_norm_and_its_rule(check, probe, draw):
     """The function, its gradients, and that the rule which was written is the one that is used."""
     x, w, g = draw.normal(2, 3, 6), draw.normal(6), draw.normal(2, 3, 6)
     check("rms_norm", terms=24, x=x, w=w, g=g, eps=0.25)
+    halves = {name: a.astype(np.float16) for name, a in {"x": x, "w": w, "g": g}.items()}
+    found = probe("rms_norm", eps=0.25, **halves)
+    assert all(a.dtype == np.float16 for a in found.values()), "halves stay halves"
     found = probe("rms_norm_rule", x=x, w=w, g=g)
     assert found["count"] == 4, "the rule should be asked once, with g, x, w and eps"
     same(found["gx"], 2 * x)
@@ -143,3 +166,10 @@ def test_product_of_halves(probe):
     a, b = np.ones((1, 3000), np.float16), np.ones((3000, 1), np.float16)
     found = ran(probe("matmul_tiles", m=1, k=3000, n=1, dtype="float16"), "cuda", a=a, b=b)
     assert found.outputs["c"].item() == 3000
+
+
+@exercise("14.15")
+def test_tiles_are_started_as_they_should_be(probe):
+    """A group of 16 x 16 for each tile of c, and no more groups."""
+    for kernel in probe("matmul_tiles", m=20, k=35, n=40, dtype="float32").values():
+        assert kernel["threadgroup"] == [16, 16, 1] and kernel["grid"] == [96, 16, 1]

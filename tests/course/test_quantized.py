@@ -111,3 +111,43 @@ def test_codes_are_mlx_s(stacks: Any, bits: int) -> None:
                 assert a.dtype == b.dtype
                 np.testing.assert_array_equal(plain(a), plain(b))
             np.testing.assert_array_equal(plain(affine.unpacked(packed, bits)), plain(codes))
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_cache_of_codes(stacks: Any, bits: int) -> None:
+    """Pieces of any length are what all of it would be; less memory; the last ones forgotten."""
+    from tinymlx.models.quantized_cache import QuantizedKVCache
+
+    core = stacks[0][0]
+    rng = np.random.default_rng(0)
+    keys, values = (core.array(rng.normal(size=(2, 3, 9, 64)).astype(np.float32)) for _ in "kv")
+    cache = QuantizedKVCache(bits=bits, step=4)
+    seen = 0
+    for count in (1, 5, 2, 1):
+        piece = slice(seen, seen + count)
+        seen += count
+        found = cache.update_and_fetch(keys[:, :, piece], values[:, :, piece])
+        for mine, whole in zip(found, (keys, values)):
+            codes = core.quantize(whole[:, :, :seen], 64, bits)
+            expected = core.dequantize(*codes, 64, bits)
+            np.testing.assert_array_equal(np.array(mine), np.array(expected))
+    assert cache.offset == 9 and cache.codes[0][0].shape[2] == 12
+    assert cache.nbytes * 9 / 12 < (keys.nbytes + values.nbytes) * (bits + 2) / 32
+    assert cache.trim(3) == 3 and cache.update_and_fetch(keys[:, :, :1], values[:, :, :1])
+    assert cache.offset == 7
+
+
+def test_generation_with_a_cache_of_codes(stacks: Any) -> None:
+    """A small model of chapter 12 with its cache in codes: nearly the same scores."""
+    from tinymlx.models.language.llama import Llama, LlamaConfig
+    from tinymlx.models.quantized_cache import QuantizedKVCache
+
+    core = stacks[0][0]
+    core.random.seed(1)
+    model = Llama(LlamaConfig(20, 128, 64, 2, 2, 1, 64))
+    tokens = core.array([[3, 1, 4, 1, 5, 9, 2, 6]])
+    exact = model(tokens)
+    cache = [QuantizedKVCache(bits=8) for _ in model.model.layers]
+    parts = [model(tokens[:, i : i + 2], cache) for i in range(0, 8, 2)]
+    gap = core.max(core.abs(core.concatenate(parts, axis=1) - exact)).item()
+    assert 0 < gap < 0.02 * core.max(core.abs(exact)).item()
