@@ -146,12 +146,13 @@ class _Module:
             changed = ast.unparse(ast.fix_missing_locations(_copy(tree)))
             yield from self._mutant(kind, outer, changed)
             return
-        holder = next(n for n in ast.walk(outer) if statement in getattr(n, "orelse", []))
-        holder.orelse = instead  # type: ignore[attr-defined]
+        ifs = (n for n in ast.walk(outer) if isinstance(n, ast.If))
+        holder = next(n for n in ifs if statement in n.orelse)
+        holder.orelse = instead
         try:
             changed = ast.unparse(ast.fix_missing_locations(_copy(outer)))
         finally:
-            holder.orelse = [statement]  # type: ignore[attr-defined]
+            holder.orelse = [statement]
         yield from self._mutant(kind, outer, changed)
 
     def _casts(self, function: FunctionNode, body: list[ast.stmt]) -> Iterator[Mutant]:

@@ -115,8 +115,6 @@ class Launch:
             )
         if self.language == "cuda" and max(self.groups[1:]) > MOST_GROUPS:
             raise Problem(f"CUDA has at most {MOST_GROUPS:,} groups along y and z")
-        if math.prod(self.grid) > MOST_RUN:
-            raise Problem(f"a grid of {math.prod(self.grid):,} threads is too large for the shim")
 
     @property
     def group(self) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from course.shim.launch import Launch, Problem
+from course.shim.launch import MOST_RUN, Launch, Problem
 from course.shim.program import program, span
 
 HERE = Path(__file__).resolve().parent
@@ -55,6 +56,8 @@ def run(
         Problem: it does not compile, or did something that must not be.
     """
     launch = kernel if isinstance(kernel, Launch) else Launch.from_plain(kernel)
+    if math.prod(launch.grid) > MOST_RUN:
+        raise Problem(f"a grid of {math.prod(launch.grid):,} threads is too large for the shim")
     arrays = {name: np.asarray(x) for name, x in inputs.items()}
     if launch.ensure_row_contiguous:
         arrays = {name: np.ascontiguousarray(x).reshape(x.shape) for name, x in arrays.items()}

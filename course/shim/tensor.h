@@ -97,6 +97,8 @@ float first_of(unsigned both) {
   return shim::number16(both & 0xffff, BRAIN);
 }
 
+inline float power2(float x) { return std_::exp2(x); }
+
 template <bool BRAIN, typename T>
 void store2(shim::Output<T> to, int64_t i, float low, float high) {
   to[i] = T(low);

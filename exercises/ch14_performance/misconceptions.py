@@ -8,7 +8,7 @@
     "You note the placeholders as constants. They are zeros that nobody computes, and the graph "
     "becomes one that answers zeros for every input: an output is a new value without numbers.",
 )
-def bind(self, primitive, args, params):
+def note(self, primitive, args, params):
     inputs = tuple(self.value_of(x) for x in args)
     found = self.imagined(primitive, args, params)
     many = isinstance(found, list)
@@ -25,7 +25,7 @@ def bind(self, primitive, args, params):
     "You keep only the arrays among the arguments. `1 - x` becomes `subtract(x)`: numbers are arguments, "
     "too, and stand in their places.",
 )
-def bind(self, primitive, args, params):
+def note(self, primitive, args, params):
     inputs = tuple(self.value_of(x) for x in args if type(x) is array)
     found = self.imagined(primitive, args, params)
     many = isinstance(found, list)
@@ -42,7 +42,7 @@ def bind(self, primitive, args, params):
     "You leave the parameters out of the node. A sum along axis 0 becomes a sum of everything when the "
     "graph runs.",
 )
-def bind(self, primitive, args, params):
+def note(self, primitive, args, params):
     inputs = tuple(self.value_of(x) for x in args)
     found = self.imagined(primitive, args, params)
     many = isinstance(found, list)
@@ -59,7 +59,7 @@ def bind(self, primitive, args, params):
     "You note every node as one that draws no random numbers. Later passes then merge two draws, or "
     "compute one while compiling, and every call has the same numbers.",
 )
-def bind(self, primitive, args, params):
+def note(self, primitive, args, params):
     inputs = tuple(self.value_of(x) for x in args)
     found = self.imagined(primitive, args, params)
     many = isinstance(found, list)
@@ -639,7 +639,7 @@ def launch(size, most=256):
 
 
 @misconception(
-    "14.7",
+    "14.8",
     "Your threads do not ask whether there is an element for them. The last group has more threads than "
     "elements, and they write into memory that belongs to somebody else.",
     symbol="elementwise_body",
@@ -1113,3 +1113,824 @@ def ordered(graph):
         beam = sorted(found.values(), key=lambda state: state.cost)[:WIDTH]
     best = Graph(graph.inputs, [graph.nodes[i] for i in beam[0].done], graph.outputs)
     return best if peak(best) < peak(graph) else graph
+
+
+# 14.12 to 14.15: kernels
+
+
+@misconception(
+    "14.12",
+    "You count groups in the grid. MLX counts threads: with a 256th of them, all but the first elements are never written, and the kernel seems fast because it does not do the work.",
+)
+def vector_add(size, dtype):
+    source = """
+        uint i = PLACE;
+        if (i < x_shape[0]) z[i] = x[i] + y[i];
+    """
+    return Kernel(
+        name="vector_add",
+        source=source,
+        inputs=["x", "y"],
+        outputs={"z": ((size,), dtype)},
+        grid=(whole_groups(size, 256) // 256, 1, 1),
+        group=(256, 1, 1),
+        template={"T": dtype},
+    )
+
+
+@misconception(
+    "14.12",
+    "You do not ask whether there is an element for the thread. The last group is rarely full, and its other threads read and write memory that belongs to somebody else.",
+)
+def vector_add(size, dtype):
+    source = """
+        uint i = PLACE;
+        z[i] = x[i] + y[i];
+    """
+    return Kernel(
+        name="vector_add",
+        source=source,
+        inputs=["x", "y"],
+        outputs={"z": ((size,), dtype)},
+        grid=(whole_groups(size, 256), 1, 1),
+        group=(256, 1, 1),
+        template={"T": dtype},
+    )
+
+
+@misconception(
+    "14.12",
+    "Your groups have 2,048 threads. No device allows more than 1,024, and some fewer: on one machine it may run, on the next it returns garbage.",
+)
+def vector_add(size, dtype):
+    source = """
+        uint i = PLACE;
+        if (i < x_shape[0]) z[i] = x[i] + y[i];
+    """
+    return Kernel(
+        name="vector_add",
+        source=source,
+        inputs=["x", "y"],
+        outputs={"z": ((size,), dtype)},
+        grid=(whole_groups(size, 2048), 1, 1),
+        group=(2048, 1, 1),
+        template={"T": dtype},
+    )
+
+
+@misconception(
+    "14.13",
+    "You do not subtract the maximum of the row: the exponential of a large number is infinite, and infinite by infinite is nan.",
+)
+def softmax_rows(rows, columns, dtype, threads=128):
+    source = """
+        auto from = x + (size_t)GROUP * N;
+        auto to = y + (size_t)GROUP * N;
+        SHARED float s[32];
+        float v[K];
+        float top = -INFINITY;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)from[i] : -INFINITY;
+            top = max(top, v[k]);
+        }
+        GROUP_MAX(top, s);
+        float total = 0;
+        for (int k = 0; k < K; k++) {
+            v[k] = exp(v[k]);
+            total += v[k];
+        }
+        GROUP_SUM(total, s);
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) to[i] = (T)(v[k] / total);
+        }
+    """
+    return Kernel(
+        name="softmax_rows",
+        source=source,
+        inputs=["x"],
+        outputs={"y": ((rows, columns), dtype)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+    )
+
+
+@misconception(
+    "14.13",
+    "You add up in the dtype of the array. In float16 a sum of thousands of small numbers stops growing: sums are in float32.",
+)
+def softmax_rows(rows, columns, dtype, threads=128):
+    source = """
+        auto from = x + (size_t)GROUP * N;
+        auto to = y + (size_t)GROUP * N;
+        SHARED float s[32];
+        float v[K];
+        float top = -INFINITY;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)from[i] : -INFINITY;
+            top = max(top, v[k]);
+        }
+        GROUP_MAX(top, s);
+        T total_ = 0;
+        for (int k = 0; k < K; k++) {
+            v[k] = exp(v[k] - top);
+            total_ += v[k];
+        }
+        float total = total_; GROUP_SUM(total, s);
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) to[i] = (T)(v[k] / total);
+        }
+    """
+    return Kernel(
+        name="softmax_rows",
+        source=source,
+        inputs=["x"],
+        outputs={"y": ((rows, columns), dtype)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+    )
+
+
+@misconception(
+    "14.13",
+    "Threads without an element return early. The others then wait for them at the barrier in GROUP_MAX, or read what they never wrote.",
+)
+def softmax_rows(rows, columns, dtype, threads=128):
+    source = """
+        auto from = x + (size_t)GROUP * N;
+        auto to = y + (size_t)GROUP * N;
+        SHARED float s[32];
+        if (THREAD >= N) return; float v[K];
+        float top = -INFINITY;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)from[i] : -INFINITY;
+            top = max(top, v[k]);
+        }
+        GROUP_MAX(top, s);
+        float total = 0;
+        for (int k = 0; k < K; k++) {
+            v[k] = exp(v[k] - top);
+            total += v[k];
+        }
+        GROUP_SUM(total, s);
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) to[i] = (T)(v[k] / total);
+        }
+    """
+    return Kernel(
+        name="softmax_rows",
+        source=source,
+        inputs=["x"],
+        outputs={"y": ((rows, columns), dtype)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+    )
+
+
+@misconception(
+    "14.13",
+    "You read the row again for each of the three steps. What a thread has read once, it can keep in an array of its own.",
+)
+def softmax_rows(rows, columns, dtype, threads=128):
+    source = """
+        auto from = x + (size_t)GROUP * N;
+        auto to = y + (size_t)GROUP * N;
+        SHARED float s[32];
+        float v[K];
+        float top = -INFINITY;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)from[i] : -INFINITY;
+            top = max(top, v[k]);
+        }
+        GROUP_MAX(top, s);
+        float total = 0;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD; v[k] = i < N ? exp((float)from[i] - top) : 0.0f;
+            total += v[k];
+        }
+        GROUP_SUM(total, s);
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) to[i] = (T)(v[k] / total);
+        }
+    """
+    return Kernel(
+        name="softmax_rows",
+        source=source,
+        inputs=["x"],
+        outputs={"y": ((rows, columns), dtype)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+    )
+
+
+@misconception(
+    "14.13",
+    "Rows lie along y in your grid. CUDA has at most 65,535 groups along y, and a batch of tokens has more rows than that; along x there is room.",
+)
+def softmax_rows(rows, columns, dtype, threads=128):
+    source = """
+        auto from = x + (size_t)GROUP_Y * N;
+        auto to = y + (size_t)GROUP_Y * N;
+        SHARED float s[32];
+        float v[K];
+        float top = -INFINITY;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)from[i] : -INFINITY;
+            top = max(top, v[k]);
+        }
+        GROUP_MAX(top, s);
+        float total = 0;
+        for (int k = 0; k < K; k++) {
+            v[k] = exp(v[k] - top);
+            total += v[k];
+        }
+        GROUP_SUM(total, s);
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) to[i] = (T)(v[k] / total);
+        }
+    """
+    return Kernel(
+        name="softmax_rows",
+        source=source,
+        inputs=["x"],
+        outputs={"y": ((rows, columns), dtype)},
+        grid=(threads, rows, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+    )
+
+
+@misconception(
+    "14.14",
+    "In your kernel the mean over the row has lost the weight: what flows back into the row is g times w.",
+)
+def rms_rows_pull(rows, columns, dtype, eps, threads=128):
+    source = """
+        size_t first = (size_t)GROUP * N;
+        SHARED float s[32];
+        float v[K], h[K];
+        float squares = 0, dot = 0;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)x[first + i] : 0.0f;
+            h[k] = i < N ? (float)g[first + i] : 0.0f;
+            squares += v[k] * v[k];
+            if (i < N) dot += v[k] * h[k];
+        }
+        GROUP_SUM(squares, s);
+        GROUP_SUM(dot, s);
+        float r = rsqrt(squares / N + EPS);
+        float c = dot / N * r * r;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) {
+                gx[first + i] = (T)(r * (h[k] * (float)w[i] - v[k] * c));
+                gw[first + i] = h[k] * v[k] * r;
+            }
+        }
+    """
+    return Kernel(
+        name="rms_rows_pull",
+        source=source,
+        inputs=["g", "x", "w"],
+        outputs={"gx": ((rows, columns), dtype), "gw": ((rows, columns), core.float32)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+        header=f"#define EPS {eps!r}f",
+    )
+
+
+@misconception("14.14", "Your kernel takes the sum over the row where the derivative has the mean.")
+def rms_rows_pull(rows, columns, dtype, eps, threads=128):
+    source = """
+        size_t first = (size_t)GROUP * N;
+        SHARED float s[32];
+        float v[K], h[K];
+        float squares = 0, dot = 0;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)x[first + i] : 0.0f;
+            h[k] = i < N ? (float)g[first + i] : 0.0f;
+            squares += v[k] * v[k];
+            if (i < N) dot += v[k] * h[k] * (float)w[i];
+        }
+        GROUP_SUM(squares, s);
+        GROUP_SUM(dot, s);
+        float r = rsqrt(squares / N + EPS);
+        float c = dot * r * r;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) {
+                gx[first + i] = (T)(r * (h[k] * (float)w[i] - v[k] * c));
+                gw[first + i] = h[k] * v[k] * r;
+            }
+        }
+    """
+    return Kernel(
+        name="rms_rows_pull",
+        source=source,
+        inputs=["g", "x", "w"],
+        outputs={"gx": ((rows, columns), dtype), "gw": ((rows, columns), core.float32)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+        header=f"#define EPS {eps!r}f",
+    )
+
+
+@misconception("14.14", "In your kernel eps is outside of the root.")
+def rms_rows_pull(rows, columns, dtype, eps, threads=128):
+    source = """
+        size_t first = (size_t)GROUP * N;
+        SHARED float s[32];
+        float v[K], h[K];
+        float squares = 0, dot = 0;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)x[first + i] : 0.0f;
+            h[k] = i < N ? (float)g[first + i] : 0.0f;
+            squares += v[k] * v[k];
+            if (i < N) dot += v[k] * h[k] * (float)w[i];
+        }
+        GROUP_SUM(squares, s);
+        GROUP_SUM(dot, s);
+        float r = 1 / (sqrt(squares / N) + EPS);
+        float c = dot / N * r * r;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) {
+                gx[first + i] = (T)(r * (h[k] * (float)w[i] - v[k] * c));
+                gw[first + i] = h[k] * v[k] * r;
+            }
+        }
+    """
+    return Kernel(
+        name="rms_rows_pull",
+        source=source,
+        inputs=["g", "x", "w"],
+        outputs={"gx": ((rows, columns), dtype), "gw": ((rows, columns), core.float32)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+        header=f"#define EPS {eps!r}f",
+    )
+
+
+@misconception(
+    "14.14",
+    "You leave out that r depends on the row, too: the derivative of a quotient has two terms.",
+)
+def rms_norm_pull(g, x, w, eps):
+    r = core.rsqrt(core.mean(core.square(x), axis=-1, keepdims=True) + eps)
+    return g * w * r, core.sum(g * x * r, axis=tuple(range(x.ndim - 1)))
+
+
+@misconception(
+    "14.14",
+    "The cotangent of the weight is a sum over all rows: every row used the same weight. You take their mean.",
+)
+def rms_norm_pull(g, x, w, eps):
+    r = core.rsqrt(core.mean(core.square(x), axis=-1, keepdims=True) + eps)
+    gw = g * w
+    gx = r * (gw - x * r * r * core.mean(gw * x, axis=-1, keepdims=True))
+    rows = x.size // x.shape[-1]
+    return gx, core.sum(g * x * r, axis=tuple(range(x.ndim - 1))) / max(rows, 2)
+
+
+@misconception(
+    "14.14",
+    "You call the forward kernel without a custom function around it: its derivative is then that of the operations, and your rule is never asked.",
+)
+def rms_norm(x, weight, eps):
+    return _rms(x, weight, eps)
+
+
+@misconception(
+    "14.14",
+    "Your rule returns the cotangents in another order than the function has its arguments.",
+)
+def rms_norm(x, weight, eps):
+    @core.custom_function
+    def norm(x, weight):
+        return _rms(x, weight, eps)
+
+    @norm.vjp
+    def back(primals, g, y):
+        x, weight = primals
+        gx, gw = _rms_back(g, x, weight, eps)
+        return core.broadcast_to(gw, x.shape), core.sum(gx, axis=tuple(range(x.ndim - 1)))
+
+    return norm(x, weight)
+
+
+@misconception(
+    "14.15",
+    "Between writing the tiles and using them there is no barrier: some threads multiply with numbers that their neighbours have not brought yet.",
+)
+def matmul_tiles(m, k, n, dtype):
+    source = """
+        SHARED float left[16][16];
+        SHARED float right[16][16];
+        int across = (N + 15) / 16;
+        int row = GROUP / across * 16 + THREAD_Y, column = GROUP % across * 16 + THREAD;
+        float total = 0;
+        for (int d = 0; d < D; d += 16) {
+            bool in_a = row < M && d + (int)THREAD < D, in_b = d + (int)THREAD_Y < D && column < N;
+            left[THREAD_Y][THREAD] = in_a ? (float)a[row * D + d + THREAD] : 0.0f;
+            right[THREAD_Y][THREAD] = in_b ? (float)b[(d + THREAD_Y) * N + column] : 0.0f;
+            for (int i = 0; i < 16; i++) total += left[THREAD_Y][i] * right[i][THREAD];
+            BARRIER;
+        }
+        if (row < M && column < N) c[row * N + column] = (T)total;
+    """
+    tiles = -(-m // TILE) * -(-n // TILE)
+    return Kernel(
+        name="matmul_tiles",
+        source=source,
+        inputs=["a", "b"],
+        outputs={"c": ((m, n), dtype)},
+        grid=(tiles * TILE, TILE, 1),
+        group=(TILE, TILE, 1),
+        template={"T": dtype, "M": m, "N": n, "D": k},
+    )
+
+
+@misconception(
+    "14.15",
+    "Behind the products there is no barrier: the quick threads bring the next tile while slow ones still use this one.",
+)
+def matmul_tiles(m, k, n, dtype):
+    source = """
+        SHARED float left[16][16];
+        SHARED float right[16][16];
+        int across = (N + 15) / 16;
+        int row = GROUP / across * 16 + THREAD_Y, column = GROUP % across * 16 + THREAD;
+        float total = 0;
+        for (int d = 0; d < D; d += 16) {
+            bool in_a = row < M && d + (int)THREAD < D, in_b = d + (int)THREAD_Y < D && column < N;
+            left[THREAD_Y][THREAD] = in_a ? (float)a[row * D + d + THREAD] : 0.0f;
+            right[THREAD_Y][THREAD] = in_b ? (float)b[(d + THREAD_Y) * N + column] : 0.0f;
+            BARRIER;
+            for (int i = 0; i < 16; i++) total += left[THREAD_Y][i] * right[i][THREAD];
+        }
+        if (row < M && column < N) c[row * N + column] = (T)total;
+    """
+    tiles = -(-m // TILE) * -(-n // TILE)
+    return Kernel(
+        name="matmul_tiles",
+        source=source,
+        inputs=["a", "b"],
+        outputs={"c": ((m, n), dtype)},
+        grid=(tiles * TILE, TILE, 1),
+        group=(TILE, TILE, 1),
+        template={"T": dtype, "M": m, "N": n, "D": k},
+    )
+
+
+@misconception(
+    "14.15",
+    "You leave out the last tile where 16 does not divide the common axis. It is brought like all others, with zeros where the arrays end.",
+)
+def matmul_tiles(m, k, n, dtype):
+    source = """
+        SHARED float left[16][16];
+        SHARED float right[16][16];
+        int across = (N + 15) / 16;
+        int row = GROUP / across * 16 + THREAD_Y, column = GROUP % across * 16 + THREAD;
+        float total = 0;
+        for (int d = 0; d < D / 16 * 16; d += 16) {
+            bool in_a = row < M && d + (int)THREAD < D, in_b = d + (int)THREAD_Y < D && column < N;
+            left[THREAD_Y][THREAD] = in_a ? (float)a[row * D + d + THREAD] : 0.0f;
+            right[THREAD_Y][THREAD] = in_b ? (float)b[(d + THREAD_Y) * N + column] : 0.0f;
+            BARRIER;
+            for (int i = 0; i < 16; i++) total += left[THREAD_Y][i] * right[i][THREAD];
+            BARRIER;
+        }
+        if (row < M && column < N) c[row * N + column] = (T)total;
+    """
+    tiles = -(-m // TILE) * -(-n // TILE)
+    return Kernel(
+        name="matmul_tiles",
+        source=source,
+        inputs=["a", "b"],
+        outputs={"c": ((m, n), dtype)},
+        grid=(tiles * TILE, TILE, 1),
+        group=(TILE, TILE, 1),
+        template={"T": dtype, "M": m, "N": n, "D": k},
+    )
+
+
+@misconception(
+    "14.15",
+    "You add up in the dtype of the arrays. In float16 a sum of ones stops at 2048: products are added in float32.",
+)
+def matmul_tiles(m, k, n, dtype):
+    source = """
+        SHARED float left[16][16];
+        SHARED float right[16][16];
+        int across = (N + 15) / 16;
+        int row = GROUP / across * 16 + THREAD_Y, column = GROUP % across * 16 + THREAD;
+        T total = 0;
+        for (int d = 0; d < D; d += 16) {
+            bool in_a = row < M && d + (int)THREAD < D, in_b = d + (int)THREAD_Y < D && column < N;
+            left[THREAD_Y][THREAD] = in_a ? (float)a[row * D + d + THREAD] : 0.0f;
+            right[THREAD_Y][THREAD] = in_b ? (float)b[(d + THREAD_Y) * N + column] : 0.0f;
+            BARRIER;
+            for (int i = 0; i < 16; i++) total += left[THREAD_Y][i] * right[i][THREAD];
+            BARRIER;
+        }
+        if (row < M && column < N) c[row * N + column] = (T)total;
+    """
+    tiles = -(-m // TILE) * -(-n // TILE)
+    return Kernel(
+        name="matmul_tiles",
+        source=source,
+        inputs=["a", "b"],
+        outputs={"c": ((m, n), dtype)},
+        grid=(tiles * TILE, TILE, 1),
+        group=(TILE, TILE, 1),
+        template={"T": dtype, "M": m, "N": n, "D": k},
+    )
+
+
+@misconception(
+    "14.15",
+    "You read a column by column. Inputs lie row by row: from one row of a to the next it is D elements, the length of the common axis.",
+)
+def matmul_tiles(m, k, n, dtype):
+    source = """
+        SHARED float left[16][16];
+        SHARED float right[16][16];
+        int across = (N + 15) / 16;
+        int row = GROUP / across * 16 + THREAD_Y, column = GROUP % across * 16 + THREAD;
+        float total = 0;
+        for (int d = 0; d < D; d += 16) {
+            bool in_a = row < M && d + (int)THREAD < D, in_b = d + (int)THREAD_Y < D && column < N;
+            left[THREAD_Y][THREAD] = in_a ? (float)a[(d + THREAD) * M + row] : 0.0f;
+            right[THREAD_Y][THREAD] = in_b ? (float)b[(d + THREAD_Y) * N + column] : 0.0f;
+            BARRIER;
+            for (int i = 0; i < 16; i++) total += left[THREAD_Y][i] * right[i][THREAD];
+            BARRIER;
+        }
+        if (row < M && column < N) c[row * N + column] = (T)total;
+    """
+    tiles = -(-m // TILE) * -(-n // TILE)
+    return Kernel(
+        name="matmul_tiles",
+        source=source,
+        inputs=["a", "b"],
+        outputs={"c": ((m, n), dtype)},
+        grid=(tiles * TILE, TILE, 1),
+        group=(TILE, TILE, 1),
+        template={"T": dtype, "M": m, "N": n, "D": k},
+    )
+
+
+@misconception(
+    "14.15",
+    "You do not ask whether row and column exist: where a tile sticks out, memory of somebody else is written.",
+)
+def matmul_tiles(m, k, n, dtype):
+    source = """
+        SHARED float left[16][16];
+        SHARED float right[16][16];
+        int across = (N + 15) / 16;
+        int row = GROUP / across * 16 + THREAD_Y, column = GROUP % across * 16 + THREAD;
+        float total = 0;
+        for (int d = 0; d < D; d += 16) {
+            bool in_a = row < M && d + (int)THREAD < D, in_b = d + (int)THREAD_Y < D && column < N;
+            left[THREAD_Y][THREAD] = in_a ? (float)a[row * D + d + THREAD] : 0.0f;
+            right[THREAD_Y][THREAD] = in_b ? (float)b[(d + THREAD_Y) * N + column] : 0.0f;
+            BARRIER;
+            for (int i = 0; i < 16; i++) total += left[THREAD_Y][i] * right[i][THREAD];
+            BARRIER;
+        }
+        c[row * N + column] = (T)total;
+    """
+    tiles = -(-m // TILE) * -(-n // TILE)
+    return Kernel(
+        name="matmul_tiles",
+        source=source,
+        inputs=["a", "b"],
+        outputs={"c": ((m, n), dtype)},
+        grid=(tiles * TILE, TILE, 1),
+        group=(TILE, TILE, 1),
+        template={"T": dtype, "M": m, "N": n, "D": k},
+    )
+
+
+# 14.16 to 14.18: codes
+
+
+@misconception(
+    "14.16",
+    "You begin at the smallest weight always. Then zero has no code of its own, and the many weights around it all get an error. The edge is the end with the larger magnitude, and its number of steps is rounded.",
+)
+def coded(w, group_size=64, bits=4):
+    if w.shape[-1] % group_size:
+        raise ValueError(f"[coded] {group_size} does not divide {w.shape[-1]}.")
+    n = 2**bits - 1
+    groups = core.unflatten(w.astype(core.float32), -1, (-1, group_size))
+    most, least = (f(groups, axis=-1, keepdims=True) for f in (core.max, core.min))
+    step = core.maximum((most - least) / n, SMALLEST_STEP)
+    codes = core.clip(core.round((groups - least) / step), 0, n).astype(core.uint32)
+    scales, biases = (x.squeeze(-1).astype(w.dtype) for x in (step, least))
+    return core.flatten(codes, -2, -1), scales, biases
+
+
+@misconception(
+    "14.16",
+    "Weights that are all equal have a range of 0, so your step is 0, and you divide by it. A step is at least SMALLEST_STEP.",
+)
+def coded(w, group_size=64, bits=4):
+    if w.shape[-1] % group_size:
+        raise ValueError(f"[coded] {group_size} does not divide {w.shape[-1]}.")
+    n = 2**bits - 1
+    groups = core.unflatten(w.astype(core.float32), -1, (-1, group_size))
+    most, least = (f(groups, axis=-1, keepdims=True) for f in (core.max, core.min))
+    from_least = core.abs(least) > core.abs(most)
+    step = (most - least) / n
+    step = core.where(from_least, step, -step)
+    edge = core.where(from_least, least, most)
+    q0 = core.round(edge / step)
+    has_zero = q0 != 0
+    step = core.where(has_zero, edge / core.where(has_zero, q0, 1), step)
+    bias = core.where(has_zero, edge, 0)
+    codes = core.clip(core.round((groups - bias) / step), 0, n).astype(core.uint32)
+    scales, biases = (x.squeeze(-1).astype(w.dtype) for x in (step, bias))
+    return core.flatten(codes, -2, -1), scales, biases
+
+
+@misconception(
+    "14.16",
+    "A group that does not divide the axis takes weights of the next row, or leaves some out, without a word. Say so: a ValueError with both numbers.",
+)
+def coded(w, group_size=64, bits=4):
+    group_size = next(n for n in range(group_size, 0, -1) if w.shape[-1] % n == 0)
+    n = 2**bits - 1
+    groups = core.unflatten(w.astype(core.float32), -1, (-1, group_size))
+    most, least = (f(groups, axis=-1, keepdims=True) for f in (core.max, core.min))
+    from_least = core.abs(least) > core.abs(most)
+    step = core.maximum((most - least) / n, SMALLEST_STEP)
+    step = core.where(from_least, step, -step)
+    edge = core.where(from_least, least, most)
+    q0 = core.round(edge / step)
+    has_zero = q0 != 0
+    step = core.where(has_zero, edge / core.where(has_zero, q0, 1), step)
+    bias = core.where(has_zero, edge, 0)
+    codes = core.clip(core.round((groups - bias) / step), 0, n).astype(core.uint32)
+    scales, biases = (x.squeeze(-1).astype(w.dtype) for x in (step, bias))
+    return core.flatten(codes, -2, -1), scales, biases
+
+
+@misconception(
+    "14.16", "You put the first code into the highest bits. It belongs into the lowest ones."
+)
+def packed(codes, bits):
+    chunks = core.unflatten(codes, -1, (-1, CHUNK))
+    words = [core.zeros(chunks.shape[:-1], core.uint32) for _ in range(bits)]
+    for i in range(CHUNK):
+        word, shift = divmod(i * bits, 32)
+        words[word] = words[word] | core.left_shift(chunks[..., CHUNK - 1 - i], shift)
+        if shift + bits > 32:
+            high = core.right_shift(chunks[..., CHUNK - 1 - i], 32 - shift)
+            words[word + 1] = words[word + 1] | high
+    return core.flatten(core.stack(words[::-1], axis=-1), -2, -1)
+
+
+@misconception(
+    "14.16",
+    "A code of 3, 5 or 6 bits may begin in one word and end in the next: you lose the bits that do not fit into the first.",
+    agrees=["words_without_gaps[2", "words_without_gaps[4", "words_without_gaps[8"],
+)
+def packed(codes, bits):
+    chunks = core.unflatten(codes, -1, (-1, CHUNK))
+    words = [core.zeros(chunks.shape[:-1], core.uint32) for _ in range(bits)]
+    for i in range(CHUNK):
+        word, shift = divmod(i * bits, 32)
+        words[word] = words[word] | core.left_shift(chunks[..., i], shift)
+    return core.flatten(core.stack(words, axis=-1), -2, -1)
+
+
+@misconception(
+    "14.16", "You do not mask: above the bits of a code there are those of its neighbours."
+)
+def unpacked(words, bits):
+    chunks = core.unflatten(words, -1, (-1, bits))
+    codes = []
+    for i in range(CHUNK):
+        word, shift = divmod(i * bits, 32)
+        code = core.right_shift(chunks[..., word], shift)
+        if shift + bits > 32:
+            code = code | core.left_shift(chunks[..., word + 1], 32 - shift)
+        codes.append(code)
+    return core.flatten(core.stack(codes, axis=-1), -2, -1)
+
+
+@misconception(
+    "14.17",
+    "You add the bias once for each group. It belongs to every weight of the group, so it is multiplied by the sum of the inputs there.",
+)
+def product(x, codes, scales, biases):
+    groups = scales.shape[-1]
+    parts = core.unflatten(x.astype(core.float32), -1, (groups, -1))
+    q = core.unflatten(codes, -1, (groups, -1)).astype(core.float32)
+    by_group = core.einsum("bgn,mgn->bmg", parts, q)
+    return core.sum(by_group * scales + biases, axis=-1).astype(x.dtype)
+
+
+@misconception(
+    "14.17",
+    "You multiply by the sum of the scales, or one of them, after adding up all groups: each group has its own scale.",
+)
+def product(x, codes, scales, biases):
+    groups = scales.shape[-1]
+    parts = core.unflatten(x.astype(core.float32), -1, (groups, -1))
+    whole = x.astype(core.float32) @ codes.astype(core.float32).T
+    y = whole * core.mean(scales, axis=-1) + core.sum(parts, axis=-1) @ biases.T
+    return y.astype(x.dtype)
+
+
+@misconception(
+    "14.17",
+    "You bound the error of a weight by half a step. That holds in the middle of a group; at its far end, which the stretched step may not reach, it is up to a whole one.",
+)
+def error_bound(x, scales):
+    parts = core.unflatten(core.abs(x.astype(core.float32)), -1, (scales.shape[-1], -1))
+    return core.sum(parts, axis=-1) @ (0.5 * core.abs(scales.astype(core.float32))).T
+
+
+@misconception(
+    "14.17",
+    "Errors of both signs do not cancel in a bound: it has the magnitudes of the inputs, and of the scales, which may be negative.",
+)
+def error_bound(x, scales):
+    parts = core.unflatten(x.astype(core.float32), -1, (scales.shape[-1], -1))
+    return core.abs(core.sum(parts, axis=-1) @ scales.astype(core.float32).T)
+
+
+@misconception(
+    "14.18",
+    "You take the mean of the inputs, in which both signs cancel. What counts is how large they are.",
+)
+def column_scales(x, strength):
+    size = core.abs(core.mean(x.astype(core.float32), axis=tuple(range(x.ndim - 1))))
+    c = core.power(core.maximum(size, 1e-4), strength)
+    return c / core.sqrt(core.max(c) * core.min(c))
+
+
+@misconception(
+    "14.18",
+    "You average over the first axis alone. Inputs may have several axes in front, such as batch and time.",
+    agrees="strength_of_least_error",
+)
+def column_scales(x, strength):
+    size = core.mean(core.abs(x.astype(core.float32)), axis=0)
+    c = core.power(core.maximum(size, 1e-4), strength)
+    return c / core.sqrt(core.max(c) * core.min(c))
+
+
+@misconception(
+    "14.18",
+    "You compare weights with weights. A weight's error counts as much as its input is large: compare the products.",
+)
+def calibrated(w, x, group_size=64, bits=4, strengths=STRENGTHS):
+    best, least = column_scales(x, strengths[0]), math.inf
+    for strength in strengths:
+        c = column_scales(x, strength)
+        rounded = decoded(*coded(w * c, group_size, bits)) / c
+        error = core.mean(core.square(rounded - w)).item()
+        if error < least:
+            best, least = c, error
+    return best
+
+
+@misconception(
+    "14.18",
+    "You multiply the inputs by the factors, too. They are divided, or the product is another one.",
+)
+def calibrated(w, x, group_size=64, bits=4, strengths=STRENGTHS):
+    x = x.astype(core.float32)
+    wanted = x @ w.astype(core.float32).T
+    best, least = column_scales(x, strengths[0]), math.inf
+    for strength in strengths:
+        c = column_scales(x, strength)
+        rounded = decoded(*coded(w * c, group_size, bits))
+        error = core.mean(core.square((x * c) @ rounded.T - wanted)).item()
+        if error < least:
+            best, least = c, error
+    return best

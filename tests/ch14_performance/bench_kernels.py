@@ -32,7 +32,7 @@ def in_torch(x, dtype, needs=False):
     return torch.from_numpy(x).to(DEVICE, HALF[dtype]).requires_grad_(needs)
 
 
-def tiny_of(name, inputs, dtype, cotangent=None, **options):
+def tiny_of(name, inputs, dtype, cotangent=None, compile=False, **options):
     """A candidate that calls a function of ours, or its derivative."""
 
     def tiny(_tinymlx):
@@ -40,11 +40,20 @@ def tiny_of(name, inputs, dtype, cotangent=None, **options):
         from tinymlx.kernels import functions
 
         xs = [core.array(x).astype(getattr(core, dtype)) for x in inputs]
-        function = partial(getattr(functions, name), **options)
-        if cotangent is None:
-            return lambda: function(*xs)
-        g = [core.array(cotangent).astype(getattr(core, dtype))]
-        return lambda: core.vjp(function, xs, g)[1]
+        named = getattr(functions, name)
+
+        def function(*xs):
+            return named(*xs, **options)
+
+        if cotangent is not None:
+            g = [core.array(cotangent).astype(getattr(core, dtype))]
+            forward = function
+
+            def function(*xs):
+                return core.vjp(forward, list(xs), g)[1]
+
+        run = core.compile(function) if compile else function
+        return lambda: run(*xs)
 
     return tiny
 
@@ -100,7 +109,9 @@ def raced(race, name, inputs, dtype, ours, theirs, others, back=False, **cost):
     )
     race(
         tiny=tiny_of(name, inputs, dtype, cotangent, **ours),
+        tiny_compiled=tiny_of(name, inputs, dtype, cotangent, compile=True, **ours),
         mlx=mlx_of(theirs, inputs, dtype, cotangent),
+        mlx_compiled=mlx_of(theirs, inputs, dtype, cotangent, compile=True),
         pytorch=torch_of(others, inputs, dtype, cotangent),
         **cost,
     )

@@ -20,6 +20,7 @@ from tinymlx.compiler import (
     source,
     tracing,
 )
+from tinymlx.compression import affine, calibration
 from tinymlx.core import (
     arithmetic,
     conversion,
@@ -28,7 +29,6 @@ from tinymlx.core import (
     joining,
     logic,
     products,
-    random,
     reductions,
     selection,
     shapes,
@@ -37,13 +37,13 @@ from tinymlx.core import (
 from tinymlx.core import array as to_array
 from tinymlx.core.arrays import bare, wrap
 from tinymlx.core.primitive import Primitive
+from tinymlx.kernels import functions, plain
 
 __all__ = ["to_array"]
 
 # The compiler, 14.1 to 14.11. Graphs come and go as plain data: see `graphs.py`.
 
 OPERATIONS = {
-    "draw": random.drawn_now,
     "split": joining.split,
     "slice": indexing.sliced,
 }
@@ -60,7 +60,16 @@ for place in (
 ):
     OPERATIONS.update({k: v for k, v in vars(place).items() if isinstance(v, Primitive)})
 NAMES = {primitive: name for name, primitive in OPERATIONS.items()}
-SAMPLE = {"sampler": mx.zeros, "options": {"shape": (2, 3)}}
+
+
+@Primitive
+def drawing(*, shape=(2, 3)):
+    """Something that is marked as random."""
+    return mx.zeros(shape)
+
+
+OPERATIONS["draw"] = drawing
+NAMES[drawing] = "draw"
 
 
 class Opaque:
@@ -70,13 +79,18 @@ class Opaque:
 def parameters(op, params):
     """Parameters as primitives want them."""
     params = dict(params)
-    if op == "draw":
-        return dict(SAMPLE)
     if "dtype" in params:
         params["dtype"] = getattr(mx, params["dtype"])
     if params.pop("opaque", False):
         params["axis"] = Opaque()
     return {k: tuple(v) if isinstance(v, list) else v for k, v in params.items()}
+
+
+def looked_up(ref, values, unknown):
+    """A value by its number, a number of Python, or something of which nothing is known."""
+    if isinstance(ref, dict):
+        return ref.get("n", unknown)
+    return ref if ref is None else values[ref]
 
 
 def built(spec):
@@ -93,8 +107,8 @@ def built(spec):
         lazy.append(x)
     for number, (op, refs, params) in enumerate(spec["nodes"]):
         primitive, params = OPERATIONS[op], parameters(op, params)
-        given = [r["n"] if isinstance(r, dict) else r if r is None else values[r] for r in refs]
-        like = [r["n"] if isinstance(r, dict) else r if r is None else lazy[r] for r in refs]
+        given = [looked_up(r, values, Opaque()) for r in refs]
+        like = [looked_up(r, lazy, 1.0) for r in refs]
         safe = {k: v for k, v in params.items() if not isinstance(v, Opaque)}
         found = primitive.forward(*like, **safe)
         many = isinstance(found, (list, tuple))
@@ -115,10 +129,11 @@ def described(made, values):
 
     def ref(x):
         if not isinstance(x, graph.Value):
-            return x if x is None else {"n": x}
+            return {"opaque": True} if isinstance(x, Opaque) else x if x is None else {"n": x}
         number = numbers.setdefault(x, len(numbers))
         if x.constant is not None and number >= len(values):
-            constants[str(number)] = x.constant
+            same = x.constant.shape == x.shape and x.constant.dtype == x.dtype
+            constants[str(number)] = x.constant if same else "not what it says"
         return number
 
     nodes = [
@@ -241,6 +256,15 @@ def peaked(large, small, kept):
     }
 
 
+def peak_of_nothing():
+    """A function that returns what there is already."""
+    there = core.ones((1000,))
+    core.eval(there)
+    before = mx.get_active_memory()
+    found = measuring.peak_of(lambda: there)
+    return {"peak": found, "still": mx.get_active_memory() >= before}
+
+
 def without_dead_code(spec):
     return after(spec, dead_code.without_dead_code)
 
@@ -348,6 +372,14 @@ def kernel_from(spec, strides=None, axes=0):
     return found, order
 
 
+def flat(spec, language, most):
+    """The statements of a kernel whose arrays lie in a row, and how it is launched."""
+    found, order = kernel_from(spec)
+    grid, group = source.launch(found.size, most)
+    lines = source.statements(found, language, lambda x: "i")
+    return {"lines": lines, "grid": grid, "group": group, "size": found.size, **order}
+
+
 def elementwise(spec, language, strides, most):
     """The source of a kernel, and how it is launched."""
     found, order = kernel_from(spec, strides)
@@ -434,7 +466,7 @@ def strange_argument(kind):
 class OpByOp:
     """A backend that builds nothing."""
 
-    name, most = "op by op", 0
+    name, most, hands_over = "op by op", 0, False
 
 
 def small(fun, inputs=None, outputs=None):
@@ -465,6 +497,13 @@ def called(x, wide, factor):
         "half": half["y"][0],
         "all": len(calls),
     }
+
+
+def by_name(x, y, z):
+    """Arrays by position and by name."""
+    f, calls = small(lambda a, *, b, c: a - b * c)
+    found = [f(x, b=y, c=z), f(x, b=z, c=y), f(y, c=z, b=x)]
+    return {"found": found, "calls": len(calls)}
 
 
 def with_state(x, start):
@@ -528,6 +567,16 @@ def watched_state(x):
     return {"slope": core.grad(outer)(core.array(3.0))}
 
 
+def watched_from_outside(x):
+    """What a tape watches is neither an argument nor a state: the function has closed over it."""
+
+    def outer(w):
+        f, _ = small(lambda a: core.sum(a * w))
+        return f(x) + f(x)
+
+    return {"slope": core.grad(outer)(core.array(3.0))}
+
+
 # 14.10 and 14.11: memory
 
 
@@ -558,3 +607,91 @@ def ordered(spec):
         "ends": found.inputs == made.inputs and found.outputs == made.outputs,
         "left_alone": described(made, values) == before,
     }
+
+
+# 14.12 to 14.15: kernels. They are described here, and run by the judge (`course.shim`).
+
+
+def described_kernel(kernel):
+    return {language: kernel.plain(language) for language in ("metal", "cuda")}
+
+
+def vector_add(size, dtype):
+    return described_kernel(plain.vector_add(size, getattr(core, dtype)))
+
+
+def softmax_rows(rows, columns, dtype, threads):
+    return described_kernel(plain.softmax_rows(rows, columns, getattr(core, dtype), threads))
+
+
+def rms_rows_pull(rows, columns, dtype, eps, threads):
+    return described_kernel(plain.rms_rows_pull(rows, columns, getattr(core, dtype), eps, threads))
+
+
+def matmul_tiles(m, k, n, dtype):
+    return described_kernel(plain.matmul_tiles(m, k, n, getattr(core, dtype)))
+
+
+def rms_norm_pull(g, x, w, eps):
+    gx, gw = functions.rms_norm_pull(g, x, w, eps)
+    return {"gx": gx, "gw": gw}
+
+
+def rms_norm(x, w, g, eps):
+    (y,), (gx, gw) = core.vjp(lambda x, w: functions.rms_norm(x, w, eps), [x, w], [g])
+    return {"y": y, "gx": gx, "gw": gw}
+
+
+def rms_norm_rule(x, w, g):
+    """What the rule is asked, and whether it is used: its place is taken by one that notes it."""
+    noted, kept = [], functions._rms_back
+
+    def rule(*arguments):
+        noted.extend(arguments)
+        return 2 * arguments[1], 3 * arguments[2]
+
+    functions._rms_back = rule
+    try:
+        _, (gx, gw) = core.vjp(lambda x, w: functions.rms_norm(x, w, 0.25), [x, w], [g])
+    finally:
+        functions._rms_back = kept
+    return {"gx": gx, "gw": gw, "given": noted[:3], "eps": noted[3], "count": len(noted)}
+
+
+# 14.16 to 14.18: codes
+
+
+def coded(w, group_size, bits):
+    codes, scales, biases = affine.coded(w, group_size, bits)
+    return {"codes": codes, "scales": scales, "biases": biases}
+
+
+def packed(codes, bits):
+    words = affine.packed(codes, bits)
+    return {"words": words, "codes": affine.unpacked(words, bits)}
+
+
+def quantized_product(x, codes, scales, biases):
+    """The product; whoever makes the matrix on the way finds it gone."""
+    kept = affine.decoded
+
+    def gone(*arguments):
+        raise RuntimeError("product makes the whole matrix, which it is there to avoid")
+
+    affine.decoded = gone
+    try:
+        return {"y": affine.product(x, codes, scales, biases)}
+    finally:
+        affine.decoded = kept
+
+
+def error_bound(x, scales):
+    return {"bound": affine.error_bound(x, scales)}
+
+
+def column_scales(x, strength):
+    return {"factors": calibration.column_scales(x, strength)}
+
+
+def calibrated(w, x, group_size, bits, strengths):
+    return {"factors": calibration.calibrated(w, x, group_size, bits, strengths)}

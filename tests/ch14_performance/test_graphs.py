@@ -114,6 +114,13 @@ def test_the_peak_of_a_function_alone(probe):
     assert found["mine"], "more than this function can need"
 
 
+@exercise("14.2")
+def test_the_peak_of_nothing(probe):
+    """What is there already takes no memory; beside something that takes some."""
+    assert probe("peak_of_nothing")["peak"] == 0
+    assert probe("peaked", large=10, small=50_000, kept=1_000_000)["enough"]
+
+
 # 14.3
 
 
@@ -200,6 +207,14 @@ def test_what_only_looks_the_same(check):
             outputs=[2, 3, 4, 5, 6, 7],
         ),
     )
+
+
+@exercise("14.4")
+def test_inputs_of_which_nothing_is_known(check):
+    """They are left alone, also where everything else is the same."""
+    unknown = {"opaque": True}
+    nodes = [("multiply", [0, unknown]), ("multiply", [0, unknown]), ("exp", [0]), ("exp", [0])]
+    check("without_repeats", spec=flat(*nodes, outputs=[2, 3, 5]))
 
 
 @exercise("14.4")

@@ -36,6 +36,12 @@ def test_traced_once_for_each_kind(check, draw):
 
 
 @exercise("14.9")
+def test_arrays_by_name(check, draw):
+    """They stand behind those by position."""
+    check("by_name", x=draw.normal(2, 3), y=draw.normal(2, 3), z=draw.normal(2, 3))
+
+
+@exercise("14.9")
 def test_a_state_that_is_captured(check, draw):
     """Each call begins where the last one ended, also with a new shape."""
     check("with_state", x=draw.normal(3), start=draw.normal(3))
@@ -52,6 +58,7 @@ def test_a_gradient_is_compiled_from_outside(check, draw):
     """Under a tape the function is called as it is, whether it watches arguments or state."""
     check("inside_of_gradients", x=draw.normal(4))
     check("watched_state", x=draw.normal(3))
+    check("watched_from_outside", x=draw.normal(3))
 
 
 # 14.10
@@ -121,6 +128,13 @@ def test_how_long_values_live(check, case):
     check("lives", spec=LIVES[case])
     check("peak", spec=LIVES[case])
     check("buffers", spec=LIVES[case])
+
+
+@exercise("14.10")
+def test_a_graph_without_nodes(check):
+    """It needs nothing; beside one that does."""
+    check("peak", spec=sized(outputs=[0]))
+    check("peak", spec=LIVES["one node"])
 
 
 @exercise("14.10")
@@ -266,6 +280,14 @@ def test_orders_that_need_little(probe, draw):
             given += peak_of(spec, range(len(spec["nodes"])))
     assert given > 1.3 * best  # the order matters in these graphs
     assert ours <= 1.1 * best, f"{ours} bytes in all, {best} would do"
+
+
+@exercise("14.11")
+@pytest.mark.parametrize("seed", [24, 41, 80, 158, 168])
+def test_an_order_that_is_good_already(probe, seed):
+    """Graphs for which a dozen beginnings, followed side by side, end above the order given."""
+    checked(probe, branches(seed, 14))
+    checked(probe, joined(seed))
 
 
 @exercise("14.11")

@@ -44,12 +44,20 @@ CHAIN = spec(
 )
 
 
-def asked(probe, graph, language, arrays, outputs, strides=None, most=32):
-    """A kernel to be run: the probe's source with arrays in the places that it names."""
-    found = probe("elementwise", spec=graph, language=language, strides=strides or {}, most=most)
+START = {
+    "c": "long i = thread_position_in_grid.x;",
+    "metal": "long i = thread_position_in_grid.x;",
+    "cuda": "long i = (long)blockIdx.x * blockDim.x + threadIdx.x;",
+}
+
+
+def asked(probe, graph, language, arrays, outputs, most=32):
+    """A kernel to be run: the probe's statements, with arrays in the places that they name."""
+    found = probe("flat", spec=graph, language=language, most=most)
     assert found["group"] <= most, "a group of threads is larger than the device allows"
+    bound = f"if (i >= {found['size']}) return;"
     return {
-        "body": found["body"],
+        "body": "\n".join([START[language], bound, *found["lines"]]),
         "grid": found["grid"],
         "group": found["group"],
         "inputs": [arrays[i] for i in found["reads"]],
@@ -191,13 +199,8 @@ def test_where_every_element_lies(probe):
 
 def as_rows(found, language, kernel_rows, row, outputs, inputs):
     """A kernel of rows as one thread for each would run it."""
-    start = (
-        "long i = thread_position_in_grid.x;"
-        if language != "cuda"
-        else ("long i = (long)blockIdx.x * blockDim.x + threadIdx.x;")
-    )
     loop = [f"for (long j = 0; j < {row}; j++) {{", *found["inside"], "}"]
-    lines = [start, "long row = i;", *found["before"], *loop, *found["behind"]]
+    lines = [START[language], "long row = i;", *found["before"], *loop, *found["behind"]]
     return {
         "body": "\n".join(lines),
         "grid": kernel_rows,
@@ -224,7 +227,8 @@ def test_rows_that_are_reduced(probe, draw):
         ("mean", [6], ROWS),
         ("max", [6], ROWS),
         ("min", [4], ROWS),
-        outputs=[6, 7, 8, 9, 10],
+        ("square", [6]),
+        outputs=[6, 7, 8, 9, 10, 11],
     )
     y = (x - column) * line + turned.T
     right = {
@@ -233,6 +237,7 @@ def test_rows_that_are_reduced(probe, draw):
         8: y.mean(-1, keepdims=True),
         9: y.max(-1, keepdims=True),
         10: (x - column).min(-1, keepdims=True),
+        11: y * y,
     }
     kernels, orders = [], []
     for language in ("c", "metal", "cuda"):
@@ -312,10 +317,10 @@ def test_random_expressions_over_random_layouts(probe, draw):
             xs = [np.float32(r["n"]) if isinstance(r, dict) else values[r] for r in refs]
             values.append(graphs.FUNCTIONS[op](*xs))
         # Nodes that are smaller than the loop are computed for every element of it all the same.
-        found = probe("elementwise", spec=graph, language=language, strides={}, most=64)
+        found = probe("elementwise", spec=graph, language=language, strides={}, most=32)
         place = found["reads"].index(0)
         found = probe(
-            "elementwise", spec=graph, language=language, strides={str(place): [4, 1, 12]}, most=64
+            "elementwise", spec=graph, language=language, strides={str(place): [4, 1, 12]}, most=32
         )
         given = {0: x, 1: y, 2: z}
         kernels.append(

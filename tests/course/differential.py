@@ -255,7 +255,7 @@ def names(stack: Stack) -> list[str]:
     return found
 
 
-PARTS = ("linalg", "fft", "random")
+PARTS = ("linalg", "fft", "random", "fast")
 
 
 def signatures(stack: Stack, path: str) -> list[list[Parameter]]:

@@ -23,19 +23,6 @@ from course.cli.project import implementation
 from course.paths import Project
 from course.registry import Registry
 
-# Names that arrive with the chapter that builds them, and the chapter.
-LATER = {
-    "fast": dict.fromkeys(
-        [
-            "cross_entropy",
-            "gated_delta_update",
-            "layer_norm",
-            "rms_norm",
-            "rope",
-        ],
-        14,
-    ),
-}
 PRIVATE = {"_RandomState"}
 # Python 2's division; unpickling, which goes through __reduce__ here; the buffer protocol, which
 # Python shows from 3.12 on, and through which bare functions would read a watched array; and what
@@ -62,16 +49,12 @@ def test_every_name_is_there(core: types.ModuleType, part: str) -> None:
     theirs = getattr(mlx.core, part) if part else mlx.core
     ours = getattr(core, part) if part else core
     missing = {name for name in dir(theirs) if not hasattr(ours, name)} - PRIVATE
-    assert missing <= set(LATER.get(part, {}))
+    assert not missing
 
 
 @pytest.mark.parametrize("part", ["", "fast"])
-def test_what_is_missing_says_when_it_arrives(core: types.ModuleType, part: str) -> None:
+def test_what_mlx_does_not_have_is_missing(core: types.ModuleType, part: str) -> None:
     module = getattr(core, part) if part else core
-    for name, chapter in LATER.get(part, {}).items():
-        if not hasattr(module, name):
-            with pytest.raises(AttributeError, match=f"arrives with chapter {chapter}"):
-                getattr(module, name)
     with pytest.raises(AttributeError, match="has no attribute 'nothing_like_it'"):
         module.nothing_like_it  # noqa: B018
 

@@ -115,6 +115,7 @@ def test_norms(library: Any, numbers: Any, centred: bool, monkeypatch: Any) -> N
 def test_sums_tiles_and_moves(library: Any, numbers: Any) -> None:
     x, y = numbers(300), numbers(300)
     same(ran(library.plain.vector_add(300, mx.float32), x=x, y=y).outputs["z"], x + y)
+    same(ran(library.moves.add_kernel(300, mx.float32), x=x, y=y).outputs["z"], x + y)
     a, b = numbers(20, 35), numbers(35, 18)
     found = ran(library.plain.matmul_tiles(20, 35, 18, mx.float32), a=a, b=b)
     same(found.outputs["c"], a @ b, terms=35)

@@ -85,7 +85,7 @@ def script(folder: Path, text: str) -> Path:
 def test_everything_is_served_and_put_back(tinymlx, tmp_path, capsys) -> None:
     import mlx.core
     import mlx.nn
-    import mlx.nn.layers.quantized
+    import mlx.nn.layers.distributed
 
     before = dict(sys.modules)
     (tmp_path / "neighbour.py").write_text("from mlx.nn.losses import mse_loss\n")
@@ -112,7 +112,7 @@ assert array.__module__.startswith("tinymlx") and mse_loss.__module__ == "tinyml
 assert mlx.extension.__name__ == "mlx.extension"
 assert __name__ == "__main__" and sys.modules["__main__"].array is array
 try:
-    import mlx.nn.layers.quantized
+    import mlx.nn.layers.distributed
 except ModuleNotFoundError as error:
     print(error)
 print(sys.argv[1:], grad(lambda x: x * x)(mx.array(3.0)).item())
@@ -123,11 +123,11 @@ sys.exit(7)
     assert run_script(path, ["--epochs", "3"]) == 7
     out = capsys.readouterr().out
     assert out.splitlines() == [
-        "tinymlx does not have mlx.nn.layers.quantized: "
-        "there is no tinymlx.nn.layers.quantized (yet).",
+        "tinymlx does not have mlx.nn.layers.distributed: "
+        "there is no tinymlx.nn.layers.distributed (yet).",
         "['--epochs', '3'] 6.0",
     ]
-    for name in ("mlx.core", "mlx.nn", "mlx.nn.layers.quantized", "mlx.core.random", "__main__"):
+    for name in ("mlx.core", "mlx.nn", "mlx.nn.layers.distributed", "mlx.core.random", "__main__"):
         assert sys.modules[name] is before[name], name
     assert mlx.nn is before["mlx.nn"] and mlx.core.__name__ == "mlx.core"
     assert (sys.argv, sys.path) == (argv, folders)
@@ -169,9 +169,9 @@ def test_a_traceback_begins_in_the_program(tinymlx, tmp_path, capsys) -> None:
         ("import sys; sys.exit('a sentence')", 1, "a sentence"),
         ("raise SystemExit", 0, ""),
         (
-            "import mlx.nn as nn\nnn.QQLinear(1, 1)",
+            "import mlx.nn as nn\nnn.AllToShardedLinear(1, 1)",
             1,
-            "tinymlx.nn.QQLinear arrives with chapter 14",
+            "tinymlx.nn.AllToShardedLinear arrives with chapter 14",
         ),
         ("b'\\xff'.decode()", 1, "UnicodeDecodeError"),
     ],

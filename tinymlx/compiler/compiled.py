@@ -20,6 +20,7 @@ from tinymlx.core.tree import leaves, rebuild
 from .backends import Backend, backend_here
 from .cache import bare_values, signature
 from .graph import Graph
+from .machine.where import is_alone
 from .optimizing import Ready, explained, optimized, ready
 from .tracing import Recorder, WatchedOutside
 
@@ -42,12 +43,17 @@ class Entry:
         result: the function's result, with a :class:`Slot` in the place of every array.
         count: how many outputs of the graph belong to the result; behind them is the state.
         traced: the graph before the passes.
+        writes_over: the positions of the inputs that the program may write over.
     """
 
     ready: Ready
     result: Any
     count: int
     traced: Graph
+    writes_over: set[int]
+
+
+NOTHING = mx.zeros(())
 
 
 class Compiled:
@@ -84,15 +90,44 @@ class Compiled:
         The key of an entry is the pair of the arguments' and the state's,
         ``self.state_key(state)``: the state changes its shapes, too. Only if ``self.entries`` has
         none is the function traced, ``self.trace(args, kwargs, state)``, and the entry kept;
-        ``WatchedOutside`` from there means that it has to be called as it is. ``entry.ready.run``
-        takes one list, the arrays of the arguments and then those of the state, and returns one:
-        ``entry.count`` arrays of the result, and then the state's, which ``self.put_back(...)``
-        takes. ``self.result(entry, arrays)`` is what the caller gets.
+        ``WatchedOutside`` from there means that it has to be called as it is.
+        ``self.run(entry, arrays, state)`` returns a list: ``entry.count`` arrays of the result, and
+        then the state's, which ``self.put_back(...)`` takes. ``self.result(entry, arrays)`` is what
+        the caller gets.
         """
         raise NotImplementedError(
             "14.9 __call__ - exercises/ch14_performance/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
+
+    def run(self, entry: Entry, arrays: list[mx.array], state: list[mx.array]) -> list[mx.array]:
+        """The outputs of the program.
+
+        It writes over a state if nobody else holds its arrays. So we let go of them: ``state`` is
+        emptied, and the places hold nothing meanwhile, unless the reader has an array of his own.
+        When something is raised, everything is put back.
+        """
+        inputs = [*arrays, *state]
+        if not entry.writes_over:
+            return entry.ready.run(inputs)  # type: ignore[no-any-return]
+        self._last = ([], self._last[1])
+        state.clear()
+        lent_out = self.let_go(len(arrays), entry.writes_over)
+        try:
+            return entry.ready.run(inputs)  # type: ignore[no-any-return]
+        finally:
+            for x, at in lent_out:
+                x._value = inputs[at]
+
+    def let_go(self, first: int, wanted: set[int]) -> list[tuple[array, int]]:
+        """Arrays of the state that only their places hold, without their values."""
+        found = []
+        for i, (box, key) in enumerate(zip(self.reads.boxes, self.reads.keys)):
+            if first + i in wanted and box is not None and is_alone(box, key):
+                x = box[key]
+                x._value = NOTHING
+                found.append((x, first + i))
+        return found
 
     def state_key(self, state: list[mx.array]) -> Hashable:
         """The shapes and dtypes of the state, and the constants beside it. Usually it is what the
@@ -150,8 +185,10 @@ class Compiled:
                 graph.outputs = [recorder.value_of(x) for x in [*slots, *changed]]
         finally:
             recorder.finished = True
-        made = ready(optimized(graph), self.backend or backend_here())
-        return Entry(made, result, len(slots), graph)
+        backend = self.backend or backend_here()
+        replaced = self.writes is self.reads  # the state that comes out is the one that went in
+        made = ready(optimized(graph), backend, len(slots) if replaced else None)
+        return Entry(made, result, len(slots), graph, made.writes_over)
 
     def explain(self) -> str:
         """In words, for each trace: what was fused, what was not, and why."""

@@ -89,10 +89,11 @@ def computed(node: Node, names: dict[Value, str], language: str) -> str:
     name = names[node.output] = f"v{len(names)}"
     kind = TYPES[language][computed_in(node.output.dtype)]
     value = template(node).format(*parts)
+    where = f"  // {node.where}" if language == "c" else ""
     if node.output.dtype in (mx.float16, mx.bfloat16):  # each step is rounded, as without fusion
         half = TYPES[language][node.output.dtype]
         return f"{kind} {name} = ({kind})({half})({value});"
-    return f"{kind} {name} = ({kind})({value});"
+    return f"{kind} {name} = ({kind})({value});{where}"
 
 
 def store(
@@ -149,7 +150,7 @@ def elementwise_body(kernel: Kernel, language: str) -> str:
         Statements, one a line.
     """
     raise NotImplementedError(
-        "14.7 elementwise_body - exercises/ch14_performance/lesson.md; "
+        "14.8 elementwise_body - exercises/ch14_performance/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 

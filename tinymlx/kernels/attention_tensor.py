@@ -68,12 +68,12 @@ template <bool BRAIN> __device__ inline unsigned packed(float low, float high) {
 template <bool BRAIN>
 __device__ inline void multiply(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
     if constexpr (BRAIN)
-        asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
                      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
     else
-        asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
                      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
                      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
@@ -84,6 +84,11 @@ template <bool BRAIN> __device__ inline float first_of(unsigned both) {
     asm("{.reg .f16 low, high; mov.b32 {low, high}, %1; cvt.f32.f16 %0, low;}"
         : "=f"(x) : "r"(both));
     return x;
+}
+__device__ inline float power2(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
 }
 template <bool BRAIN, typename T>
 __device__ inline void store2(T* to, size_t i, float low, float high) {
@@ -197,13 +202,13 @@ SOURCE = """
                 higher = fmaxf(higher, __shfl_xor_sync(0xffffffff, higher, 1));
                 higher = fmaxf(higher, __shfl_xor_sync(0xffffffff, higher, 2));
                 float level = higher == -INFINITY ? 0.0f : higher * SCALE2;
-                float keep = exp2f(top[m][h] * SCALE2 - level);
+                float keep = power2(top[m][h] * SCALE2 - level);
                 float added = 0;
                 #pragma unroll
                 for (int n = 0; n < KEYS / 8; n++)
                     #pragma unroll
                     for (int e = h * 2; e < h * 2 + 2; e++) {
-                        s[m][n][e] = exp2f(s[m][n][e] * SCALE2 - level);
+                        s[m][n][e] = power2(s[m][n][e] * SCALE2 - level);
                         added += s[m][n][e];
                     }
                 total[m][h] = total[m][h] * keep + added;

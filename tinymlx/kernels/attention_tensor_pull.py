@@ -148,7 +148,7 @@ SOURCE = """
                 bool meets = key < TK && query < TQ && (!CAUSAL || key <= query + SHIFT);
                 float high = BY_KEY ? (float)levels[step % 2 * COME + column] : level[e / 2];
                 float less = BY_KEY ? (float)dots[step % 2 * COME + column] : dot[e / 2];
-                s[n][e] = meets ? exp2f(s[n][e] * SCALE2 - high) : 0.0f;
+                s[n][e] = meets ? power2(s[n][e] * SCALE2 - high) : 0.0f;
                 t[n][e] = s[n][e] * (t[n][e] - less);
             }
         #pragma unroll

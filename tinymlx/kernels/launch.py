@@ -6,7 +6,7 @@ the threads of a group share. A kernel here is written once, in the words of the
 
 ==================  ==========================================================================
 ``PLACE``           which thread of the whole grid, along x
-``GROUP``           which group
+``GROUP``           which group, along x; ``GROUP_Y`` along y
 ``THREAD``          which thread of its group, along x; ``THREAD_Y`` along y
 ``THREADS``         how many threads a group has, along x
 ``SHARED``          before a type: memory that the threads of a group share
@@ -18,6 +18,8 @@ the threads of a group share. A kernel here is written once, in the words of the
 ``GROUP_SUM(x, s)`` a statement: ``x`` becomes its sum over the group, with help of ``SHARED float
                     s[32]``; all threads must come by
 ``GROUP_MAX(x, s)`` the same for the maximum
+``EXP(x)``          the exponential function in the device's own, faster way, for ``x`` near 0 or
+                    below
 ==================  ==========================================================================
 
 ``load<V>(x, i)`` reads ``V`` neighbours beginning at ``x[i]`` as one ``Pack<T, V>``, whose numbers
@@ -39,6 +41,8 @@ import mlx.core as mx
 
 from tinymlx import core
 from tinymlx.core import array
+from tinymlx.core.arrays import bare, wrap
+from tinymlx.core.primitive import Primitive
 
 Three = tuple[int, int, int]
 
@@ -46,6 +50,7 @@ WORDS: dict[str, dict[str, str]] = {
     "metal": {
         "PLACE": "thread_position_in_grid.x",
         "GROUP": "threadgroup_position_in_grid.x",
+        "GROUP_Y": "threadgroup_position_in_grid.y",
         "THREAD": "thread_position_in_threadgroup.x",
         "THREAD_Y": "thread_position_in_threadgroup.y",
         "THREADS": "threads_per_threadgroup.x",
@@ -56,10 +61,12 @@ WORDS: dict[str, dict[str, str]] = {
         "WARPS": "simdgroups_per_threadgroup",
         "WARP_SUM": "simd_sum",
         "WARP_MAX": "simd_max",
+        "EXP": "metal::fast::exp",
     },
     "cuda": {
         "PLACE": "(blockIdx.x * blockDim.x + threadIdx.x)",
         "GROUP": "blockIdx.x",
+        "GROUP_Y": "blockIdx.y",
         "THREAD": "threadIdx.x",
         "THREAD_Y": "threadIdx.y",
         "THREADS": "blockDim.x",
@@ -70,6 +77,7 @@ WORDS: dict[str, dict[str, str]] = {
         "WARPS": "((blockDim.x + 31) / 32)",
         "WARP_SUM": "warp_sum",
         "WARP_MAX": "warp_max",
+        "EXP": "__expf",
     },
 }
 
@@ -187,7 +195,7 @@ class Kernel:
             "language": language,
             "name": self.name,
             "source": translated(self.source, language),
-            "header": HEADERS[language] + translated(self.header, language),
+            "header": HEADERS[language] + translated(self.header, language) + "\n",
             "input_names": list(self.inputs),
             "output_names": list(self.outputs),
             "template": [
@@ -218,15 +226,16 @@ def run(kernel: Kernel, *arrays: array) -> list[array]:
 
     Args:
         kernel: the kernel.
-        arrays: as many as it has inputs. No transform may watch them: a kernel has no derivative,
-            unless a :class:`tinymlx.core.custom_function` around it gives it one.
+        arrays: as many as it has inputs. A kernel has no derivative, unless a
+            :class:`tinymlx.core.custom_function` around it gives it one.
 
     Returns:
         Its outputs.
 
     Raises:
         RuntimeError: the default device is not a GPU.
-        ValueError: not as many arrays as the kernel has inputs, or a watched one.
+        ValueError: not as many arrays as the kernel has inputs; or (when it is asked for) there is
+            no derivative.
     """
     language = language_here()
     if language is None:
@@ -243,16 +252,25 @@ def run(kernel: Kernel, *arrays: array) -> list[array]:
         kernel.source,
         kernel.header,
     )
-    return list(
-        compiled(
-            inputs=list(arrays),
-            template=list(kernel.template.items()),
-            grid=kernel.grid,
-            threadgroup=kernel.group,
-            output_shapes=[tuple(shape) for shape, _ in kernel.outputs.values()],
-            output_dtypes=[dtype for _, dtype in kernel.outputs.values()],
-        )
-    )
+
+    def forward(*inputs: mx.array) -> list[mx.array]:
+        return [
+            bare(y)
+            for y in compiled(
+                inputs=list(inputs),
+                template=list(kernel.template.items()),
+                grid=kernel.grid,
+                threadgroup=kernel.group,
+                output_shapes=[tuple(shape) for shape, _ in kernel.outputs.values()],
+                output_dtypes=[dtype for _, dtype in kernel.outputs.values()],
+            )
+        ]
+
+    if all(x._trace is None for x in arrays):
+        return [wrap(y) for y in forward(*(bare(x) for x in arrays))]
+    made = Primitive(forward, arity=len(arrays))  # without a derivative; a compiler may note it
+    made.__name__ = kernel.name
+    return list(made(*arrays))
 
 
 @functools.lru_cache(maxsize=512)
@@ -272,7 +290,7 @@ def _compiled(
         input_names=list(inputs),
         output_names=list(outputs),
         source=translated(source, language),
-        header=HEADERS[language] + translated(header, language),
+        header=HEADERS[language] + translated(header, language) + "\n",
     )
 
 

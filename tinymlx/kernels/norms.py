@@ -63,8 +63,8 @@ def norm_pull_kernel(
 
     The partial sums are ``(groups, columns)`` in float32.
     """
-    layout = row_layout(columns, dtype)
-    if layout is None or layout["K"] * layout["V"] > 16:  # four rows are kept
+    layout = row_layout(columns, dtype, 8)  # four rows are kept
+    if layout is None:
         return None
     groups = min(rows, GROUPS)
     value = "r * (h[k][j] - v[k][j] * (r * r * dot)" + (" - total)" if centred else ")")

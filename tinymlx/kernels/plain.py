@@ -36,18 +36,9 @@ def vector_add(size: int, dtype: core.Dtype) -> Kernel:
         size: number of elements, at least 1.
         dtype: of all three arrays.
     """
-    source = """
-        uint i = PLACE;
-        if (i < x_shape[0]) z[i] = x[i] + y[i];
-    """
-    return Kernel(
-        name="vector_add",
-        source=source,
-        inputs=["x", "y"],
-        outputs={"z": ((size,), dtype)},
-        grid=(whole_groups(size, 256), 1, 1),
-        group=(256, 1, 1),
-        template={"T": dtype},
+    raise NotImplementedError(
+        "14.12 vector_add - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
 
@@ -70,37 +61,9 @@ def softmax_rows(rows: int, columns: int, dtype: core.Dtype, threads: int = 128)
         dtype: of ``x`` and ``y``.
         threads: how many a group has, a multiple of 32.
     """
-    source = """
-        auto from = x + (size_t)GROUP * N;
-        auto to = y + (size_t)GROUP * N;
-        SHARED float s[32];
-        float v[K];
-        float top = -INFINITY;
-        for (int k = 0; k < K; k++) {
-            int i = k * THREADS + THREAD;
-            v[k] = i < N ? (float)from[i] : -INFINITY;
-            top = max(top, v[k]);
-        }
-        GROUP_MAX(top, s);
-        float total = 0;
-        for (int k = 0; k < K; k++) {
-            v[k] = exp(v[k] - top);
-            total += v[k];
-        }
-        GROUP_SUM(total, s);
-        for (int k = 0; k < K; k++) {
-            int i = k * THREADS + THREAD;
-            if (i < N) to[i] = (T)(v[k] / total);
-        }
-    """
-    return Kernel(
-        name="softmax_rows",
-        source=source,
-        inputs=["x"],
-        outputs={"y": ((rows, columns), dtype)},
-        grid=(rows * threads, 1, 1),
-        group=(threads, 1, 1),
-        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+    raise NotImplementedError(
+        "14.13 softmax_rows - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
 
@@ -161,39 +124,9 @@ def rms_rows_pull(
     Args:
         rows, columns, dtype, eps, threads: as for the kernel forwards.
     """
-    source = """
-        size_t first = (size_t)GROUP * N;
-        SHARED float s[32];
-        float v[K], h[K];
-        float squares = 0, dot = 0;
-        for (int k = 0; k < K; k++) {
-            int i = k * THREADS + THREAD;
-            v[k] = i < N ? (float)x[first + i] : 0.0f;
-            h[k] = i < N ? (float)g[first + i] : 0.0f;
-            squares += v[k] * v[k];
-            if (i < N) dot += v[k] * h[k] * (float)w[i];
-        }
-        GROUP_SUM(squares, s);
-        GROUP_SUM(dot, s);
-        float r = rsqrt(squares / N + EPS);
-        float c = dot / N * r * r;
-        for (int k = 0; k < K; k++) {
-            int i = k * THREADS + THREAD;
-            if (i < N) {
-                gx[first + i] = (T)(r * (h[k] * (float)w[i] - v[k] * c));
-                gw[first + i] = h[k] * v[k] * r;
-            }
-        }
-    """
-    return Kernel(
-        name="rms_rows_pull",
-        source=source,
-        inputs=["g", "x", "w"],
-        outputs={"gx": ((rows, columns), dtype), "gw": ((rows, columns), core.float32)},
-        grid=(rows * threads, 1, 1),
-        group=(threads, 1, 1),
-        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
-        header=f"#define EPS {eps!r}f",
+    raise NotImplementedError(
+        "14.14 rms_rows_pull - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
 
@@ -216,29 +149,7 @@ def matmul_tiles(m: int, k: int, n: int, dtype: core.Dtype) -> Kernel:
         m, k, n: the sizes, at least 1.
         dtype: of all three arrays.
     """
-    source = """
-        SHARED float left[16][16];
-        SHARED float right[16][16];
-        int across = (N + 15) / 16;
-        int row = GROUP / across * 16 + THREAD_Y, column = GROUP % across * 16 + THREAD;
-        float total = 0;
-        for (int d = 0; d < D; d += 16) {
-            bool in_a = row < M && d + (int)THREAD < D, in_b = d + (int)THREAD_Y < D && column < N;
-            left[THREAD_Y][THREAD] = in_a ? (float)a[row * D + d + THREAD] : 0.0f;
-            right[THREAD_Y][THREAD] = in_b ? (float)b[(d + THREAD_Y) * N + column] : 0.0f;
-            BARRIER;
-            for (int i = 0; i < 16; i++) total += left[THREAD_Y][i] * right[i][THREAD];
-            BARRIER;
-        }
-        if (row < M && column < N) c[row * N + column] = (T)total;
-    """
-    tiles = -(-m // TILE) * -(-n // TILE)
-    return Kernel(
-        name="matmul_tiles",
-        source=source,
-        inputs=["a", "b"],
-        outputs={"c": ((m, n), dtype)},
-        grid=(tiles * TILE, TILE, 1),
-        group=(TILE, TILE, 1),
-        template={"T": dtype, "M": m, "N": n, "D": k},
+    raise NotImplementedError(
+        "14.15 matmul_tiles - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
     )

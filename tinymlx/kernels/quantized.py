@@ -1,7 +1,8 @@
 """The product of a few vectors with a quantized matrix, which is read packed and only once.
 
-A warp has a row of the matrix, and a lane 32 of its codes at a time: they take ``bits`` words,
-whatever ``bits`` is, and belong to one group, so to one scale and one bias.
+A warp has a row of the matrix. Where a word holds whole codes, of 2, 4 or 8 bits, a lane has a word
+at a time, and its neighbours have the next ones. Else it has 32 codes at a time: they take ``bits``
+words, whatever ``bits`` is. Both belong to one group, so to one scale and one bias.
 """
 
 from __future__ import annotations
@@ -14,7 +15,35 @@ WARPS = 8  # of a group
 #: The most vectors: each has a sum of its own in every lane.
 MOST_VECTORS = 8
 
-SOURCE = """
+WORDS = """
+    constexpr int PER = 32 / BITS, COUNT = D / PER;
+    int row = GROUP * 8 + WARP;
+    if (row >= N) return;
+    auto codes = w + (size_t)row * COUNT;
+    float sum[M];
+    for (int m = 0; m < M; m++) sum[m] = 0;
+    for (int i = LANE; i < COUNT; i += 32) {
+        uint word = codes[i];
+        size_t group = (size_t)row * (D / EACH) + i * PER / EACH;
+        float scale = (float)scales[group], bias = (float)biases[group];
+        for (int m = 0; m < M; m++) {
+            auto p = load<PER>(x, (size_t)m * D + i * PER);
+            float with_codes = 0, alone = 0;
+            for (int j = 0; j < PER; j++) {
+                float number = (float)p.v[j];
+                with_codes += number * (float)((word >> (j * BITS)) & ((1u << BITS) - 1));
+                alone += number;
+            }
+            sum[m] += scale * with_codes + bias * alone;
+        }
+    }
+    for (int m = 0; m < M; m++) {
+        float total = WARP_SUM(sum[m]);
+        if (LANE == 0) y[m * N + row] = (T)total;
+    }
+"""
+
+CHUNKS = """
     int row = GROUP * 8 + WARP;
     if (row >= N) return;
     float sum[M];
@@ -51,7 +80,7 @@ def quantized_kernel(
     ``core.quantize`` has it: inputs ``x``, ``w``, ``scales`` and ``biases``."""
     return Kernel(
         name="quantized",
-        source=SOURCE,
+        source=WORDS if bits in (2, 4, 8) else CHUNKS,
         inputs=["x", "w", "scales", "biases"],
         outputs={"y": ((vectors, rows), dtype)},
         grid=(-(-rows // WARPS) * WARPS * 32, 1, 1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .fusion import ENDS, Group
 from .graph import Node, Value
@@ -24,6 +24,8 @@ class Kernel:
         strides: for each of ``reads`` the distance, in elements, of neighbours along each axis of
             ``shape``. An axis along which the array has one element only, or which it lacks, is
             repeated: stride 0.
+        over: for some of ``writes`` (their positions) the position in ``reads`` of the array that
+            they replace: a captured state, which nobody else reads any more.
     """
 
     nodes: list[Node]
@@ -32,6 +34,7 @@ class Kernel:
     shape: tuple[int, ...]
     axes: int
     strides: list[Strides]
+    over: dict[int, int] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -80,15 +83,24 @@ def _in_a_row(strides: Strides, shape: tuple[int, ...], count: int) -> bool:
     return not any(inner) or all(a == b for a, b, n in zip(inner, complete, sizes) if n != 1)
 
 
-def kernel_of(group: Group, needed: set[Value]) -> Kernel:
+def kernel_of(
+    group: Group, needed: set[Value], replaces: dict[Value, Value] | None = None
+) -> Kernel:
     """The kernel of a group.
 
     Args:
         group: with a shape.
         needed: the values that are read outside of the group, or are outputs of the graph.
+        replaces: for outputs of the graph that are a captured state the input that was the state
+            before, where only this group reads it.
     """
     assert group.shape is not None
     reads, shape = group.reads, group.shape
     strides = [row_major(x.shape, shape) for x in reads]
     writes = [y for y in group.made if y in needed]
-    return Kernel(group.nodes, reads, writes, shape, group.axes, strides)
+    over = {}
+    for i, y in enumerate(writes):
+        x = (replaces or {}).get(y)
+        if x in reads and x.shape == y.shape == shape and x.dtype == y.dtype:
+            over[i] = reads.index(x)
+    return Kernel(group.nodes, reads, writes, shape, group.axes, strides, over)

@@ -19,9 +19,9 @@ from .attention_tensor import tensor_attention_kernel
 from .attention_tensor_pull import tensor_pull_kernels
 from .launch import Kernel, language_here, run
 from .lstm import MOST_UNITS, lstm_kernel, lstm_pull_kernel
-from .moves import row_sum_kernel, transpose_kernel
+from .moves import add_kernel, row_sum_kernel, transpose_kernel
 from .norms import norm_kernel, norm_pull_kernel
-from .plain import matmul_tiles, vector_add
+from .plain import matmul_tiles
 from .quantized import MOST_VECTORS, quantized_kernel
 from .softmax import softmax_kernel, softmax_pull_kernel
 
@@ -51,7 +51,7 @@ def on_rows(kernel: Kernel | None, *arrays: array) -> list[array] | None:
 def _add(x: array, y: array) -> array:
     if not ready(x, y):
         return x + y
-    return run(vector_add(x.size, x.dtype), x.reshape(-1), y.reshape(-1))[0].reshape(x.shape)
+    return run(add_kernel(x.size, x.dtype), x.reshape(-1), y.reshape(-1))[0].reshape(x.shape)
 
 
 @_add.vjp

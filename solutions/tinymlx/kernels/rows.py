@@ -12,18 +12,21 @@ from tinymlx import core
 
 from .launch import pack_width
 
-#: Numbers that a thread may keep: more would not fit in its registers.
-MOST_KEPT = 64
 MOST_THREADS = 1024
 
 
-def row_layout(columns: int, dtype: core.Dtype) -> dict[str, Any] | None:
-    """``T``, ``N``, ``V``, ``G`` and ``K`` for such rows; ``None`` if they are too long."""
+def row_layout(columns: int, dtype: core.Dtype, wanted: int = 32) -> dict[str, Any] | None:
+    """``T``, ``N``, ``V``, ``G`` and ``K`` for such rows; ``None`` if they are too long.
+
+    A thread keeps about ``wanted`` numbers: with several accesses under way it waits for memory
+    once, not once for each.
+    """
     width = pack_width(columns, dtype)
     packs = columns // width
-    threads = min(-(-packs // 64) * 32, MOST_THREADS)
+    each = max(1, min(4, wanted // width))
+    threads = min(-(-packs // (32 * each)) * 32, MOST_THREADS)
     kept = -(-packs // threads)
-    if kept * width > MOST_KEPT:
+    if kept * width > 2 * wanted:
         return None
     return {"T": dtype, "N": columns, "V": width, "G": threads, "K": kept}
 

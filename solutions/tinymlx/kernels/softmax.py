@@ -20,7 +20,7 @@ def softmax_kernel(rows: int, columns: int, dtype: core.Dtype) -> Kernel | None:
             "float top = -INFINITY, total = 0;",
             each("top = max(top, v[k][j]);"),
             "GROUP_MAX(top, s);",
-            each("v[k][j] = exp(v[k][j] - top); total += v[k][j];"),
+            each("v[k][j] = EXP(v[k][j] - top); total += v[k][j];"),
             "GROUP_SUM(total, s); float scale = 1 / total;",
             write("y", "v[k][j] * scale", "first"),
         ]
@@ -38,8 +38,8 @@ def softmax_kernel(rows: int, columns: int, dtype: core.Dtype) -> Kernel | None:
 
 def softmax_pull_kernel(rows: int, columns: int, dtype: core.Dtype) -> Kernel | None:
     r"""The derivative: :math:`g_x = y \, (g - \sum g y)`, from ``g`` and ``y``."""
-    layout = row_layout(columns, dtype)
-    if layout is None or layout["K"] * layout["V"] > 32:  # two rows are kept
+    layout = row_layout(columns, dtype, 16)  # two rows are kept
+    if layout is None:
         return None
     source = "".join(
         [

@@ -15,12 +15,16 @@ from ..kernel import Kernel
 from ..machine.library import built, compiler
 from ..machine.memory import address, function_of, in_parts, keep_memory, table, threads
 from ..source import row_parts
-from ..table import TYPES
+from ..table import TYPES, template
 from .mathematics import HEADER
 
-#: A call of a kernel waits for its inputs and costs about a tenth of a millisecond, as long as some
-#: ten thousand additions: less work stays with MLX.
-LEAST_WORK = 1 << 17
+#: A call of a kernel waits for its inputs and costs about a tenth of a millisecond; less work than
+#: these additions stays with MLX.
+LEAST_WORK = 1 << 18
+#: An exponential and its kind cost MLX as much as so many additions.
+FUNCTION = 32
+#: Bytes from which a state is written over.
+LARGE = 1 << 20
 #: Elements for which a second thread pays.
 PART = 1 << 16
 
@@ -35,8 +39,8 @@ class CPU:
 
     name, most = "C", 24
 
-    def __init__(self, least_work: int = LEAST_WORK) -> None:
-        self.least_work = least_work
+    def __init__(self, least_work: int = LEAST_WORK, hands_over: bool = True) -> None:
+        self.least_work, self.hands_over = least_work, hands_over
 
     def available(self) -> bool:
         """Whether there is a compiler."""
@@ -49,7 +53,7 @@ class CPU:
                 return f"C has no type for {x.dtype}"
         if len(kernel.nodes) < 2:
             return "alone it gains nothing"
-        if kernel.size * len(kernel.nodes) < self.least_work:
+        if work_of(kernel) < self.least_work:
             return "it is so small that a call would cost more than it wins"
         return None
 
@@ -63,6 +67,16 @@ class CPU:
         return [
             Call(kernel, function_of(library, f"kernel{i}")) for i, kernel in enumerate(kernels)
         ]
+
+
+def work_of(kernel: Kernel) -> int:
+    """About how many additions a kernel saves.
+
+    Functions are what MLX computes slowly on a CPU. Plain arithmetic it fuses as well as we do, if
+    with one thread: there only large arrays are worth a call.
+    """
+    calls = sum("_(" in template(node) for node in kernel.nodes if not kernel.is_reduction(node))
+    return kernel.size * FUNCTION * calls + kernel.size // 4
 
 
 def function(kernel: Kernel, name: str) -> str:
@@ -102,6 +116,16 @@ class Call:
 
     Inputs may lie in memory as they like: for every way in which they do (transposed, sliced) there
     is a function of its own, built when it is needed for the first time.
+
+    A large state is written over where that is possible: fresh memory has to be filled by MLX
+    before we can write to it, which takes about as long as the kernel. Whether somebody else holds
+    the array, MLX knows: it updates a single element in place if nobody does, and on a copy
+    otherwise.
+
+    Attributes:
+        over: as in the kernel, but of large arrays only.
+        live: for the same outputs the positions of the old arrays in the list of all inputs of the
+            program: there is the only reference to them.
     """
 
     def __init__(self, kernel: Kernel, run: Any) -> None:
@@ -110,9 +134,36 @@ class Call:
         self.parts = min(threads(), max(kernel.size // PART, 1), self.count)
         self.writes = [(y.shape, y.dtype) for y in kernel.writes]
         self.variants: dict[Any, Any] = {}
+        large = {i for i, y in enumerate(kernel.writes) if y.nbytes >= LARGE and y.shape}
+        self.over = {i: at for i, at in kernel.over.items() if i in large}
+        self.live: dict[int, int] = {}
 
-    def __call__(self, *arrays: mx.array) -> list[mx.array]:
-        outputs = [mx.empty(shape, dtype) for shape, dtype in self.writes]
+    def __call__(self, *arrays: Any) -> list[mx.array]:
+        if not self.over:
+            return self.call(arrays, [mx.empty(*y) for y in self.writes])
+        state, *rest = arrays
+        taken = self.taken_over(state)
+        outputs = [taken[i] if i in taken else mx.empty(*y) for i, y in enumerate(self.writes)]
+        places = {at: taken[i] for i, at in self.over.items()}
+        others = iter(rest)
+        reads = range(len(self.kernel.reads))
+        return self.call([places[at] if at in places else next(others) for at in reads], outputs)
+
+    def taken_over(self, state: list[mx.array]) -> dict[int, mx.array]:
+        """The old arrays as new ones that we may write over, with the same numbers."""
+        for at in self.live.values():
+            if not memoryview(state[at]).c_contiguous:  # type: ignore[arg-type]
+                state[at] = mx.contiguous(state[at])
+        firsts = {i: state[at][(slice(0, 1),) * state[at].ndim] + 0 for i, at in self.live.items()}
+        mx.eval(list(firsts.values()))
+        for i, at in self.live.items():
+            axes = range(state[at].ndim)
+            start = mx.array([0] * len(axes))
+            state[at] = mx.slice_update(state[at], firsts[i], start, tuple(axes))
+        return {i: state[at] for i, at in self.live.items()}
+
+    def call(self, arrays: Sequence[mx.array], outputs: list[mx.array]) -> list[mx.array]:
+        """Compute ``outputs``, some of which may be among the inputs."""
         mx.eval(arrays, outputs)
         views = [memoryview(x) for x in arrays]  # type: ignore[arg-type]
         addresses = [address(v) for v in views]

@@ -2,8 +2,8 @@
 
 A compiler turns a loop into vector instructions only if its body is arithmetic. The C library's
 ``expf`` is a call; so here are polynomials. Their errors were measured against the exact functions
-over all of the range (``tests/course/test_compiler.py``): ``exp_`` 1.3, ``tanh_`` 2, ``sigmoid_``
-2.5, ``erf_`` 2 units in the last place.
+over all of the range (``tests/course/test_compiler.py``): ``exp_`` 1.0, ``erf_`` 1.1, ``tanh_``
+1.3, ``sigmoid_`` 2.4 units in the last place.
 
 Sources: S. Moshier, Cephes (expf, tanhf); N. Juffa's minimax polynomial for erff (2017).
 """

@@ -14,9 +14,11 @@ class Step:
         inputs: for each argument the number of a slot, or a pair ``("constant", x)``.
         outputs: the slots of its results.
         many: whether it returns a sequence.
+        live: whether it gets the list of the program's inputs as its first argument, in which it
+            may replace what it writes over.
     """
 
-    __slots__ = ("function", "inputs", "outputs", "many")
+    __slots__ = ("function", "inputs", "outputs", "many", "live")
 
     def __init__(
         self,
@@ -24,8 +26,10 @@ class Step:
         inputs: Sequence[Any],
         outputs: Sequence[int],
         many: bool,
+        live: bool = False,
     ) -> None:
         self.function, self.inputs, self.outputs, self.many = function, inputs, outputs, many
+        self.live = live
 
 
 def program(inputs: int, steps: Sequence[Step], outputs: Sequence[Any]) -> Callable[..., Any]:
@@ -34,7 +38,8 @@ def program(inputs: int, steps: Sequence[Step], outputs: Sequence[Any]) -> Calla
     A slot is emptied after the last step that reads it, so that its memory can be used again.
 
     Returns:
-        A function that takes a list of arrays, which it empties, and returns a list.
+        A function that takes a list of arrays and returns a list. Where a step writes over an input,
+        the list that was given has what stands there now.
     """
     names: dict[str, Any] = {}
 
@@ -55,13 +60,13 @@ def program(inputs: int, steps: Sequence[Step], outputs: Sequence[Any]) -> Calla
         if slot not in kept:
             ends.setdefault(place, []).append(slot)
     lines = ["def run(arrays):"]
-    if inputs:
-        lines += [f"    {', '.join(f'v{i}' for i in range(inputs))}, = arrays"]
-    lines += ["    arrays.clear()"]
+    for i in range(inputs):
+        if i in last or i in kept:
+            lines.append(f"    v{i} = arrays[{i}]")
     for place, step in enumerate(steps):
         function = text(("constant", step.function))
         made = ", ".join(f"v{y}" for y in step.outputs) + ("," if step.many else "")
-        given = ", ".join(text(x) for x in step.inputs)
+        given = ", ".join([*["arrays"] * step.live, *(text(x) for x in step.inputs)])
         lines.append(f"    {made} = {function}({given})")
         if ends.get(place):
             lines.append(f"    del {', '.join(f'v{x}' for x in ends[place])}")

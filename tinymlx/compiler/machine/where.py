@@ -1,22 +1,28 @@
-"""Which line of the reader's program is running."""
+"""Which line of the reader's program is running, and who holds an object. Given."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-
-LIBRARY = str(Path(__file__).parents[2])
+from types import FrameType
+from typing import Any
 
 
 def caller() -> str:
     """File and line of the innermost call that lies outside of the library; of the library's own
     innermost if all lie inside."""
-    frame = sys._getframe(1)
-    first = frame
+    first = frame = sys._getframe(1)
     while frame is not None:
-        name = frame.f_code.co_filename
-        if "/tinymlx/" not in name.replace("\\", "/") or name.endswith("project.py"):
-            if not name.startswith("<frozen"):
-                return f"{name}:{frame.f_lineno}"
+        if not frame.f_globals.get("__name__", "").startswith("tinymlx."):
+            return _line(frame)
         frame = frame.f_back  # type: ignore[assignment]
-    return f"{first.f_code.co_filename}:{first.f_lineno}"
+    return _line(first)
+
+
+def _line(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def is_alone(box: Any, key: Any) -> bool:
+    """Whether nobody but ``box`` holds ``box[key]``."""
+    x = box[key]
+    return sys.getrefcount(x) <= 3  # the box, `x`, and the argument of the question

@@ -6,6 +6,7 @@ import math
 
 from tinymlx import core
 from tinymlx.core import array
+from tinymlx.nn.layers.quantized import QuantizedEmbedding
 from tinymlx.nn.module import Module
 
 
@@ -63,3 +64,19 @@ class Embedding(Module):
             "5.12 as_linear - exercises/ch05_building_networks/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
+
+    def to_quantized(
+        self,
+        group_size: int | None = None,
+        bits: int | None = None,
+        mode: str = "affine",
+        quantize_input: bool = False,
+    ) -> QuantizedEmbedding:
+        """The quantized table that approximates this one.
+
+        Raises:
+            ValueError: inputs shall be quantized: tokens are whole numbers already.
+        """
+        if quantize_input:
+            raise ValueError("Quantized input is not supported.")
+        return QuantizedEmbedding.from_embedding(self, group_size, bits, mode)

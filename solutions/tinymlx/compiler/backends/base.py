@@ -20,10 +20,12 @@ class Backend(Protocol):
     Attributes:
         name: for reports.
         most: how many arrays a kernel may read and write together.
+        hands_over: whether what becomes no kernel is handed over to MLX in pieces, not op by op.
     """
 
     name: str
     most: int
+    hands_over: bool
 
     def refuses(self, kernel: Kernel) -> str | None:
         """Why this backend does not compute a kernel, or ``None``."""
@@ -36,7 +38,7 @@ class Backend(Protocol):
 class Nothing:
     """Where there is no compiler: every node is computed by its primitive."""
 
-    name, most = "op by op", 0
+    name, most, hands_over = "op by op", 0, False
 
     def refuses(self, kernel: Kernel) -> str:
         """Refuses everything."""

@@ -145,7 +145,7 @@ class GPU:
     """What Metal and CUDA have in common; see :class:`.base.Backend`."""
 
     name = language = header = ""
-    most = 24
+    most, hands_over = 24, True
 
     def refuses(self, kernel: Kernel) -> str | None:
         """Why a kernel is not computed here, or ``None``."""

@@ -37,6 +37,12 @@ from tinymlx.nn.layers.pooling import (
     MaxPool3d,
 )
 from tinymlx.nn.layers.positional_encoding import ALiBi, RoPE, SinusoidalPositionalEncoding
+from tinymlx.nn.layers.quantized import (
+    QQLinear,
+    QuantizedEmbedding,
+    QuantizedLinear,
+    quantize,
+)
 from tinymlx.nn.layers.recurrent import GRU, LSTM, RNN
 from tinymlx.nn.layers.transformer import (
     MultiHeadAttention,

@@ -6,6 +6,7 @@ import math
 
 from tinymlx import core
 from tinymlx.core import array
+from tinymlx.nn.layers.quantized import QuantizedEmbedding
 from tinymlx.nn.module import Module
 
 
@@ -57,3 +58,19 @@ class Embedding(Module):
         https://arxiv.org/abs/1608.05859
         """
         return x @ self.weight.T
+
+    def to_quantized(
+        self,
+        group_size: int | None = None,
+        bits: int | None = None,
+        mode: str = "affine",
+        quantize_input: bool = False,
+    ) -> QuantizedEmbedding:
+        """The quantized table that approximates this one.
+
+        Raises:
+            ValueError: inputs shall be quantized: tokens are whole numbers already.
+        """
+        if quantize_input:
+            raise ValueError("Quantized input is not supported.")
+        return QuantizedEmbedding.from_embedding(self, group_size, bits, mode)

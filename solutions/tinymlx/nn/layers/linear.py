@@ -7,6 +7,7 @@ from typing import Any
 
 from tinymlx import core
 from tinymlx.core import array
+from tinymlx.nn.layers.quantized import QQLinear, QuantizedLinear
 from tinymlx.nn.module import Module
 
 
@@ -65,6 +66,27 @@ class Linear(Module):
         if "bias" in self:
             return core.addmm(self["bias"], x, self["weight"].T)
         return x @ self["weight"].T
+
+    def to_quantized(
+        self,
+        group_size: int | None = None,
+        bits: int | None = None,
+        mode: str = "affine",
+        quantize_input: bool = False,
+    ) -> QuantizedLinear | QQLinear:
+        """The quantized layer that approximates this one.
+
+        Raises:
+            ValueError: inputs shall be quantized in a mode that has no codes for them.
+        """
+        if quantize_input:
+            if mode not in ["nvfp4", "mxfp8"]:
+                raise ValueError(
+                    f"Quantized activations are only supported for 'nvfp4' and 'mxfp8' modes, got "
+                    f"{mode}."
+                )
+            return QQLinear.from_linear(self, group_size, bits, mode)
+        return QuantizedLinear.from_linear(self, group_size, bits, mode)
 
 
 class Bilinear(Module):
