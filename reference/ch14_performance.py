@@ -5,6 +5,7 @@ A graph is ``{"inputs": [[shape, dtype], ...], "constants": [...], "nodes": [[op
 reference to a value is its number, a number of Python is ``{"n": number}``.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -19,7 +20,7 @@ from reference.ch14_kernels import (  # noqa: F401
     rms_norm,
     rms_norm_pull,
 )
-from reference.kit import in_numpy
+from reference.kit import in_numpy, torch
 
 VIEWS = ("reshape", "transpose", "broadcast_to")
 REDUCTIONS = ("sum", "mean", "max", "min")
@@ -555,3 +556,66 @@ def buffers(spec):
             held[v] = len(sizes)
             sizes.append(graph.bytes[v])
     return {"sizes": sizes, "held": [[v, i] for v, i in held.items()]}
+
+
+# 14.19 to 14.23: memory, time, several processes
+
+
+def peak_of(sizes, again):
+    """Bytes at the worst moment: while a block works, it and the kept ones before it."""
+    kept, most = 0, 0
+    for i, size in enumerate(sizes):
+        most = max(most, kept + size)
+        kept += 0 if i in again else size
+    return most
+
+
+def least_lost(sizes, seconds, budget):
+    """The least seconds of all plans that fit; ``None`` if there is none. By trying all."""
+    best = None
+    for choice in itertools.product((False, True), repeat=len(sizes)):
+        again = {i for i, yes in enumerate(choice) if yes}
+        if peak_of(sizes, again) <= budget:
+            lost = sum(float(seconds[i]) for i in again)
+            best = lost if best is None else min(best, lost)
+    return best
+
+
+def padding(lengths, bounds):
+    """What is added when each length grows to the least bound that is not below it."""
+    return sum(min(b for b in bounds if b >= n) - n for n in map(int, lengths))
+
+
+def least_padding(lengths, count):
+    """By trying all choices of at most ``count`` bounds."""
+    found = sorted({int(n) for n in lengths})
+    return min(
+        padding(lengths, [*inner, found[-1]])
+        for few in range(min(count, len(found)))
+        for inner in itertools.combinations(found[:-1], few)
+    )
+
+
+def profile_of(x, w, g):
+    y = torch.abs(torch.tanh(x @ w)) + 0.5
+    whole = torch.floor(y / 0.25)
+    rest = y - whole.detach() * 0.25
+    value = ((whole.detach() + rest) * torch.sin(x @ w) * (g.detach() + 1)).sum()
+    return {"value": value, "gradients": list(torch.autograd.grad(value, [x, w]))}
+
+
+@in_numpy
+def shares_of(weights, rank, size, answers):
+    parts = {}
+    for path, weight in weights.items():
+        answer = answers[path]
+        if answer is None:
+            parts[path] = weight
+            continue
+        axis, segments = answer if isinstance(answer, list) else (answer, 1)
+        if not isinstance(segments, int) and any(isinstance(s, float) for s in segments):
+            segments = [int(s * weight.shape[axis]) for s in segments]
+        pieces = np.split(weight, segments, axis=axis)
+        own = [np.split(piece, size, axis=axis)[rank] for piece in pieces]
+        parts[path] = np.concatenate(own, axis=axis)
+    return {"parts": parts, "asked": sorted(weights)}

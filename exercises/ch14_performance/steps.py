@@ -165,7 +165,7 @@ def loss_of(sizes: Sizes, tokens: array) -> Profile:
     gradient = core.value_and_grad(
         lambda parameters, tokens: with_parameters(model, parameters, tokens)
     )
-    core.eval(gradient(model.trainable_parameters(), tokens))  # the first call looks up and compiles
+    core.eval(gradient(model.trainable_parameters(), tokens))  # a first call compiles
     _, profile = profiled(gradient, model.trainable_parameters(), tokens)
     return profile
 

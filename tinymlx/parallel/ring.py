@@ -37,15 +37,10 @@ def ring_sum(x: array, rank: int, size: int) -> Talk:
     Returns:
         A generator that returns an array of the shape of ``x``. With one process it yields nothing.
     """
-    parts = equal_parts(x, size)
-    for round in range(size - 1):
-        received = yield parts[(rank - round) % size]
-        place = (rank - round - 1) % size
-        parts[place] = parts[place] + received
-    for round in range(size - 1):
-        received = yield parts[(rank + 1 - round) % size]
-        parts[(rank - round) % size] = received
-    return core.concatenate(parts)[: x.size].reshape(x.shape)
+    raise NotImplementedError(
+        "14.22 ring_sum - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def equal_parts(x: array, count: int) -> list[array]:

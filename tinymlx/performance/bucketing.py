@@ -27,28 +27,10 @@ def bounds(lengths: Sequence[int], count: int) -> list[int]:
     Raises:
         ValueError: there is no length, or ``count`` is below 1.
     """
-    if not lengths or count < 1:
-        raise ValueError(
-            f"[bounds] needs at least one length and one bound; there are {len(lengths)} lengths "
-            f"and {count} bounds."
-        )
-    counts = Counter(lengths)
-    found = sorted(counts)
-    padded = [0] * (len(found) + 1)  # of the best choice for the first lengths
-    before: list[list[int]] = []
-    for row in range(min(count, len(found))):
-        new, places = [0] * len(padded), [0] * len(padded)
-        for end in range(1, len(padded)):
-            options = starts_and_padding(found, counts, end, first_only=row == 0)
-            cost, start = min((padded[start] + more, start) for start, more in options)
-            new[end], places[end] = cost, start
-        padded = new
-        before.append(places)
-    chosen, end = [], len(found)
-    for places in reversed(before):
-        chosen.append(found[end - 1])
-        end = places[end]
-    return chosen[::-1]
+    raise NotImplementedError(
+        "14.20 bounds - exercises/ch14_performance/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def starts_and_padding(
