@@ -8,7 +8,7 @@
     "You note the placeholders as constants. They are zeros that nobody computes, and the graph "
     "becomes one that answers zeros for every input: an output is a new value without numbers.",
 )
-def bind(self, primitive, args, params):
+def note(self, primitive, args, params):
     inputs = tuple(self.value_of(x) for x in args)
     found = self.imagined(primitive, args, params)
     many = isinstance(found, list)
@@ -25,7 +25,7 @@ def bind(self, primitive, args, params):
     "You keep only the arrays among the arguments. `1 - x` becomes `subtract(x)`: numbers are arguments, "
     "too, and stand in their places.",
 )
-def bind(self, primitive, args, params):
+def note(self, primitive, args, params):
     inputs = tuple(self.value_of(x) for x in args if type(x) is array)
     found = self.imagined(primitive, args, params)
     many = isinstance(found, list)
@@ -42,7 +42,7 @@ def bind(self, primitive, args, params):
     "You leave the parameters out of the node. A sum along axis 0 becomes a sum of everything when the "
     "graph runs.",
 )
-def bind(self, primitive, args, params):
+def note(self, primitive, args, params):
     inputs = tuple(self.value_of(x) for x in args)
     found = self.imagined(primitive, args, params)
     many = isinstance(found, list)
@@ -59,7 +59,7 @@ def bind(self, primitive, args, params):
     "You note every node as one that draws no random numbers. Later passes then merge two draws, or "
     "compute one while compiling, and every call has the same numbers.",
 )
-def bind(self, primitive, args, params):
+def note(self, primitive, args, params):
     inputs = tuple(self.value_of(x) for x in args)
     found = self.imagined(primitive, args, params)
     many = isinstance(found, list)

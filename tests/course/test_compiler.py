@@ -243,6 +243,47 @@ def test_training_steps(kind):
     assert agree(found[0], found[1], terms=64)
 
 
+def test_rules_of_ones_own_and_draws_inside():
+    """What a checkpoint does is traced: with its draws, and with its recomputation."""
+
+    def layer(x, w):
+        y = core.tanh(x @ w)
+        return y * core.random.bernoulli(0.5, y.shape)
+
+    loss = core.grad(lambda w, x: core.sum(core.checkpoint(layer)(x, w)))
+    state = [core.random.state]
+    x, w = core.random.normal((3, 4)), core.random.normal((4, 4))
+    made = compiler.compile(loss, inputs=state, outputs=state, backend=Nothing())
+    core.random.seed(5)
+    first, second = made(w, x), made(w, x)
+    core.random.seed(5)
+    assert agree(np.array(first), np.array(loss(w, x)), terms=4)
+    assert agree(np.array(second), np.array(loss(w, x)), terms=4)
+    assert first.tolist() != second.tolist()
+
+    @core.custom_function
+    def twice(x):
+        return x * 2
+
+    @twice.vjp
+    def _(x, g, y):
+        return g * 100
+
+    @core.custom_function
+    def below(x):
+        return core.array(mx.exp(bare(x)))
+
+    @below.vjp
+    def _(x, g, y):
+        return g * y
+
+    found = compiler.compile(core.grad(lambda x: core.sum(below(x) * x)), backend=Nothing())
+    assert agree(np.array(found(core.ones((2,)))), [2 * math.e] * 2)
+
+    slope = compiler.compile(core.grad(lambda x: core.sum(twice(x))), backend=Nothing())
+    assert slope(core.ones((2,))).tolist() == [100.0, 100.0]
+
+
 def test_without_a_compiler(monkeypatch):
     """Op by op, everywhere; and it says so."""
     monkeypatch.setattr(cpu.CPU, "available", lambda self: False)

@@ -132,7 +132,7 @@ def steps_of(nodes: list[Node], slots: Slots, hands_over: bool) -> list[Step]:
         if node is not None and hands_over and not node.random and "stream" not in node.params:
             piece.append(node)
             continue
-        # One operation is as quick by itself, but a node of several outputs may be a loop of its own.
+        # One operation is as quick by itself; a node of several outputs may be a whole loop.
         large = len(piece) > 2 or any(n.many for n in piece)
         steps += handed_over(piece, slots) if large else [one(n, slots) for n in piece]
         piece = []

@@ -15,6 +15,7 @@ import mlx.core as mx
 
 from tinymlx.core import random
 from tinymlx.core.arrays import array, as_array, watched, wrap
+from tinymlx.core.custom import Call
 from tinymlx.core.primitive import Primitive, Trace
 from tinymlx.core.tree import leaves, rebuild
 
@@ -71,6 +72,21 @@ class Recorder(Trace):
         return primitive(*[self.lower(x) for x in args], **params)
 
     def bind(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """What is done with ``primitive``: it is noted, or, if it is a function with a rule of its
+        own (``custom_function``, ``checkpoint``), everything that it does is. Whoever wants the
+        rule, a tape, lies above and has it already."""
+        call = getattr(primitive.forward, "__self__", None)
+        if isinstance(call, Call):
+            before = len(self.graph.nodes)
+            try:
+                return call.run(args)
+            except (TypeError, ValueError):
+                # It goes below the line, for a kernel of its own: then it is one node. (What is
+                # wrong in itself is so without a watched array, too, and raises again.)
+                del self.graph.nodes[before:]
+        return self.note(primitive, args, params)
+
+    def note(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Note ``primitive`` as a :class:`Node` of ``self.graph``, and return what its outputs
         will be.
 
@@ -109,7 +125,7 @@ class Recorder(Trace):
         params = {"sampler": sampler, "options": options}
         if any(type(x) is array and x._trace is not None for x in parameters):
             return random.drawn_now(*parameters, **params)
-        return self.bind(random.drawn_now, parameters, params)
+        return self.note(random.drawn_now, parameters, params)
 
     def read(self, x: array) -> array:
         """Refuses: there are no numbers yet.
