@@ -5,7 +5,6 @@ A graph is ``{"inputs": [[shape, dtype], ...], "constants": [...], "nodes": [[op
 reference to a value is its number, a number of Python is ``{"n": number}``.
 """
 
-import itertools
 import math
 
 import numpy as np
@@ -561,42 +560,7 @@ def buffers(spec):
 # 14.19 to 14.23: memory, time, several processes
 
 
-def peak_of(sizes, again):
-    """Bytes at the worst moment: while a block works, it and the kept ones before it."""
-    kept, most = 0, 0
-    for i, size in enumerate(sizes):
-        most = max(most, kept + size)
-        kept += 0 if i in again else size
-    return most
-
-
-def least_lost(sizes, seconds, budget):
-    """The least seconds of all plans that fit; ``None`` if there is none. By trying all."""
-    best = None
-    for choice in itertools.product((False, True), repeat=len(sizes)):
-        again = {i for i, yes in enumerate(choice) if yes}
-        if peak_of(sizes, again) <= budget:
-            lost = sum(float(seconds[i]) for i in again)
-            best = lost if best is None else min(best, lost)
-    return best
-
-
-def padding(lengths, bounds):
-    """What is added when each length grows to the least bound that is not below it."""
-    return sum(min(b for b in bounds if b >= n) - n for n in map(int, lengths))
-
-
-def least_padding(lengths, count):
-    """By trying all choices of at most ``count`` bounds."""
-    found = sorted({int(n) for n in lengths})
-    return min(
-        padding(lengths, [*inner, found[-1]])
-        for few in range(min(count, len(found)))
-        for inner in itertools.combinations(found[:-1], few)
-    )
-
-
-def profile_of(x, w, g):
+def gradient_under_a_profile(x, w, g):
     y = torch.abs(torch.tanh(x @ w)) + 0.5
     whole = torch.floor(y / 0.25)
     rest = y - whole.detach() * 0.25

@@ -207,7 +207,7 @@ def bench_layer_norm_back(race):
 
 @exercise("14.12")
 def bench_add(race):
-    """The sum of two arrays of 64 million float32, an element for each thread."""
+    """The sum of two arrays of 64 million float32."""
     x = drawn(ROWS, 4096)
     raced(
         race, "add", [x, x], "float32", {}, lambda x, y: x + y, lambda x, y: x + y,
