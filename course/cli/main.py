@@ -64,6 +64,20 @@ def serve(
 
 
 @app.command()
+def export(
+    chapter: Annotated[int, typer.Argument(help="The chapter whose trained network to write.")],
+    to: Annotated[str, typer.Option(help="safetensors, gguf or mlxfn.")] = "safetensors",
+    out: Annotated[Path | None, typer.Option(help="The file.")] = None,
+    batch: Annotated[int, typer.Option(help="Inputs at a time, of a function.", min=1)] = 1,
+    impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
+) -> None:
+    """Write a trained network as a file for other programs."""
+    from course.cli.export import export as write
+
+    write(chapter, to, out, batch, impl)
+
+
+@app.command()
 def check(
     what: Annotated[
         list[str] | None, typer.Argument(help="Exercises (4.3 4.7) or chapters (4); or nothing.")

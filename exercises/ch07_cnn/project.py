@@ -6,6 +6,7 @@ end, and from both sides. The run can be stopped with Ctrl-C: the same command g
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -295,3 +296,32 @@ def draw_mistakes(out: Path, data: Dataset, probabilities: array, count: int = 1
         names = f"{data.classes[labels[i]]}, taken\nfor {data.classes[found[i]]}"
         ax.set_title(f"{names}, {sureness[i]:.0%}", fontsize=9)
     plotting.save(fig, out, "mistakes")
+
+
+# Export
+
+#: Of the photographs that the shipped weights were trained with, from 0 to 1.
+MEAN, DEVIATION = (0.4911, 0.4827, 0.4465), (0.2433, 0.2412, 0.2595)
+SIDE = 32
+
+
+def exported() -> tuple[nn.Module, Callable[[array], array], tuple[int, ...], dict[str, str]]:
+    """What ``tinymlx export 7`` writes: the large network with the weights that came with it.
+
+    Returns:
+        The model; a function from pictures, ``(N, 32, 32, 3)`` from 0 to 1, to logits; the shape of
+        one picture; and what a program without Python has to be told.
+
+    Raises:
+        ValueError: the weights do not fit.
+    """
+    model = network(FULL, len(cifar10.CLASSES))
+    read_weights(model)
+    model.eval()
+    mean, deviation = core.array(MEAN), core.array(DEVIATION)
+
+    def logits(x: array) -> array:
+        return model((x - mean) / deviation)
+
+    told = {"classes": ",".join(cifar10.CLASSES), "shape": f"{SIDE},{SIDE},3"}
+    return model, logits, (SIDE, SIDE, 3), told

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import mlx.core as mx
@@ -140,9 +141,25 @@ def can_cast(from_: Any, to: mx.Dtype) -> bool:
 def _on_bare_arrays(fun: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(fun)
     def bare_fun(*args: Any, **kwargs: Any) -> Any:
-        return rebuild(unwrap, fun(*wrapped(args), **wrapped(kwargs)))
+        with _as_it_lies():
+            return rebuild(unwrap, fun(*wrapped(args), **wrapped(kwargs)))
 
     return bare_fun
+
+
+@contextmanager
+def _as_it_lies() -> Iterator[None]:
+    """Within it, ``mx.contiguous`` returns its argument.
+
+    How the numbers of an array lie in memory changes no value, and MLX 0.32.4 cannot write that
+    operation to a file.
+    """
+    contiguous = mx.contiguous
+    mx.contiguous = lambda a, *args, **kwargs: a  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        mx.contiguous = contiguous
 
 
 def export_function(

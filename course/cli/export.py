@@ -1,0 +1,99 @@
+"""``tinymlx export``: a chapter's trained network as a file for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from course.cli.project import check_trained, implementation, load_script
+from course.cli.terminal import console
+from course.errors import CourseError
+from course.paths import find_project
+from course.registry import load_registry
+
+ENDINGS = {"safetensors": ".safetensors", "gguf": ".gguf", "mlxfn": ".mlxfn"}
+LATER = ("coreml",)
+
+
+def export(chapter: int, to: str, out: Path | None, batch: int, impl: str) -> Path:
+    """Write a chapter's trained network.
+
+    Args:
+        chapter: which one.
+        to: one of :data:`ENDINGS`.
+        out: the file; by default in the folder of the chapter's results.
+        batch: how many inputs at a time the exported function takes.
+        impl: whose code.
+
+    Returns:
+        The file.
+
+    Raises:
+        CourseError: there is no such format, the chapter has no trained network, its weights are
+            damaged, or the file cannot be written.
+    """
+    if to in LATER:
+        raise CourseError(f"{to} comes with chapter 15; there are {', '.join(ENDINGS)}.")
+    if to not in ENDINGS:
+        raise CourseError(f"There is no format {to}; there are {', '.join(ENDINGS)}.")
+    project = find_project()
+    registry = load_registry(project)
+    folder = registry.chapter(chapter).folder
+    target = (out or project.state / "out" / folder / f"chapter{chapter}{ENDINGS[to]}").resolve()
+    if target.suffix != ENDINGS[to]:
+        raise CourseError(f"A file of the format {to} ends in {ENDINGS[to]}; {target} does not.")
+    with implementation(project, registry, impl):
+        script = load_script(project.exercises / folder / "project.py")
+        if not hasattr(script, "exported"):
+            raise CourseError(
+                f"Chapter {chapter} has no network to export; chapter 7 has (`tinymlx export 7`)."
+            )
+        check_trained(project.exercises / folder / "trained")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            model, function, shape, told = script.exported()
+            WRITE[to](target, model, function, (batch, *shape), told)
+        except ValueError as error:
+            raise CourseError(f"Chapter {chapter} cannot be exported: {error}") from error
+        except OSError as error:
+            raise CourseError(f"{target} cannot be written ({error.strerror}).") from error
+    console().print(f"Wrote {project.relative(target)}, {target.stat().st_size / 1e6:.2f} MB.")
+    return target
+
+
+def as_safetensors(file: Path, model: Any, function: Any, shape: Any, told: dict[str, str]) -> None:
+    """The weights, and what is told about them."""
+    from tinymlx.formats import safetensors
+    from tinymlx.utils import tree_flatten
+
+    safetensors.save(str(file), dict(tree_flatten(model.parameters())), told)
+
+
+def as_gguf(file: Path, model: Any, function: Any, shape: Any, told: dict[str, str]) -> None:
+    """The same in GGUF."""
+    from tinymlx.formats import gguf
+    from tinymlx.utils import tree_flatten
+
+    about = {f"tinymlx.{name}": text for name, text in told.items()}
+    gguf.save(str(file), dict(tree_flatten(model.parameters())), about)
+
+
+def as_mlxfn(
+    file: Path, model: Any, function: Callable[..., Any], shape: Any, told: dict[str, str]
+) -> None:
+    """The function with its weights inside, which needs no Python."""
+    from tinymlx import core
+    from tinymlx.nn.weights import replacing
+
+    core.eval(model.parameters(), function(core.zeros(shape)))  # files that were read are no graph
+    text = "\n".join(f"{name}={value}" for name, value in told.items())
+    with replacing(str(file)) as unfinished:
+        core.export_function(unfinished, function, core.zeros(shape), metadata=text)
+
+
+WRITE: dict[str, Callable[..., None]] = {
+    "safetensors": as_safetensors,
+    "gguf": as_gguf,
+    "mlxfn": as_mlxfn,
+}
