@@ -19,7 +19,7 @@ from reference.ch14_kernels import (  # noqa: F401
     rms_norm,
     rms_norm_pull,
 )
-from reference.kit import in_numpy
+from reference.kit import in_numpy, torch
 
 VIEWS = ("reshape", "transpose", "broadcast_to")
 REDUCTIONS = ("sum", "mean", "max", "min")
@@ -555,3 +555,31 @@ def buffers(spec):
             held[v] = len(sizes)
             sizes.append(graph.bytes[v])
     return {"sizes": sizes, "held": [[v, i] for v, i in held.items()]}
+
+
+# 14.19 to 14.23: memory, time, several processes
+
+
+def gradient_under_a_profile(x, w, g):
+    y = torch.abs(torch.tanh(x @ w)) + 0.5
+    whole = torch.floor(y / 0.25)
+    rest = y - whole.detach() * 0.25
+    value = ((whole.detach() + rest) * torch.sin(x @ w) * (g.detach() + 1)).sum()
+    return {"value": value, "gradients": list(torch.autograd.grad(value, [x, w]))}
+
+
+@in_numpy
+def shares_of(weights, rank, size, answers):
+    parts = {}
+    for path, weight in weights.items():
+        answer = answers[path]
+        if answer is None:
+            parts[path] = weight
+            continue
+        axis, segments = answer if isinstance(answer, list) else (answer, 1)
+        if not isinstance(segments, int) and any(isinstance(s, float) for s in segments):
+            segments = [int(s * weight.shape[axis]) for s in segments]
+        pieces = np.split(weight, segments, axis=axis)
+        own = [np.split(piece, size, axis=axis)[rank] for piece in pieces]
+        parts[path] = np.concatenate(own, axis=axis)
+    return {"parts": parts, "asked": sorted(weights)}

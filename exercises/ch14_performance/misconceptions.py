@@ -1934,3 +1934,467 @@ def calibrated(w, x, group_size=64, bits=4, strengths=STRENGTHS):
         if error < least:
             best, least = c, error
     return best
+
+
+# 14.19: what to compute again
+
+
+@misconception(
+    "14.19",
+    "You compute the cheapest blocks again until what is left fits. A cheap block may be a small one, "
+    "and some better choice of others is missed.",
+)
+def to_recompute(blocks, budget):
+    if any(block.size > budget for block in blocks):
+        raise ValueError(f"[to_recompute] No plan fits into {budget} bytes.")
+    again = []
+    for i in sorted(range(len(blocks)), key=lambda i: blocks[i].seconds):
+        if peak(blocks, again) <= budget:
+            break
+        again.append(i)
+    return sorted(again)
+
+
+@misconception(
+    "14.19",
+    "You compute those blocks again that free most bytes for each second, one after another. That is "
+    "a good guess, not the best plan.",
+)
+def to_recompute(blocks, budget):
+    if any(block.size > budget for block in blocks):
+        raise ValueError(f"[to_recompute] No plan fits into {budget} bytes.")
+    again = []
+    for i in sorted(range(len(blocks)), key=lambda i: blocks[i].seconds / blocks[i].size):
+        if peak(blocks, again) <= budget:
+            break
+        again.append(i)
+    return sorted(again)
+
+
+@misconception(
+    "14.19",
+    "You only see to it that the kept blocks fit together. While a block is computed again, all it "
+    "made is there once more.",
+)
+def to_recompute(blocks, budget):
+    plans = {0: (0.0, ())}
+    for i, block in enumerate(blocks):
+        if block.size > budget:
+            raise ValueError(f"[to_recompute] Block {i} alone keeps {block.size}.")
+        grown = {}
+        for kept, (seconds, again) in plans.items():
+            if kept + block.size <= budget:
+                offer = (seconds, again)
+                if kept + block.size not in grown or offer < grown[kept + block.size]:
+                    grown[kept + block.size] = offer
+            offer = (seconds + block.seconds, (*again, i))
+            if kept not in grown or offer < grown[kept]:
+                grown[kept] = offer
+        plans = undominated(grown)
+    return list(min(plans.values())[1])
+
+
+@misconception(
+    "14.19",
+    "You let a block that is computed again stand beside all kept ones, also those behind it. When the "
+    "backward pass has come to it, they have gone.",
+)
+def to_recompute(blocks, budget):
+    plans = {(0, 0): (0.0, ())}
+    for i, block in enumerate(blocks):
+        grown = {}
+        for (kept, extra), (seconds, again) in plans.items():
+            keep, drop = (kept + block.size, extra), (kept, max(extra, block.size))
+            for key, offer in (
+                (keep, (seconds, again)),
+                (drop, (seconds + block.seconds, (*again, i))),
+            ):
+                if sum(key) <= budget and (key not in grown or offer < grown[key]):
+                    grown[key] = offer
+        if not grown:
+            raise ValueError(f"[to_recompute] No plan fits into {budget} bytes.")
+        plans = grown
+    return list(min(plans.values())[1])
+
+
+@misconception(
+    "14.19",
+    "You return the blocks that are kept. Asked for are those that are computed again.",
+)
+def to_recompute(blocks, budget):
+    plans = {0: (0.0, ())}
+    for i, block in enumerate(blocks):
+        grown = {}
+        for kept, (seconds, again) in plans.items():
+            if kept + block.size > budget:
+                continue
+            for size, plan in (
+                (kept + block.size, (seconds, again)),
+                (kept, (seconds + block.seconds, (*again, i))),
+            ):
+                if size not in grown or plan[0] < grown[size][0]:
+                    grown[size] = plan
+        plans = undominated(grown)
+        if not plans:
+            raise ValueError(f"[to_recompute] No plan fits into {budget} bytes.")
+    again = min(plans.values())[1]
+    return [i for i in range(len(blocks)) if i not in again]
+
+
+# 14.20: lengths that repeat
+
+
+@misconception(
+    "14.20",
+    "You give every bucket equally many sequences. With a long tail, a few long sequences then drag "
+    "many short ones along.",
+)
+def bounds(lengths, count):
+    if not lengths or count < 1:
+        raise ValueError(f"[bounds] {len(lengths)} lengths and {count} bounds.")
+    ranked = sorted(lengths)
+    return sorted({ranked[-(-len(ranked) * (i + 1) // count) - 1] for i in range(count)})
+
+
+@misconception(
+    "14.20",
+    "You take bounds at equal distances. What matters is where the lengths lie.",
+)
+def bounds(lengths, count):
+    if not lengths or count < 1:
+        raise ValueError(f"[bounds] {len(lengths)} lengths and {count} bounds.")
+    most = max(lengths)
+    return sorted({max(1, most * (i + 1) // count) for i in range(count)})
+
+
+@misconception(
+    "14.20",
+    "You count each length once. One that a hundred sequences have costs a hundred times its padding.",
+)
+def bounds(lengths, count):
+    if not lengths or count < 1:
+        raise ValueError(f"[bounds] {len(lengths)} lengths and {count} bounds.")
+    counts = Counter(set(lengths))
+    found = sorted(counts)
+    padded = [0] * (len(found) + 1)
+    before = []
+    for row in range(min(count, len(found))):
+        new, places = [0] * len(padded), [0] * len(padded)
+        for end in range(1, len(padded)):
+            options = starts_and_padding(found, counts, end, first_only=row == 0)
+            new[end], places[end] = min((padded[start] + more, start) for start, more in options)
+        padded = new
+        before.append(places)
+    chosen, end = [], len(found)
+    for places in reversed(before):
+        chosen.append(found[end - 1])
+        end = places[end]
+    return chosen[::-1]
+
+
+@misconception(
+    "14.20",
+    "You always cut where it helps most now, and never move a bound again. The best two bounds need "
+    "not contain the best single one.",
+)
+def bounds(lengths, count):
+    if not lengths or count < 1:
+        raise ValueError(f"[bounds] {len(lengths)} lengths and {count} bounds.")
+    counts = Counter(lengths)
+    chosen = [max(counts)]
+
+    def cost(bounds):
+        return sum(times * min(b - n for b in bounds if b >= n) for n, times in counts.items())
+
+    while len(chosen) < min(count, len(counts)):
+        rest = [n for n in counts if n not in chosen]
+        chosen.append(min(rest, key=lambda n: (cost([*chosen, n]), n)))
+    return sorted(chosen)
+
+
+# 14.21: where the time goes
+
+
+@misconception(
+    "14.21",
+    "You never evaluate the result. What you time is how long it takes to write down what shall be "
+    "done.",
+)
+def bind(self, primitive, args, params):
+    inputs = [self.lower(x) for x in args]
+    core.eval([x for x in inputs if type(x) is array])
+    start = time.perf_counter()
+    output = primitive(*inputs, **params)
+    seconds = time.perf_counter() - start
+    outputs = output if isinstance(output, list) else [output]
+    self.events.append(
+        Event(
+            primitive.__name__,
+            start - self.began,
+            seconds,
+            tuple(y.shape for y in outputs),
+            sum(y.nbytes for y in outputs),
+            mx.get_active_memory(),
+        )
+    )
+    made = [watched(y, self, None) for y in outputs]
+    return made if isinstance(output, list) else made[0]
+
+
+@misconception(
+    "14.21",
+    "You start the clock while an argument is still waiting for its own operation; this one then pays "
+    "for that one.",
+)
+def bind(self, primitive, args, params):
+    inputs = [self.lower(x) for x in args]
+    start = time.perf_counter()
+    output = primitive(*inputs, **params)
+    core.eval(output)
+    seconds = time.perf_counter() - start
+    outputs = output if isinstance(output, list) else [output]
+    self.events.append(
+        Event(
+            primitive.__name__,
+            start - self.began,
+            seconds,
+            tuple(y.shape for y in outputs),
+            sum(y.nbytes for y in outputs),
+            mx.get_active_memory(),
+        )
+    )
+    made = [watched(y, self, None) for y in outputs]
+    return made if isinstance(output, list) else made[0]
+
+
+@misconception(
+    "14.21",
+    "You return the result as it is, watched by nobody. The profile ends with the first operation.",
+)
+def bind(self, primitive, args, params):
+    inputs = [self.lower(x) for x in args]
+    core.eval([x for x in inputs if type(x) is array])
+    start = time.perf_counter()
+    output = primitive(*inputs, **params)
+    core.eval(output)
+    seconds = time.perf_counter() - start
+    outputs = output if isinstance(output, list) else [output]
+    self.events.append(
+        Event(
+            primitive.__name__,
+            start - self.began,
+            seconds,
+            tuple(y.shape for y in outputs),
+            sum(y.nbytes for y in outputs),
+            mx.get_active_memory(),
+        )
+    )
+    return output
+
+
+@misconception(
+    "14.21",
+    "You write down how many numbers were made. A number of float32 has four bytes.",
+)
+def bind(self, primitive, args, params):
+    inputs = [self.lower(x) for x in args]
+    core.eval([x for x in inputs if type(x) is array])
+    start = time.perf_counter()
+    output = primitive(*inputs, **params)
+    core.eval(output)
+    seconds = time.perf_counter() - start
+    outputs = output if isinstance(output, list) else [output]
+    self.events.append(
+        Event(
+            primitive.__name__,
+            start - self.began,
+            seconds,
+            tuple(y.shape for y in outputs),
+            sum(y.size for y in outputs),
+            mx.get_active_memory(),
+        )
+    )
+    made = [watched(y, self, None) for y in outputs]
+    return made if isinstance(output, list) else made[0]
+
+
+# 14.22: around the ring
+
+
+@misconception(
+    "14.22",
+    "You send whole arrays around. The sum is right, but the messages of a round are `size` times as "
+    "long as they need to be.",
+)
+def ring_sum(x, rank, size):
+    total, message = x, x
+    for _ in range(size - 1):
+        message = (yield message.reshape(-1)).reshape(x.shape)
+        total = total + message
+    return total
+
+
+@misconception(
+    "14.22",
+    "In the second half you add what you receive. It is a sum already: it takes the place of your part.",
+)
+def ring_sum(x, rank, size):
+    parts = equal_parts(x, size)
+    for round in range(size - 1):
+        received = yield parts[(rank - round) % size]
+        place = (rank - round - 1) % size
+        parts[place] = parts[place] + received
+    for round in range(size - 1):
+        received = yield parts[(rank + 1 - round) % size]
+        place = (rank - round) % size
+        parts[place] = parts[place] + received
+    return core.concatenate(parts)[: x.size].reshape(x.shape)
+
+
+@misconception(
+    "14.22",
+    "Your second half begins with part `rank`. After the first half the whole sum of part `rank + 1` is "
+    "with you; part `rank` is whole one process before.",
+)
+def ring_sum(x, rank, size):
+    parts = equal_parts(x, size)
+    for round in range(size - 1):
+        received = yield parts[(rank - round) % size]
+        place = (rank - round - 1) % size
+        parts[place] = parts[place] + received
+    for round in range(size - 1):
+        received = yield parts[(rank - round) % size]
+        parts[(rank - round - 1) % size] = received
+    return core.concatenate(parts)[: x.size].reshape(x.shape)
+
+
+@misconception(
+    "14.22",
+    "You send your own part in every round, without what you have added. Each part must collect the "
+    "sum on its way.",
+)
+def ring_sum(x, rank, size):
+    parts = equal_parts(x, size)
+    own = list(parts)
+    for round in range(size - 1):
+        received = yield own[(rank - round) % size]
+        place = (rank - round - 1) % size
+        parts[place] = parts[place] + received
+    for round in range(size - 1):
+        received = yield parts[(rank + 1 - round) % size]
+        parts[(rank - round) % size] = received
+    return core.concatenate(parts)[: x.size].reshape(x.shape)
+
+
+@misconception(
+    "14.22",
+    "You return the parts in one row, with the zeros that filled up the last one. The sum has the "
+    "shape of `x`.",
+)
+def ring_sum(x, rank, size):
+    parts = equal_parts(x, size)
+    for round in range(size - 1):
+        received = yield parts[(rank - round) % size]
+        place = (rank - round - 1) % size
+        parts[place] = parts[place] + received
+    for round in range(size - 1):
+        received = yield parts[(rank + 1 - round) % size]
+        parts[(rank - round) % size] = received
+    return core.concatenate(parts)
+
+
+# 14.23: parts of a matrix
+
+
+@misconception(
+    "14.23",
+    "You cut the whole axis, without regard to its segments. One process then has all queries, the "
+    "other all values.",
+)
+def own_part(parameters, chosen, group):
+    size, rank = group.size(), group.rank()
+
+    def part(path, weight):
+        if not isinstance(weight, array):
+            return weight
+        answer = chosen(path, weight)
+        if answer is None:
+            return weight
+        axis = answer[0] if isinstance(answer, tuple) else answer
+        if not isinstance(axis, int):
+            raise ValueError("The sharding function should return int or tuple[int, list]")
+        return core.contiguous(core.split(weight, size, axis=axis)[rank])
+
+    return tree_map_with_path(part, parameters)
+
+
+@misconception(
+    "14.23",
+    "You take every `size`-th row. What belongs together lies side by side: a process has one stretch "
+    "of each segment.",
+)
+def own_part(parameters, chosen, group):
+    size, rank = group.size(), group.rank()
+
+    def part(path, weight):
+        if not isinstance(weight, array):
+            return weight
+        answer = chosen(path, weight)
+        if answer is None:
+            return weight
+        axis, segments = answer if isinstance(answer, tuple) else (answer, 1)
+        if not isinstance(axis, int):
+            raise ValueError("The sharding function should return int or tuple[int, list]")
+        own = [
+            core.moveaxis(core.moveaxis(piece, axis, 0)[rank::size], 0, axis)
+            for piece in cut(weight, segments, axis)
+        ]
+        return core.contiguous(core.concatenate(own, axis=axis))
+
+    return tree_map_with_path(part, parameters)
+
+
+@misconception(
+    "14.23",
+    "You leave out what is not cut. A parameter for which the answer is None is whole in every process.",
+)
+def own_part(parameters, chosen, group):
+    size, rank = group.size(), group.rank()
+
+    def part(path, weight):
+        if not isinstance(weight, array):
+            return weight
+        answer = chosen(path, weight)
+        if answer is None:
+            return core.zeros((0,))
+        axis, segments = answer if isinstance(answer, tuple) else (answer, 1)
+        if not isinstance(axis, int):
+            raise ValueError("The sharding function should return int or tuple[int, list]")
+        own = [core.split(p, size, axis=axis)[rank] for p in cut(weight, segments, axis)]
+        return core.contiguous(core.concatenate(own, axis=axis))
+
+    return tree_map_with_path(part, parameters)
+
+
+@misconception(
+    "14.23",
+    "Your part is a view of the whole matrix, and keeps all of it in memory. `core.contiguous` makes "
+    "a copy of its own.",
+)
+def own_part(parameters, chosen, group):
+    size, rank = group.size(), group.rank()
+
+    def part(path, weight):
+        if not isinstance(weight, array):
+            return weight
+        answer = chosen(path, weight)
+        if answer is None:
+            return weight
+        axis, segments = answer if isinstance(answer, tuple) else (answer, 1)
+        if not isinstance(axis, int):
+            raise ValueError("The sharding function should return int or tuple[int, list]")
+        pieces = cut(weight, segments, axis)
+        own = [core.split(piece, size, axis=axis)[rank] for piece in pieces]
+        return own[0] if len(own) == 1 else core.concatenate(own, axis=axis)
+
+    return tree_map_with_path(part, parameters)

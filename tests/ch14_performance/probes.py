@@ -1,5 +1,8 @@
 """What the graders of chapter 14 run of the student's code."""
 
+import io
+import types
+
 import mlx.core as mx
 
 from tinymlx import core
@@ -36,8 +39,12 @@ from tinymlx.core import (
 )
 from tinymlx.core import array as to_array
 from tinymlx.core.arrays import bare, wrap
-from tinymlx.core.primitive import Primitive
+from tinymlx.core.primitive import Primitive, primitive
 from tinymlx.kernels import functions, plain
+from tinymlx.nn.layers.distributed import shares
+from tinymlx.parallel import ring
+from tinymlx.performance import bucketing, profiler, recompute
+from tinymlx.utils import tree_flatten, tree_unflatten
 
 __all__ = ["to_array"]
 
@@ -695,3 +702,188 @@ def column_scales(x, strength):
 
 def calibrated(w, x, group_size, bits, strengths):
     return {"factors": calibration.calibrated(w, x, group_size, bits, strengths)}
+
+
+# 14.19 to 14.23: memory, time, several processes
+
+
+def waiting(x):
+    """How many operations are waiting behind an array: 0 once it has been evaluated."""
+    written = io.StringIO()
+    mx.export_to_dot(written, bare(x))
+    return written.getvalue().count("rectangle")
+
+
+class TooManyLooks(Exception):
+    """Somebody tries all plans."""
+
+
+class Watched(recompute.Block):
+    """A block that counts how often somebody asks for its size."""
+
+    looks = 0
+
+    def __getattribute__(self, name):
+        if name == "size":
+            Watched.looks += 1
+            if Watched.looks > 300_000:
+                raise TooManyLooks("to_recompute tries nearly all plans one by one")
+        return super().__getattribute__(name)
+
+
+def plan(sizes, seconds, budget):
+    Watched.looks = 0
+    blocks = [Watched(int(size), float(s)) for size, s in zip(sizes, seconds, strict=True)]
+    again = recompute.to_recompute(blocks, budget)
+    if not isinstance(again, list):
+        raise TypeError(f"to_recompute should return a list, not {type(again).__name__}")
+    return {"again": again}
+
+
+def bounds_of(lengths, count):
+    given = [int(x) for x in lengths]
+    found = bucketing.bounds(given, count)
+    return {"bounds": list(found), "unchanged": given == [int(x) for x in lengths]}
+
+
+def profiled_gradient(x, w, g):
+    """A gradient in which an operation has two outputs, and its profile."""
+    before = core.array(0.0) + 1  # waiting
+
+    def function(x, w):
+        y, z = core.divmod(core.abs(core.tanh(x @ w)) + 0.5, 0.25)
+        return ((y + z) * core.sin(x @ w) * (g + before)).sum()
+
+    return profiler.profiled(core.value_and_grad(function, argnums=(0, 1)), x, w)
+
+
+def gradient_under_a_profile(x, w, g):
+    (value, gradients), _ = profiled_gradient(x, w, g)
+    return {"value": value, "gradients": list(gradients)}
+
+
+def profile_of(x, w, g):
+    """What was written down."""
+    _, profile = profiled_gradient(x, w, g)
+    events = [
+        {"name": e.name, "shapes": [list(s) for s in e.shapes], "size": e.size}
+        for e in profile.events
+    ]
+    times = [(e.start, e.seconds) for e in profile.events]
+    return {
+        "forward": events[: [e["name"] for e in events].index("sum") + 1],
+        "count": len(events),
+        "tuples": all(type(e.shapes) is tuple for e in profile.events),
+        "positive": all(seconds > 0 for _, seconds in times),
+        "ordered": all(a + s <= b for (a, s), (b, _) in zip(times, times[1:])),
+        "memory": min(e.memory for e in profile.events) > 0,
+    }
+
+
+def clocked(x):
+    """What was still to be done whenever somebody looked at the clock, around one operation."""
+    made, looks = [], []
+    late = core.exp(x)  # waiting
+
+    @primitive
+    def slow(a, b, /):
+        made.append(mx.sin(a) * b)
+        return made[-1]
+
+    def clock():
+        looks.append([waiting(late), waiting(wrap(made[-1])) if made else -1])
+        return float(len(looks))
+
+    kept = profiler.time
+    profiler.time = types.SimpleNamespace(
+        perf_counter=clock, monotonic=clock, time=clock, perf_counter_ns=lambda: clock() * 1e9
+    )
+    try:
+        profile = profiler.Profile()
+        looks.clear()
+        y = slow(profile.watch(x), late)
+        profile.finished = True
+    finally:
+        profiler.time = kept
+    events = profile.events
+    return {
+        "looks": looks,
+        "starts": [e.start for e in events],
+        "seconds": [e.seconds for e in events],
+        "y": core.array(y),
+    }
+
+
+def profile_in_gradient(x, g):
+    """A gradient outside of the profile sees through it."""
+
+    def function(x):
+        y, profile = profiler.profiled(lambda x: core.sin(x) * x, x)
+        names.extend(e.name for e in profile.events)
+        return (y * g).sum()
+
+    names = []
+    return {"gradient": core.grad(function)(x), "names": names}
+
+
+def around_the_ring(arrays):
+    """All processes of a ring in one: in each round everybody hears the one before."""
+    size = len(arrays)
+    talks = [ring.ring_sum(x, rank, size) for rank, x in enumerate(arrays)]
+    heard, sums = [None] * size, [None] * size
+    rounds = []
+    while any(x is None for x in sums):
+        said = [None] * size
+        for rank, talk in enumerate(talks):
+            if sums[rank] is None:
+                try:
+                    said[rank] = talk.send(heard[rank])
+                except StopIteration as end:
+                    sums[rank] = end.value
+        if any(x is not None for x in said):
+            rounds.append([None if x is None else list(x.shape) for x in said])
+            if any(x is not None and x.dtype != arrays[0].dtype for x in said):
+                raise TypeError("a message has another dtype than the arrays")
+        if len(rounds) > 4 * size:
+            raise TimeoutError("the conversation does not end")
+        heard = [said[rank - 1] for rank in range(size)]
+    return {"sums": sums, "rounds": rounds}
+
+
+def group_of(rank, size):
+    return types.SimpleNamespace(rank=lambda: rank, size=lambda: size)
+
+
+def shares_of(weights, rank, size, answers):
+    """The parts of a tree; what `chosen` returns for each path stands in ``answers``."""
+    tree = tree_unflatten(list(weights.items()))
+    tree["layer"]["name"] = "kept"
+    asked = []
+
+    def chosen(path, weight):
+        asked.append(path)
+        answer = answers[path]
+        return (answer[0], answer[1]) if isinstance(answer, list) else answer
+
+    found = shares.own_part(tree, chosen, group_of(rank, size))
+    if found["layer"].pop("name") != "kept":
+        raise ValueError("what is no array should stay")
+    return {"parts": dict(tree_flatten(found)), "asked": sorted(asked)}
+
+
+def wrong_answer(answer):
+    return shares.own_part({"w": core.zeros((4, 4))}, lambda path, w: answer, group_of(0, 2))
+
+
+def memory_of_a_share(rows):
+    """Bytes in use for a part when the whole has gone."""
+    core.synchronize()
+    before = mx.get_active_memory()
+    tree = {"w": core.ones((rows, 256)) * 2}
+    core.eval(tree)
+    own = shares.own_part(tree, lambda path, w: 0, group_of(1, 4))
+    core.eval(own)
+    del tree
+    core.synchronize()
+    used = mx.get_active_memory() - before
+    return {"bytes": used, "own": own["w"].nbytes, "first": own["w"][0, 0]}

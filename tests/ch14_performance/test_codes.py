@@ -28,7 +28,8 @@ def test_codes_of_special_groups(check, probe, draw):
     w[3] = np.clip(w[3], -1, 1)
     w[3, :2] = -1, 1
     check("coded", w=w, group_size=32, bits=4)
-    # Where all weights are equal, both ends are equally far, and (tiny) steps go down.
+    # Where all weights are equal, both ends are equally far, and steps go down: too small to
+    # compare.
     assert (probe("coded", w=w, group_size=32, bits=4)["scales"][4] < 0).all()
 
 

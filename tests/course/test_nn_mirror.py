@@ -49,9 +49,8 @@ def printed(value: Any) -> str:
 
 
 def test_names_and_signatures(stacks) -> None:
-    """Every public name, now or with a later chapter; parameters and defaults as in MLX."""
+    """Every public name; parameters and defaults as in MLX."""
     tiny, mlx = stacks
-    later = "distributed".split()
     for mine, theirs in [
         (tiny.nn, mlx.nn),
         (tiny.nn.losses, mlx.nn.losses),
@@ -61,17 +60,12 @@ def test_names_and_signatures(stacks) -> None:
     ]:
         for name in dir(theirs):
             value = getattr(theirs, name)
-            # mlx.nn shows the files of layers, too; those of later chapters do not exist yet.
-            if name.startswith("_") or name in later:
+            if name.startswith("_"):
                 continue
             if inspect.ismodule(value) and theirs is mlx.nn:
                 assert hasattr(mine, name), name
                 continue
             if not getattr(value, "__module__", "").startswith("mlx"):
-                continue
-            if name in tiny.nn.LATER:
-                with pytest.raises(AttributeError, match=f"{name} arrives with chapter"):
-                    getattr(mine, name)
                 continue
             a, b = (inspect.signature(f).parameters for f in (getattr(mine, name), value))
             if not any(p.kind == p.VAR_POSITIONAL for p in b.values()):  # compiled: no signature
@@ -83,8 +77,6 @@ def test_names_and_signatures(stacks) -> None:
 
 def test_what_is_not_there(stacks) -> None:
     nn = stacks[0].nn
-    with pytest.raises(AttributeError, match=r"tinymlx\.nn\.fully_shard arrives with chapter 14"):
-        _ = nn.fully_shard
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = nn.Nothing
 

@@ -41,6 +41,8 @@ import mlx.core as mx
 
 from tinymlx import core
 from tinymlx.core import array
+from tinymlx.core.arrays import bare, wrap
+from tinymlx.core.primitive import Primitive
 
 Three = tuple[int, int, int]
 
@@ -224,15 +226,16 @@ def run(kernel: Kernel, *arrays: array) -> list[array]:
 
     Args:
         kernel: the kernel.
-        arrays: as many as it has inputs. No transform may watch them: a kernel has no derivative,
-            unless a :class:`tinymlx.core.custom_function` around it gives it one.
+        arrays: as many as it has inputs. A kernel has no derivative, unless a
+            :class:`tinymlx.core.custom_function` around it gives it one.
 
     Returns:
         Its outputs.
 
     Raises:
         RuntimeError: the default device is not a GPU.
-        ValueError: not as many arrays as the kernel has inputs, or a watched one.
+        ValueError: not as many arrays as the kernel has inputs; or (when it is asked for) there is
+            no derivative.
     """
     language = language_here()
     if language is None:
@@ -249,16 +252,25 @@ def run(kernel: Kernel, *arrays: array) -> list[array]:
         kernel.source,
         kernel.header,
     )
-    return list(
-        compiled(
-            inputs=list(arrays),
-            template=list(kernel.template.items()),
-            grid=kernel.grid,
-            threadgroup=kernel.group,
-            output_shapes=[tuple(shape) for shape, _ in kernel.outputs.values()],
-            output_dtypes=[dtype for _, dtype in kernel.outputs.values()],
-        )
-    )
+
+    def forward(*inputs: mx.array) -> list[mx.array]:
+        return [
+            bare(y)
+            for y in compiled(
+                inputs=list(inputs),
+                template=list(kernel.template.items()),
+                grid=kernel.grid,
+                threadgroup=kernel.group,
+                output_shapes=[tuple(shape) for shape, _ in kernel.outputs.values()],
+                output_dtypes=[dtype for _, dtype in kernel.outputs.values()],
+            )
+        ]
+
+    if all(x._trace is None for x in arrays):
+        return [wrap(y) for y in forward(*(bare(x) for x in arrays))]
+    made = Primitive(forward, arity=len(arrays))  # without a derivative; a compiler may note it
+    made.__name__ = kernel.name
+    return list(made(*arrays))
 
 
 @functools.lru_cache(maxsize=512)

@@ -13,24 +13,6 @@
 # ruff: noqa: F401, F403
 from __future__ import annotations
 
-from typing import Any
-
 from tinymlx.nn import init, losses
 from tinymlx.nn.layers import *
 from tinymlx.nn.utils import average_gradients, value_and_grad
-
-_CHAPTERS = {
-    14: (
-        "AllToShardedLinear FullyShardedModule QuantizedAllToShardedLinear "
-        "QuantizedShardedToAllLinear ShardedToAllLinear fully_shard"
-    ),
-}
-
-#: Names that arrive with later chapters.
-LATER = {name: chapter for chapter, names in _CHAPTERS.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    if name in LATER:
-        raise AttributeError(f"tinymlx.nn.{name} arrives with chapter {LATER[name]}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

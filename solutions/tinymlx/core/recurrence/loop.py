@@ -29,6 +29,7 @@ from ..products import addmm
 from ..selection import where
 from ..transforms import vjp
 from .cells import Cell
+from .factors import factored, lstm_factors, lstm_pull
 from .kernels import agree, on_cuda, pull_kernel, step_kernel
 
 #: The derivative of a step, on bare arrays.
@@ -222,9 +223,13 @@ def recurrent_pull(*arrays: Any, cell: Cell) -> list[mx.array]:
     g, y, (x, w, b, keep, *first) = arrays[:n], arrays[n : 2 * n], arrays[2 * n :]
     before = [mx.concatenate([a[None], later[:-1]]) for a, later in zip(first, y)]
     p = before[0] @ w.T if b is None else mx.addmm(b, before[0], w.T)
-    masks = () if keep is None else (keep,)
-    moments = list(zip(*(steps(a) for a in (x, p, *masks, *before, *g))))
-    pull, rest = fast_pull(cell, keep is not None), [mx.zeros_like(a) for a in first]
+    pull: Pull
+    if factored(cell, keep is not None):
+        parts, pull = [*lstm_factors(x, p, before, y), *g], lstm_pull
+    else:
+        masks = () if keep is None else (keep,)
+        parts, pull = [x, p, *masks, *before, *g], fast_pull(cell, keep is not None)
+    moments, rest = list(zip(*map(steps, parts))), [mx.zeros_like(a) for a in first]
     gxs, gps, gstate = walked_back(pull, w, moments, rest)
     gp = over_steps(gps)
     gx = over_steps(gxs) if cell.differ else gp

@@ -10,6 +10,14 @@ from tinymlx.nn.layers.convolution_transpose import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from tinymlx.nn.layers.distributed import (
+    AllToShardedLinear,
+    FullyShardedModule,
+    QuantizedAllToShardedLinear,
+    QuantizedShardedToAllLinear,
+    ShardedToAllLinear,
+    fully_shard,
+)
 from tinymlx.nn.layers.dropout import Dropout, Dropout2d, Dropout3d
 from tinymlx.nn.layers.embedding import Embedding
 from tinymlx.nn.layers.linear import Bilinear, Identity, Linear

@@ -1,0 +1,11 @@
+"""Answering many at once.
+
+=============  ==============================================================================
+``pages``      keys and values in pages: who has which, and what attention gets of them
+``engine``     requests that come and go while a batch is running
+``requests``   what is asked for, and what comes back
+``stops``      text that may still turn out to be a stop sequence waits
+``batching``   single questions in batches: when there are enough, or when one has waited
+``latency``    what percentiles say, and Little's law
+=============  ==============================================================================
+"""

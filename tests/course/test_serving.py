@@ -1,0 +1,229 @@
+"""Pages, the engine, stop sequences, batches, percentiles: against simple models of each."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from course.cli.project import implementation
+from course.paths import Project
+from course.registry import Registry
+
+PARTS = "pages engine requests stops batching latency"
+
+
+@pytest.fixture(scope="module")
+def s(project: Project, registry: Registry) -> Iterator[Any]:
+    class Served:
+        pass
+
+    with implementation(project, registry, "solutions"):
+        for name in PARTS.split():
+            setattr(Served, name, importlib.import_module(f"tinymlx.serving.{name}"))
+        Served.core = importlib.import_module("tinymlx.core")
+        Served.llama = importlib.import_module("tinymlx.models.language.llama")
+        Served.loop = importlib.import_module("tinymlx.text.generation.loop")
+        yield Served
+
+
+@pytest.fixture(scope="module")
+def model(s: Any) -> Any:
+    config = s.llama.LlamaConfig(
+        vocab_size=50,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+    )
+    s.core.random.seed(3)
+    model = s.llama.Llama(config)
+    s.core.eval(model.parameters())
+    return model
+
+
+def alone(s: Any, model: Any, prompt: list[int], count: int) -> list[int]:
+    """What the model writes for one prompt by itself."""
+    text = s.loop.tokens(model, prompt)
+    return [next(text) for _ in range(count)]
+
+
+def test_pages_are_given_and_taken_back(s: Any) -> None:
+    rng = random.Random(0)
+    table, lengths = s.pages.PageTable(12, 4), {}
+    for _ in range(500):
+        text = rng.randrange(5)
+        if rng.random() < 0.25:
+            table.release(text)
+            lengths.pop(text, None)
+            continue
+        new = rng.randrange(1, 9)
+        used = sum(-(-n // 4) for n in lengths.values())
+        needed = -(-(lengths.get(text, 0) + new) // 4) - -(-lengths.get(text, 0) // 4)
+        if needed > 12 - used:
+            before = (sorted(table.free), dict(table.lengths))
+            with pytest.raises(s.pages.OutOfPages):
+                table.grow(text, new)
+            assert before == (sorted(table.free), dict(table.lengths))
+        else:
+            table.grow(text, new)
+            lengths[text] = lengths.get(text, 0) + new
+        assert table.lengths == lengths
+        places = [place for t in lengths for place in table.places(t)]
+        assert len(set(places)) == len(places) == sum(lengths.values())
+        assert all(0 <= place < 48 for place in places)
+        assert len(table.free) == 12 - sum(-(-n // 4) for n in lengths.values())
+
+
+def run(s: Any, engine: Any, coming: list[tuple[int, Any]]) -> dict[int, list[int]]:
+    """Let requests come at their steps; the tokens of each, and why it ended."""
+    found: dict[int, list[int]] = {request.number: [] for _, request in coming}
+    reasons: dict[int, str] = {}
+    for step in range(2000):
+        for at, request in coming:
+            if at == step:
+                engine.submit(request)
+        for event in engine.step():
+            assert event.number not in reasons
+            if event.token is not None:
+                found[event.number].append(event.token)
+            if event.reason is not None:
+                reasons[event.number] = event.reason
+        if engine.idle and all(at <= step for at, _ in coming):
+            break
+    assert set(reasons) == set(found) and engine.idle
+    return found
+
+
+@pytest.mark.parametrize("pages", [400, 14])
+def test_in_company_as_alone(s: Any, model: Any, pages: int) -> None:
+    """Requests of all lengths come and go; with few pages some have to wait in between."""
+    rng = random.Random(pages)
+    prompts = [[rng.randrange(50) for _ in range(rng.randrange(1, 14))] for _ in range(12)]
+    counts = [rng.randrange(1, 16) for _ in prompts]
+    coming = [
+        (rng.randrange(12), s.requests.Request(i, prompt, most))
+        for i, (prompt, most) in enumerate(zip(prompts, counts))
+    ]
+    engine = s.engine.Engine(model, s.pages.PageTable(pages, 4), rows=5)
+    found = run(s, engine, coming)
+    for i, (prompt, most) in enumerate(zip(prompts, counts)):
+        assert found[i] == alone(s, model, prompt, most), i
+    assert len(engine.table.free) == pages and not engine.table.pages
+
+
+def test_draws_do_not_depend_on_company(s: Any, model: Any) -> None:
+    def request(number: int, seed: int) -> Any:
+        return s.requests.Request(number, [3, 1, 4], 12, temperature=1.5, p=0.9, seed=seed)
+
+    engine = s.engine.Engine(model, s.pages.PageTable(50, 4), rows=4)
+    single = run(s, engine, [(0, request(0, 7))])[0]
+    engine = s.engine.Engine(model, s.pages.PageTable(11, 4), rows=4)
+    many = run(s, engine, [(i, request(i, 7 if i == 2 else i)) for i in range(6)])
+    assert many[2] == single
+    assert many[1] != single
+
+
+def test_an_end_and_a_cancellation(s: Any, model: Any) -> None:
+    text = alone(s, model, [5, 6], 8)
+    end = text[3]
+    first = text.index(end)
+    engine = s.engine.Engine(model, s.pages.PageTable(50, 4), rows=2)
+    Request = s.requests.Request
+    assert run(s, engine, [(0, Request(1, [5, 6], 8, ends=frozenset({end})))])[1] == text[:first]
+    for number in (1, 2, 3):
+        engine.submit(Request(number, [5, 6], 8))
+    engine.step()
+    engine.cancel(3)
+    engine.cancel(1)
+    engine.cancel(99)
+    left = {event.number for _ in range(12) for event in engine.step()}
+    assert left == {2} and engine.idle and len(engine.table.free) == 50
+
+
+def test_what_cannot_be_answered(s: Any, model: Any) -> None:
+    engine = s.engine.Engine(model, s.pages.PageTable(3, 4), rows=2)
+    Request = s.requests.Request
+    for request, said in [
+        (Request(1, [], 3), "empty"),
+        (Request(1, [1], 0), "At least 1 token"),
+        (Request(1, [1] * 9, 4), "at most 12"),
+        (Request(1, [1], 1, temperature=-1.0), "temperature"),
+        (Request(1, [1], 1, temperature=float("nan")), "temperature"),
+        (Request(1, [1], 1, k=0), "top_k"),
+        (Request(1, [1], 1, p=0.0), "top_p"),
+    ]:
+        with pytest.raises(ValueError, match=said):
+            engine.submit(request)
+    assert engine.idle
+    assert len(run(s, engine, [(0, Request(1, [1] * 8, 4))])[1]) == 4
+
+
+def test_stop_sequences_in_any_pieces(s: Any) -> None:
+    rng = random.Random(1)
+    for _ in range(3000):
+        text = "".join(rng.choice("ab\n") for _ in range(rng.randrange(14)))
+        stops = ["".join(rng.choice("ab\n") for _ in range(rng.randrange(1, 5))) for _ in range(3)]
+        stops = stops[: rng.randrange(4)]
+        ends = [(text.find(stop) + len(stop), text.find(stop)) for stop in stops if stop in text]
+        wanted = text[: min(ends)[1]] if ends else text
+        stream, said, rest = s.stops.Stops(stops), "", text
+        while rest:
+            cut = rng.randrange(len(rest) + 1)
+            said += stream.feed(rest[:cut])
+            rest = rest[cut:]
+            assert wanted.startswith(said)
+            if not stream.stopped:
+                # Nothing waits that could be no beginning.
+                waiting = stream.waiting
+                assert not waiting or any(x.startswith(waiting) for x in stops)
+        assert stream.stopped == bool(ends)
+        assert said + stream.finish() == wanted
+    with pytest.raises(ValueError, match="at least one character"):
+        s.stops.Stops(["a", ""])
+
+
+def test_a_batch_is_due(s: Any) -> None:
+    batcher = s.batching.Batcher(3, 0.5)
+    assert batcher.due(0.0) == [] and batcher.wake_up(0.0) is None
+    batcher.offer("a", 1.0)
+    assert batcher.due(1.25) == [] and batcher.wake_up(1.25) == 0.25
+    batcher.offer("b", 1.375)
+    assert batcher.due(1.5) == ["a", "b"]
+    assert batcher.due(9.0) == []
+    for i in range(7):
+        batcher.offer(i, 10.0)
+    assert batcher.wake_up(10.0) == 0
+    assert batcher.due(10.0) == [0, 1, 2] and batcher.due(10.0) == [3, 4, 5]
+    assert batcher.due(10.25) == [] and batcher.due(10.5) == [6]
+    for most, patience in ((0, 1.0), (1, -1.0), (1, float("nan"))):
+        with pytest.raises(ValueError, match="most should be"):
+            s.batching.Batcher(most, patience)
+
+
+def test_percentiles_are_those_of_numpy(s: Any) -> None:
+    rng = np.random.default_rng(0)
+    for count in (1, 2, 3, 10, 101):
+        values = rng.exponential(size=count)
+        for q in (0, 1, 50, 95, 99, 99.9, 100):
+            wanted = np.percentile(values, q)
+            assert s.latency.percentile(list(values), q) == pytest.approx(wanted, rel=1e-12)
+    for values, q in (([], 50), ([1.0], -1), ([1.0], 101)):
+        with pytest.raises(ValueError, match="percentile"):
+            s.latency.percentile(values, q)
+
+
+def test_little(s: Any) -> None:
+    """Three at a time, each for two seconds, for ten seconds: 1.5 in a second."""
+    starts = [2.0 * i for i in range(5) for _ in range(3)]
+    found = s.latency.load(starts, [start + 2 for start in starts])
+    assert found.throughput == pytest.approx(1.5) and found.in_flight == pytest.approx(3)
+    assert found.median == found.p99 == 2
+    with pytest.raises(ValueError, match="before it begins"):
+        s.latency.load([1.0], [0.5])

@@ -1,0 +1,282 @@
+"""GGUF: what llama.cpp and its relatives read.
+
+==================  ==============================================================================
+``GGUF``            four letters, then the version, 3
+two numbers         how many arrays, and how many entries about the model
+entries             a name, a number for the kind of value, the value
+arrays              for each its name, its axes (the *last* one first), its kind, its offset
+the numbers         each array begins at a multiple of 32 bytes
+==================  ==============================================================================
+
+Source: ggml, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from tinymlx import core
+from tinymlx.core import Dtype, array
+from tinymlx.formats.blocks import LENGTH, from_q4_0, from_q8_0, to_q4_0, to_q8_0
+from tinymlx.formats.pieces import BrokenFile, Reader, from_bytes, to_bytes
+from tinymlx.nn.weights import replacing
+
+MAGIC, VERSION, ALIGNMENT = b"GGUF", 3, 32
+#: Numbers of the kinds of values, with their formats in :mod:`struct`.
+NUMBERS = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
+TEXT, LIST = 8, 9
+#: Kinds of arrays that are plain numbers, and those in blocks with their bytes for 32 weights.
+PLAIN: dict[int, Dtype] = {
+    0: core.float32,
+    1: core.float16,
+    24: core.int8,
+    25: core.int16,
+    26: core.int32,
+    27: core.int64,
+    30: core.bfloat16,
+}
+KINDS = {dtype: kind for kind, dtype in PLAIN.items()}
+BLOCKS = {"Q4_0": 2, "Q8_0": 8}
+BLOCK_BYTES = {2: 18, 8: 34}
+WRITE = {2: to_q4_0, 8: to_q8_0}
+READ = {2: from_q4_0, 8: from_q8_0}
+MOST_AXES = 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a file says about one array.
+
+    Attributes:
+        shape: as in the rest of this library, the last axis last.
+        kind: a number of :data:`PLAIN` or :data:`BLOCKS`.
+        start: its first byte, counted from the beginning of the numbers.
+        size: its bytes.
+    """
+
+    shape: tuple[int, ...]
+    kind: int
+    start: int
+    size: int
+
+
+def save(
+    file: str,
+    arrays: Mapping[str, array],
+    metadata: Mapping[str, Any] | None = None,
+    blocks: Mapping[str, str] | None = None,
+) -> None:
+    """Write arrays to a file, whole or not at all.
+
+    Args:
+        file: the path.
+        arrays: by their names. Others than those of :data:`PLAIN` do not exist in the format.
+        metadata: texts, whole numbers, floating ones, booleans and lists of one of these.
+            ``general.architecture`` is there in any case; programs that read the file look at it.
+        blocks: ``"Q8_0"`` or ``"Q4_0"`` for the arrays that are written so.
+
+    Raises:
+        ValueError: an array or an entry cannot be written.
+        OSError: the file could not be written; it is as it was.
+    """
+    entries = {"general.architecture": "tinymlx", **(metadata or {})}
+    parts = {name: coded(name, x, (blocks or {}).get(name)) for name, x in arrays.items()}
+    start = MAGIC + struct.pack("<IQQ", VERSION, len(parts), len(entries))
+    start += b"".join(text(name) + value(name, x) for name, x in entries.items())
+    offset = 0
+    for name, (kind, shape, data) in parts.items():
+        axes = struct.pack(f"<I{len(shape)}Q", len(shape), *reversed(shape))
+        start += text(name) + axes + struct.pack("<IQ", kind, offset)
+        offset += aligned(data.nbytes)
+    with replacing(file) as unfinished, open(unfinished, "wb") as out:
+        out.write(start)
+        out.write(bytes(aligned(len(start)) - len(start)))
+        for _, _, data in parts.values():
+            out.write(to_bytes(data))
+            out.write(bytes(aligned(data.nbytes) - data.nbytes))
+
+
+def coded(name: str, x: array, block: str | None) -> tuple[int, tuple[int, ...], array]:
+    """The kind of an array, its shape, and what is written of it.
+
+    Raises:
+        ValueError: the format has no such kind, or not so many axes.
+    """
+    if x.ndim > MOST_AXES:
+        raise ValueError(f"[gguf] {name!r} has {x.ndim} axes; the format allows {MOST_AXES}.")
+    if block is not None:
+        if block not in BLOCKS:
+            raise ValueError(f"[gguf] There are blocks of {', '.join(BLOCKS)}, not of {block!r}.")
+        return BLOCKS[block], x.shape, WRITE[BLOCKS[block]](x)
+    if x.dtype not in KINDS:
+        raise ValueError(f"[gguf] {name!r} is of {x.dtype}, for which the format has no kind.")
+    return KINDS[x.dtype], x.shape, x
+
+
+def text(x: str) -> bytes:
+    """A text as the format has it: its length in bytes, then UTF-8."""
+    data = x.encode("utf-8")
+    return struct.pack("<Q", len(data)) + data
+
+
+def value(name: str, x: Any) -> bytes:
+    """An entry's value: the number of its kind, then the value.
+
+    Whole numbers are ``int32`` if they fit, ``int64`` otherwise; floating ones ``float32``. A list
+    has the kind of its members, and how many there are.
+
+    Raises:
+        ValueError: it cannot be written.
+    """
+    if isinstance(x, str):
+        return struct.pack("<I", TEXT) + text(x)
+    if isinstance(x, (list, tuple)):
+        members = [value(name, member) for member in x] or [struct.pack("<I", 4)]
+        kinds = {member[:4] for member in members}
+        if len(kinds) > 1 or kinds == {struct.pack("<I", LIST)}:
+            raise ValueError(f"[gguf] The list {name!r} should have members of one simple kind.")
+        content = b"".join(member[4:] for member in members) if x else b""
+        return struct.pack("<I", LIST) + kinds.pop() + struct.pack("<Q", len(x)) + content
+    if isinstance(x, bool):
+        return struct.pack("<I?", 7, x)
+    if isinstance(x, int) and -(2**63) <= x < 2**63:
+        return struct.pack("<Ii", 5, x) if -(2**31) <= x < 2**31 else struct.pack("<Iq", 11, x)
+    if isinstance(x, float):
+        return struct.pack("<If", 6, x)
+    raise ValueError(f"[gguf] The entry {name!r} is {type(x).__name__}, which cannot be written.")
+
+
+def aligned(size: int) -> int:
+    """The next multiple of 32."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def load(file: str) -> tuple[dict[str, array], dict[str, Any]]:
+    """All arrays of a file by their names, and the entries about the model.
+
+    Arrays in blocks come as float32.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BrokenFile: it is damaged or incomplete, no GGUF, or has arrays of an unknown kind.
+    """
+    with open(file, "rb") as source:
+        reader = Reader(source, file, os.path.getsize(file))
+        metadata, entries = front(reader)
+        alignment = metadata.get("general.alignment", ALIGNMENT)
+        if not isinstance(alignment, int) or alignment < 1:
+            raise BrokenFile(f"{file} is damaged: its alignment is {alignment!r}.")
+        first = -(-source.tell() // alignment) * alignment
+        arrays = {name: read(source, reader, first, name, e) for name, e in entries.items()}
+    return arrays, metadata
+
+
+def front(reader: Reader) -> tuple[dict[str, Any], dict[str, Entry]]:
+    """What stands in front of the numbers: the entries about the model, and those of arrays."""
+    if reader.take(4, "its first letters") != MAGIC:
+        raise BrokenFile(f"{reader.name} is no GGUF file: it does not begin with these letters.")
+    version = reader.number("I", "its version")
+    if version not in (2, VERSION):
+        raise BrokenFile(f"{reader.name} is GGUF of version {version}; 2 and 3 are known here.")
+    arrays, entries = reader.number("Q", "a count"), reader.number("Q", "a count")
+    # An entry has at least a length, a kind and a value: so many cannot be there.
+    if (arrays + entries) * 12 > reader.size:
+        raise BrokenFile(
+            f"{reader.name} is damaged: it would have {arrays} arrays and {entries} entries in "
+            f"{reader.size} bytes."
+        )
+    metadata = {}
+    for _ in range(entries):
+        name = name_of(reader)
+        metadata[name] = member(reader, reader.number("I", f"the kind of {name!r}"), name)
+    return metadata, dict(entry(reader) for _ in range(arrays))
+
+
+def name_of(reader: Reader) -> str:
+    """The next text, a name."""
+    return reader.text(reader.number("Q", "the length of a name"), "a name")
+
+
+def member(reader: Reader, kind: int, name: str) -> Any:
+    """The next value of a kind.
+
+    Raises:
+        BrokenFile: the kind is unknown.
+    """
+    if kind in NUMBERS:
+        return reader.unpacked(NUMBERS[kind], name)[0]
+    if kind == TEXT:
+        return reader.text(reader.number("Q", name), name)
+    if kind == LIST:
+        inner, count = reader.number("I", name), reader.number("Q", name)
+        if inner in NUMBERS:
+            return list(reader.unpacked(f"{checked(reader, count, name)}{NUMBERS[inner]}", name))
+        if inner == TEXT:
+            return [member(reader, inner, name) for _ in range(checked(reader, count, name))]
+        kind = inner
+    raise BrokenFile(f"{reader.name} is damaged: {name!r} has a value of the unknown kind {kind}.")
+
+
+def checked(reader: Reader, count: int, name: str) -> int:
+    """A number of members that can be there: each has at least one byte."""
+    if count > reader.left():
+        raise BrokenFile(
+            f"{reader.name} is damaged or incomplete: the list {name!r} would have {count} "
+            f"members, and {reader.left()} bytes are left."
+        )
+    return count
+
+
+def entry(reader: Reader) -> tuple[str, Entry]:
+    """The name of an array, and what the file says about it.
+
+    Raises:
+        BrokenFile: it has too many axes, or an unknown kind.
+    """
+    name = name_of(reader)
+    axes = reader.number("I", f"the number of axes of {name!r}")
+    if axes > MOST_AXES:
+        raise BrokenFile(f"{reader.name} is damaged: {name!r} would have {axes} axes.")
+    shape = tuple(reader.number("Q", f"an axis of {name!r}") for _ in range(axes))[::-1]
+    kind, start = reader.number("I", f"the kind of {name!r}"), reader.number("Q", "an offset")
+    count = math.prod(shape)
+    if kind in PLAIN:
+        return name, Entry(shape, kind, start, count * PLAIN[kind].size)
+    if kind not in BLOCK_BYTES:
+        raise BrokenFile(f"{reader.name} has {name!r} in the kind {kind}, which is unknown here.")
+    if not shape or shape[-1] % LENGTH:
+        raise BrokenFile(f"{reader.name} is damaged: {name!r} of shape {shape} is in blocks of 32.")
+    return name, Entry(shape, kind, start, count // LENGTH * BLOCK_BYTES[kind])
+
+
+def read(source: BinaryIO, reader: Reader, first: int, name: str, entry: Entry) -> array:
+    """The numbers of one array."""
+    if first + entry.start > reader.size:
+        raise BrokenFile(
+            f"{reader.name} is incomplete or damaged: {name!r} would begin at byte "
+            f"{first + entry.start}, and there are {reader.size}."
+        )
+    source.seek(first + entry.start)
+    data = reader.take(entry.size, f"the array {name!r}")
+    if entry.kind in PLAIN:
+        return from_bytes(data, PLAIN[entry.kind], entry.shape)
+    width = entry.shape[-1] // LENGTH * BLOCK_BYTES[entry.kind]
+    rows = from_bytes(data, core.uint8, (*entry.shape[:-1], width))
+    return READ[entry.kind](rows)

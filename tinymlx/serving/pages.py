@@ -1,0 +1,159 @@
+"""Keys and values in pages.
+
+A cache in one piece needs room for the longest text that *may* come, for every row of a batch; most
+of it stays empty. Here the room is cut into pages of a few positions, which belong to nobody until
+a text needs one, and to nobody again when it is finished.
+
+Source: W. Kwon et al., Efficient Memory Management for Large Language Model Serving with
+PagedAttention (2023), https://arxiv.org/abs/2309.06180
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tinymlx import core
+from tinymlx.core import array
+
+
+class OutOfPages(Exception):
+    """There are not as many free pages as were asked for."""
+
+
+class PageTable:
+    """Who has which pages. Of keys and values it knows nothing.
+
+    Args:
+        count: how many pages there are.
+        size: positions in a page.
+
+    Attributes:
+        free: pages that nobody has; the last one is taken next.
+        pages: the pages of each text, in the order of its positions.
+        lengths: how many positions each text has.
+    """
+
+    def __init__(self, count: int, size: int) -> None:
+        self.count, self.size = count, size
+        self.free = list(range(count))[::-1]
+        self.pages: dict[int, list[int]] = {}
+        self.lengths: dict[int, int] = {}
+
+    def missing(self, text: int, new: int) -> int:
+        """How many pages a text needs beyond those that it has, for ``new`` more positions."""
+        positions = self.lengths.get(text, 0) + new
+        return max(0, -(-positions // self.size) - len(self.pages.get(text, ())))
+
+    def grow(self, text: int, new: int) -> None:
+        """Give a text ``new`` more positions, with the pages that it needs for them.
+
+        Args:
+            text: its number; one that is unknown begins with no positions.
+            new: how many.
+
+        Raises:
+            OutOfPages: there are not enough; nothing has changed then.
+        """
+        needed = self.missing(text, new)
+        if needed > len(self.free):
+            raise OutOfPages(f"{needed} pages are needed, and {len(self.free)} are free")
+        self.pages.setdefault(text, []).extend(self.free.pop() for _ in range(needed))
+        self.lengths[text] = self.lengths.get(text, 0) + new
+
+    def release(self, text: int) -> None:
+        """Take all pages of a text back. A text that has none is no mistake."""
+        self.free.extend(reversed(self.pages.pop(text, [])))
+        self.lengths.pop(text, None)
+
+    def places(self, text: int, start: int = 0) -> list[int]:
+        """Where the positions of a text lie, from ``start`` on, counted through all pages."""
+        pages, size = self.pages[text], self.size
+        return [
+            pages[position // size] * size + position % size
+            for position in range(start, self.lengths[text])
+        ]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where one step of a batch reads and writes, for all layers.
+
+    All texts of the batch get the same number of new positions, ``L``. They are of unequal length,
+    so they are padded on the left to that of the longest, ``T``.
+
+    Attributes:
+        write: the places of the new positions, ``(N, L)``.
+        read: the places of all positions, ``(N, T)``; any place where there is padding.
+        padding: how much of it each text has in front, ``(N,)``.
+    """
+
+    write: array
+    read: array
+    padding: array
+
+    @property
+    def offset(self) -> int:
+        """How many positions came before the new ones, padding counted."""
+        return self.read.shape[1] - self.write.shape[1]
+
+
+def planned(table: PageTable, texts: Sequence[int], new: int) -> Plan:
+    """The plan for texts of which each has ``new`` positions that are not written yet.
+
+    Args:
+        table: where they have grown already.
+        texts: their numbers, in the order of the batch.
+        new: how many positions of each are new.
+    """
+    rows = [table.places(text) for text in texts]
+    longest = max(len(row) for row in rows)
+    padded = [[0] * (longest - len(row)) + row for row in rows]
+    return Plan(
+        core.array([row[-new:] for row in padded]),
+        core.array(padded),
+        core.array([longest - len(row) for row in rows]),
+    )
+
+
+class PagedCache:
+    """The keys and values of one layer; a model uses it as :class:`tinymlx.models.caches.KVCache`.
+
+    Args:
+        table: how many pages there are, and of which size.
+
+    Attributes:
+        plan: of the step that runs now; the engine sets it.
+    """
+
+    def __init__(self, table: PageTable) -> None:
+        self.table = table
+        self.plan: Plan | None = None
+        self.room: tuple[array, array] | None = None
+
+    @property
+    def offset(self) -> int:
+        """As in the plan."""
+        assert self.plan is not None
+        return self.plan.offset
+
+    def update_and_fetch(self, keys: array, values: array) -> tuple[array, array]:
+        """Write new positions to their pages, and return all positions of all texts.
+
+        Args:
+            keys: ``(N, H, L, D)``.
+            values: ``(N, H, L, D_v)``.
+
+        Returns:
+            ``(N, H, T, D)`` and ``(N, H, T, D_v)``, padded on the left as the plan says.
+        """
+        assert self.plan is not None
+        if self.room is None:
+            places = self.table.count * self.table.size
+            k, v = (core.zeros((places, x.shape[1], x.shape[3]), x.dtype) for x in (keys, values))
+            self.room = k, v
+        found = []
+        for room, new in zip(self.room, (keys, values)):
+            room[self.plan.write] = new.transpose(0, 2, 1, 3)
+            found.append(room[self.plan.read].transpose(0, 2, 1, 3))
+        return found[0], found[1]
