@@ -38,46 +38,6 @@ def overview(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def serve(
-    models: Annotated[
-        list[str],
-        typer.Argument(help="A folder with a language model, and/or 'digits'.", metavar="MODEL..."),
-    ],
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8000,
-    token: Annotated[
-        str | None,
-        typer.Option(help="That clients have to send; made where others reach the server."),
-    ] = None,
-    rows: Annotated[int, typer.Option(help="Requests computed together.", min=1)] = 32,
-    pages: Annotated[int, typer.Option(help="Of keys and values.", min=1)] = 512,
-    page: Annotated[int, typer.Option(help="Positions in a page.", min=1)] = 16,
-    queue: Annotated[int, typer.Option(help="Requests at a time.", min=1)] = 256,
-    tokens: Annotated[int, typer.Option(help="That one request may ask for.", min=1)] = 1024,
-    seconds: Annotated[float, typer.Option(help="That one request may take.", min=0.01)] = 120.0,
-    impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
-) -> None:
-    """Serve a model over HTTP, as OpenAI's clients know it, with a page to try it."""
-    from course.cli.serve import Wanted, run
-
-    run(Wanted(models, host, port, token, rows, pages, page, queue, tokens, seconds, impl))
-
-
-@app.command()
-def export(
-    chapter: Annotated[int, typer.Argument(help="The chapter whose trained network to write.")],
-    to: Annotated[str, typer.Option(help="safetensors, gguf or mlxfn.")] = "safetensors",
-    out: Annotated[Path | None, typer.Option(help="The file.")] = None,
-    batch: Annotated[int, typer.Option(help="Inputs at a time, of a function.", min=1)] = 1,
-    impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
-) -> None:
-    """Write a trained network as a file for other programs."""
-    from course.cli.export import export as write
-
-    write(chapter, to, out, batch, impl)
-
-
-@app.command()
 def check(
     what: Annotated[
         list[str] | None, typer.Argument(help="Exercises (4.3 4.7) or chapters (4); or nothing.")
@@ -207,6 +167,46 @@ def bench(
     from course.bench.command import run_bench
 
     raise typer.Exit(run_bench(what, as_json, chart, quick))
+
+
+@app.command()
+def export(
+    chapter: Annotated[int, typer.Argument(help="The chapter whose trained network to write.")],
+    to: Annotated[str, typer.Option(help="safetensors, gguf or mlxfn.")] = "safetensors",
+    out: Annotated[Path | None, typer.Option(help="The file.")] = None,
+    batch: Annotated[int, typer.Option(help="Inputs at a time, of a function.", min=1)] = 1,
+    impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
+) -> None:
+    """Write a trained network as a file for other programs."""
+    from course.cli.export import export as write
+
+    write(chapter, to, out, batch, impl)
+
+
+@app.command()
+def serve(
+    models: Annotated[
+        list[str],
+        typer.Argument(help="A folder with a language model, and/or 'digits'.", metavar="MODEL..."),
+    ],
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(help="That clients have to send; made where others reach the server."),
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Requests computed together.", min=1)] = 32,
+    pages: Annotated[int, typer.Option(help="Of keys and values.", min=1)] = 512,
+    page: Annotated[int, typer.Option(help="Positions in a page.", min=1)] = 16,
+    queue: Annotated[int, typer.Option(help="Requests at a time.", min=1)] = 256,
+    tokens: Annotated[int, typer.Option(help="That one request may ask for.", min=1)] = 1024,
+    seconds: Annotated[float, typer.Option(help="That one request may take.", min=0.01)] = 120.0,
+    impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
+) -> None:
+    """Serve a model over HTTP, as OpenAI's clients know it, with a page to try it."""
+    from course.cli.serve import Wanted, run
+
+    run(Wanted(models, host, port, token, rows, pages, page, queue, tokens, seconds, impl))
 
 
 @app.command()
