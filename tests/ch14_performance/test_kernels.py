@@ -105,7 +105,10 @@ def test_rms_norm_back_as_a_kernel(probe, draw, language, columns):
     """Both cotangents of each row, with a weight and an eps that matter."""
     g, x, w, eps = draw.normal(3, columns), draw.normal(3, columns), draw.normal(columns), 0.25
     options = {"rows": 3, "columns": columns, "dtype": "float32", "eps": eps, "threads": 64}
-    found = ran(probe("rms_rows_pull", **options), language, g=g, x=x, w=w).outputs
+    done = ran(probe("rms_rows_pull", **options), language, g=g, x=x, w=w)
+    found = done.outputs
+    assert done.counts["x"] == x.size, "elements of x are read more than once"
+    assert done.counts["g"] == g.size, "elements of g are read more than once"
     g, x, w = (a.astype(np.float64) for a in (g, x, w))
     r = 1 / np.sqrt(np.square(x).mean(1, keepdims=True) + eps)
     h = g * w
