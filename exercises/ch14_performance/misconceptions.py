@@ -897,6 +897,82 @@ def signature(tree):
 
 @misconception(
     "14.9",
+    "Your key has no dtypes. A graph that was traced with floats answers in floats, whatever it is given "
+    "next.",
+    symbol="signature",
+)
+def signature(tree):
+    arrays = []
+
+    def key(x):
+        if isinstance(x, (array, mx.array)):
+            arrays.append(x)
+            return x.shape
+        if isinstance(x, dict):
+            return ("dict", *((name, key(branch)) for name, branch in x.items()))
+        if isinstance(x, (list, tuple)):
+            return (type(x), *[key(branch) for branch in x])
+        if x is None or isinstance(x, (bool, int, float, complex, str)):
+            return (type(x), repr(x))
+        raise ValueError(f"[compile] There is a {type(x).__name__} among the arguments.")
+
+    return key(tree), arrays
+
+
+@misconception(
+    "14.9",
+    "Your key knows what kind of thing a constant is, and not which one. The graph has the first one in "
+    "it, and an `if` that asked for it was decided once for ever.",
+    symbol="signature",
+)
+def signature(tree):
+    arrays = []
+
+    def key(x):
+        if isinstance(x, (array, mx.array)):
+            arrays.append(x)
+            return (x.shape, x.dtype)
+        if isinstance(x, dict):
+            return ("dict", *((name, key(branch)) for name, branch in x.items()))
+        if isinstance(x, (list, tuple)):
+            return (type(x), *[key(branch) for branch in x])
+        if x is None or isinstance(x, (bool, int, float, complex, str)):
+            return type(x)
+        raise ValueError(f"[compile] There is a {type(x).__name__} among the arguments.")
+
+    return key(tree), arrays
+
+
+@misconception(
+    "14.9",
+    "You run the graph although a tape watches an argument. The tape sees none of its steps, and the "
+    "gradient is 0: where somebody watches, the function is called as it is.",
+    symbol="Compiled.__call__",
+)
+def __call__(self, *args, **kwargs):
+    state = self.reads.values()
+    key, found = signature((args, kwargs))
+    if state is None:
+        return self.fun(*args, **kwargs)
+    arrays = []
+    for x in found:
+        while isinstance(x, array):
+            x = x._value
+        arrays.append(x)
+    key = (key, self.state_key(state))
+    entry = self.entries.get(key)
+    if entry is None:
+        try:
+            entry = self.entries[key] = self.trace(args, kwargs, state)
+        except WatchedOutside:
+            return self.fun(*args, **kwargs)
+    outputs = self.run(entry, arrays, state)
+    self.put_back(outputs[entry.count :])
+    return self.result(entry, outputs)
+
+
+@misconception(
+    "14.9",
     "You trace in every call. The graph has to be kept under its key and found again.",
     symbol="Compiled.__call__",
 )
