@@ -1450,6 +1450,88 @@ def softmax_rows(rows, columns, dtype, threads=128):
 
 
 @misconception(
+    "14.13",
+    "You look for the largest number from 0 on. In a row of negative numbers none is larger; far below zero "
+    "all exponentials vanish, and 0 by 0 is nan. Begin with -INFINITY.",
+)
+def softmax_rows(rows, columns, dtype, threads=128):
+    source = """
+        auto from = x + (size_t)GROUP * N;
+        auto to = y + (size_t)GROUP * N;
+        SHARED float s[32];
+        float v[K];
+        float top = 0;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)from[i] : -INFINITY;
+            top = max(top, v[k]);
+        }
+        GROUP_MAX(top, s);
+        float total = 0;
+        for (int k = 0; k < K; k++) {
+            v[k] = exp(v[k] - top);
+            total += v[k];
+        }
+        GROUP_SUM(total, s);
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) to[i] = (T)(v[k] / total);
+        }
+    """
+    return Kernel(
+        name="softmax_rows",
+        source=source,
+        inputs=["x"],
+        outputs={"y": ((rows, columns), dtype)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+    )
+
+
+@misconception(
+    "14.14",
+    "Your kernel adds up in the dtype of the array. The square of 300 has no place in float16, and sums of "
+    "many numbers stop growing: between reading and writing everything is float32.",
+)
+def rms_rows_pull(rows, columns, dtype, eps, threads=128):
+    source = """
+        size_t first = (size_t)GROUP * N;
+        SHARED float s[32];
+        float v[K], h[K];
+        T squares = 0, dot = 0;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)x[first + i] : 0.0f;
+            h[k] = i < N ? (float)g[first + i] : 0.0f;
+            squares += v[k] * v[k];
+            if (i < N) dot += v[k] * h[k] * (float)w[i];
+        }
+        GROUP_SUM(squares, s);
+        GROUP_SUM(dot, s);
+        float r = rsqrt(squares / N + EPS);
+        float c = dot / N * r * r;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) {
+                gx[first + i] = (T)(r * (h[k] * (float)w[i] - v[k] * c));
+                gw[first + i] = h[k] * v[k] * r;
+            }
+        }
+    """
+    return Kernel(
+        name="rms_rows_pull",
+        source=source,
+        inputs=["g", "x", "w"],
+        outputs={"gx": ((rows, columns), dtype), "gw": ((rows, columns), core.float32)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+        header=f"#define EPS {eps!r}f",
+    )
+
+
+@misconception(
     "14.14",
     "In your kernel the mean over the row has lost the weight: what flows back into the row is g times w.",
 )
