@@ -5,6 +5,7 @@
 using namespace metal;
 using shim::uint3;
 using bfloat = shim::bfloat16;
+using ushort = unsigned short;
 
 #define device
 #define constant const

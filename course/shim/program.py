@@ -1,9 +1,9 @@
-"""A kernel's text as a C++ program."""
+"""The text of kernels as a C++ program."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -36,15 +36,32 @@ METAL_PLACES = {
 }
 
 
-def program(launch: Launch, inputs: Mapping[str, np.ndarray]) -> str:
-    """The C++ text that runs a kernel on inputs that lie in files.
+def program(jobs: Sequence[tuple[Launch, Mapping[str, np.ndarray]]]) -> str:
+    """The C++ text that runs kernels on inputs that lie in files.
+
+    They are of one language, and their headers are the same.
 
     Raises:
         Problem: an input is missing or of a dtype that the shim does not have; shared memory that
             it cannot follow.
     """
-    lines = [f'#include "{launch.language}.h"', '#line 1 "header"', launch.header]
-    lines += ['#line 1 "program"', "namespace arrays {"]
+    first = jobs[0][0]
+    lines = [f'#include "{first.language}.h"', '#line 1 "header"', first.header]
+    calls = []
+    for at, (launch, inputs) in enumerate(jobs):
+        text, call = _kernel(at, launch, inputs)
+        lines += text
+        calls.append(call)
+    lines.append("#undef device\n#undef constant\n#undef thread")
+    for at, (launch, inputs) in enumerate(jobs):
+        lines += [f"void shim_body{at}() {{ {calls[at]}; }}", *_started(at, launch, inputs)]
+    return "\n".join(lines) + "\n"
+
+
+def _kernel(at: int, launch: Launch, inputs: Mapping[str, np.ndarray]) -> tuple[list[str], str]:
+    """A kernel's arrays and function, and how it is called."""
+    arrays = f"arrays{at}"
+    lines = ['#line 1 "program"', f"namespace {arrays} {{"]
     arguments, parameters = [], []
     words = set(re.findall(r"\w+", launch.source))
     for name in launch.input_names:
@@ -61,7 +78,7 @@ def program(launch: Launch, inputs: Mapping[str, np.ndarray]) -> str:
         ]
         scalar = launch.language == "metal" and array.ndim == 0
         parameters.append(f"{kind} {name}" if scalar else f"shim::Input<{kind}> {name}")
-        arguments.append(f"arrays::{name}_data[0]" if scalar else f"{{&arrays::{name}}}")
+        arguments.append(f"{arrays}::{name}_data[0]" if scalar else f"{{&{arrays}::{name}}}")
         for what, of, values in (
             ("shape", "int", array.shape),
             ("strides", "int64_t", strides),
@@ -70,12 +87,11 @@ def program(launch: Launch, inputs: Mapping[str, np.ndarray]) -> str:
                 listed = ", ".join(str(v) for v in values) or "0"
                 lines.append(f"const {of} {name}_{what}[] = {{{listed}}};")
                 parameters.append(f"const {of}* {name}_{what}")
-                arguments.append(f"arrays::{name}_{what}")
+                arguments.append(f"{arrays}::{name}_{what}")
         if f"{name}_ndim" in words:
             parameters.append(f"int {name}_ndim")
             arguments.append(str(array.ndim))
-    sizes = [int(np.prod(shape, dtype=np.int64)) for shape in launch.output_shapes]
-    for name, dtype, size in zip(launch.output_names, launch.output_dtypes, sizes):
+    for name, dtype, size in zip(launch.output_names, launch.output_dtypes, _sizes(launch)):
         kind = _type(dtype)
         lines += [
             f"{kind} {name}_data[{max(size, 1)}]; unsigned long {name}_writes = 0;",
@@ -84,12 +100,12 @@ def program(launch: Launch, inputs: Mapping[str, np.ndarray]) -> str:
             f"&{name}_writes}};",
         ]
         parameters.append(f"shim::Output<{kind}> {name}")
-        arguments.append(f"{{&arrays::{name}}}")
+        arguments.append(f"{{&{arrays}::{name}}}")
     lines.append("}")
     if launch.template:
         kinds = ", ".join(f"{_parameter(value)} {name}" for name, value in launch.template)
         lines.append(f"template <{kinds}>")
-    lines.append(f"void shim_kernel({', '.join(parameters)}) {{")
+    lines.append(f"void shim_kernel{at}({', '.join(parameters)}) {{")
     if launch.language == "metal":
         lines.append(
             "[[maybe_unused]] uint3 shim_here = shim::me().place, "
@@ -98,13 +114,17 @@ def program(launch: Launch, inputs: Mapping[str, np.ndarray]) -> str:
         for name, (kind, value) in METAL_PLACES.items():
             if name in words:
                 lines.append(f"{kind} {name} = {value};")
-    lines += ['#line 1 "kernel"', shared(launch.source), '#line 1 "program"', "}"]
+    lines += [f'#line 1 "kernel{at}"', shared(launch.source), '#line 1 "program"', "}"]
     given = ", ".join(_argument(value) for _, value in launch.template)
-    call = f"shim_kernel<{given}>" if launch.template else "shim_kernel"
-    lines += [
-        "#undef device\n#undef constant\n#undef thread",
-        f"void shim_body() {{ {call}({', '.join(arguments)}); }}",
-        'extern "C" void shim_run(const char* order) {',
+    call = f"shim_kernel{at}<{given}>" if launch.template else f"shim_kernel{at}"
+    return lines, f"{call}({', '.join(arguments)})"
+
+
+def _started(at: int, launch: Launch, inputs: Mapping[str, np.ndarray]) -> list[str]:
+    """The function that reads a kernel's inputs, runs it, and writes what came of it."""
+    arrays = f"arrays{at}"
+    lines = [
+        f'extern "C" void shim_run{at}(const char* order) {{',
         "shim::launch.down = order[0] == 'd';",
         f"shim::launch.most_shared = {SHARED_BYTES[launch.language]};",
         f"shim::launch.grid = {_braced(launch.grid)};",
@@ -113,23 +133,27 @@ def program(launch: Launch, inputs: Mapping[str, np.ndarray]) -> str:
     ]
     for name in launch.input_names:
         size = span(inputs[name])
-        lines.append(f'shim::read_all("{name}.in", arrays::{name}_data, {size});')
+        lines.append(f'shim::read_all("{at}.{name}.in", {arrays}::{name}_data, {size});')
     exact = "true" if launch.language == "metal" else "false"
-    lines.append(f"shim::everything(shim_body, {exact});")
-    for name, size in zip(launch.output_names, sizes):
-        lines.append(f'shim::all_written("{name}", arrays::{name}_cells);')
-        lines.append(f'shim::write_all("{name}.out", arrays::{name}_data, {size});')
-    lines.append('FILE* counts = fopen("counts", "w");')
+    lines.append(f"shim::everything(shim_body{at}, {exact});")
+    for name, size in zip(launch.output_names, _sizes(launch)):
+        lines.append(f'shim::all_written("{name}", {arrays}::{name}_cells);')
+        lines.append(f'shim::write_all("{at}.{name}.out", {arrays}::{name}_data, {size});')
+    lines.append(f'FILE* counts = fopen("{at}.counts", "w");')
     for name in launch.input_names:
-        lines.append(f'fprintf(counts, "{name} %lu\\n", arrays::{name}_reads);')
+        lines.append(f'fprintf(counts, "{name} %lu\\n", {arrays}::{name}_reads);')
     for name in launch.output_names:
-        lines.append(f'fprintf(counts, "{name} %lu\\n", arrays::{name}_writes);')
-    lines += [
+        lines.append(f'fprintf(counts, "{name} %lu\\n", {arrays}::{name}_writes);')
+    return [
+        *lines,
         'fprintf(counts, "threads %lu\\nbarriers %lu\\nshared %lu\\n", shim::launch.run, '
         "shim::launch.barriers, shim::launch.shared_bytes);",
         "fclose(counts); fflush(nullptr); _exit(0); }",
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _sizes(launch: Launch) -> list[int]:
+    return [int(np.prod(shape, dtype=np.int64)) for shape in launch.output_shapes]
 
 
 def span(array: np.ndarray) -> int:

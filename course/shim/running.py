@@ -1,4 +1,4 @@
-"""Running a kernel: a scratch folder, a fenced process, and what came of it."""
+"""Running kernels: a scratch folder, a fenced process, and what came of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from course.shim.program import program, span
 
 HERE = Path(__file__).resolve().parent
 PATIENCE = 60.0  # seconds, for compiler and runs
-_ERROR = re.compile(r"^(kernel|header):(\d+):\d+: (?:fatal )?error: (.*)$", re.MULTILINE)
+_ERROR = re.compile(r"^(kernel(\d+)|header):(\d+):\d+: (?:fatal )?error: (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -55,27 +55,54 @@ def run(
     Raises:
         Problem: it does not compile, or did something that must not be.
     """
-    launch = kernel if isinstance(kernel, Launch) else Launch.from_plain(kernel)
-    if math.prod(launch.grid) > MOST_RUN:
-        raise Problem(f"a grid of {math.prod(launch.grid):,} threads is too large for the shim")
-    arrays = {name: np.asarray(x) for name, x in inputs.items()}
-    if launch.ensure_row_contiguous:
-        arrays = {name: np.ascontiguousarray(x).reshape(x.shape) for name, x in arrays.items()}
+    return run_together([(kernel, inputs)], orders)[0]
+
+
+def run_together(
+    jobs: Sequence[tuple[Launch | Mapping[str, Any], Mapping[str, np.ndarray]]],
+    orders: tuple[str, ...] = ("up", "down"),
+) -> list[Outcome]:
+    """Run several kernels of one language and one header, each on its inputs.
+
+    They are compiled together, which takes little longer than for one of them.
+
+    Args:
+        jobs: at least one kernel with its inputs, each as for :func:`run`.
+        orders: as for :func:`run`.
+
+    Raises:
+        Problem: one of them does not compile, or did something that must not be.
+        ValueError: they differ in language or header.
+    """
+    ready = []
+    for kernel, inputs in jobs:
+        launch = kernel if isinstance(kernel, Launch) else Launch.from_plain(kernel)
+        if math.prod(launch.grid) > MOST_RUN:
+            raise Problem(f"a grid of {math.prod(launch.grid):,} threads is too large for the shim")
+        arrays = {name: np.asarray(x) for name, x in inputs.items()}
+        if launch.ensure_row_contiguous:
+            arrays = {name: np.ascontiguousarray(x).reshape(x.shape) for name, x in arrays.items()}
+        ready.append((launch, arrays))
+    if len({(launch.language, launch.header) for launch, _ in ready}) != 1:
+        raise ValueError("kernels that run together have one language and one header")
     with tempfile.TemporaryDirectory(prefix="tinymlx-shim-") as folder:
         scratch = Path(folder).resolve()
-        (scratch / "kernel.cpp").write_text(program(launch, arrays))
-        for name in launch.input_names:
-            (scratch / f"{name}.in").write_bytes(_memory(arrays[name]))
-        _start(scratch, orders, launch)
-        found = [_outputs(launch, scratch, order) for order in orders]
-        for name in launch.output_names:
-            for other in found[1:]:
-                if found[0][name].tobytes() != other[name].tobytes():
-                    raise Problem(
-                        f"{name} depends on the order in which the threads of a group run"
-                    )
-        lines = (scratch / "counts").read_text().split("\n")
-        counts = {word: int(n) for word, n in (line.split() for line in lines if line)}
+        (scratch / "kernel.cpp").write_text(program(ready))
+        for at, (launch, arrays) in enumerate(ready):
+            for name in launch.input_names:
+                (scratch / f"{at}.{name}.in").write_bytes(_memory(arrays[name]))
+        _start(scratch, orders, [launch for launch, _ in ready])
+        return [_outcome(launch, scratch, at, orders) for at, (launch, _) in enumerate(ready)]
+
+
+def _outcome(launch: Launch, scratch: Path, at: int, orders: tuple[str, ...]) -> Outcome:
+    found = [_outputs(launch, scratch, at, order) for order in orders]
+    for name in launch.output_names:
+        for other in found[1:]:
+            if found[0][name].tobytes() != other[name].tobytes():
+                raise Problem(f"{name} depends on the order in which the threads of a group run")
+    lines = (scratch / f"{at}.counts").read_text().split("\n")
+    counts = {word: int(n) for word, n in (line.split() for line in lines if line)}
     return Outcome(found[0], counts)
 
 
@@ -85,9 +112,9 @@ def _memory(array: np.ndarray) -> bytes:
     return flat.tobytes()
 
 
-def _start(scratch: Path, orders: tuple[str, ...], launch: Launch) -> None:
+def _start(scratch: Path, orders: tuple[str, ...], launches: list[Launch]) -> None:
     command = [sys.executable, "-I", str(HERE / "child.py"), str(scratch), str(HERE)]
-    command += [str(HERE.parent.parent), *orders]
+    command += [str(HERE.parent.parent), str(len(launches)), *orders]
     environment = {"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": str(scratch)}
     for name in ("CXX", "TINYMLX_SHIM_SECONDS"):
         environment |= {name: os.environ[name]} if name in os.environ else {}
@@ -107,29 +134,31 @@ def _start(scratch: Path, orders: tuple[str, ...], launch: Launch) -> None:
     if process.returncode == 0:
         return
     if (scratch / "compiler").exists():
-        raise Problem(_explained((scratch / "compiler").read_text(errors="replace"), launch))
+        raise Problem(_explained((scratch / "compiler").read_text(errors="replace"), launches))
     if (scratch / "problem").exists():
         raise Problem((scratch / "problem").read_text(errors="replace"))
     raise RuntimeError(f"the shim's process failed: {said.decode(errors='replace')[-2000:]}")
 
 
-def _explained(said: str, launch: Launch) -> str:
+def _explained(said: str, launches: list[Launch]) -> str:
     """The compiler's first error, with the reader's line."""
     found = _ERROR.search(said)
     if found is None:
         return f"the kernel does not compile: {said.strip()[-1500:]}"
-    where, number, message = found.group(1), int(found.group(2)), found.group(3)
-    lines = (launch.source if where == "kernel" else launch.header).split("\n")
+    number, message = int(found.group(3)), found.group(4)
+    text = launches[int(found.group(2))].source if found.group(2) else launches[0].header
+    lines = text.split("\n")
     line = lines[number - 1].strip() if number <= len(lines) else ""
-    what = "source" if where == "kernel" else "header"
+    what = "source" if found.group(2) else "header"
     return f"the kernel does not compile: line {number} of the {what}, `{line}`: {message}"
 
 
-def _outputs(launch: Launch, scratch: Path, order: str) -> dict[str, np.ndarray]:
+def _outputs(launch: Launch, scratch: Path, at: int, order: str) -> dict[str, np.ndarray]:
     import ml_dtypes
 
     found = {}
     for name, shape, dtype in zip(launch.output_names, launch.output_shapes, launch.output_dtypes):
         kind = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
-        found[name] = np.frombuffer((scratch / f"{name}.{order}").read_bytes(), kind).reshape(shape)
+        data = (scratch / f"{at}.{name}.{order}").read_bytes()
+        found[name] = np.frombuffer(data, kind).reshape(shape)
     return found

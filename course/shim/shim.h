@@ -32,6 +32,7 @@ inline float pow(float a, float b) { return __builtin_powf(a, b); }
 inline float fmod(float a, float b) { return __builtin_fmodf(a, b); }
 inline float atan2(float a, float b) { return __builtin_atan2f(a, b); }
 inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline float copysign(float a, float b) { return __builtin_copysignf(a, b); }
 
 template <typename T>
 struct vector {
@@ -553,6 +554,7 @@ inline float pow(float a, float b) { return std_::pow(a, b); }
 inline float fmod(float a, float b) { return std_::fmod(a, b); }
 inline float atan2(float a, float b) { return std_::atan2(a, b); }
 inline float fma(float a, float b, float c) { return std_::fma(a, b, c); }
+inline float copysign(float a, float b) { return std_::copysign(a, b); }
 inline float select(float a, float b, bool c) { return c ? b : a; }
 namespace precise { using namespace metal; }
 namespace fast { using namespace metal; }

@@ -897,6 +897,82 @@ def signature(tree):
 
 @misconception(
     "14.9",
+    "Your key has no dtypes. A graph that was traced with floats answers in floats, whatever it is given "
+    "next.",
+    symbol="signature",
+)
+def signature(tree):
+    arrays = []
+
+    def key(x):
+        if isinstance(x, (array, mx.array)):
+            arrays.append(x)
+            return x.shape
+        if isinstance(x, dict):
+            return ("dict", *((name, key(branch)) for name, branch in x.items()))
+        if isinstance(x, (list, tuple)):
+            return (type(x), *[key(branch) for branch in x])
+        if x is None or isinstance(x, (bool, int, float, complex, str)):
+            return (type(x), repr(x))
+        raise ValueError(f"[compile] There is a {type(x).__name__} among the arguments.")
+
+    return key(tree), arrays
+
+
+@misconception(
+    "14.9",
+    "Your key knows what kind of thing a constant is, and not which one. The graph has the first one in "
+    "it, and an `if` that asked for it was decided once for ever.",
+    symbol="signature",
+)
+def signature(tree):
+    arrays = []
+
+    def key(x):
+        if isinstance(x, (array, mx.array)):
+            arrays.append(x)
+            return (x.shape, x.dtype)
+        if isinstance(x, dict):
+            return ("dict", *((name, key(branch)) for name, branch in x.items()))
+        if isinstance(x, (list, tuple)):
+            return (type(x), *[key(branch) for branch in x])
+        if x is None or isinstance(x, (bool, int, float, complex, str)):
+            return type(x)
+        raise ValueError(f"[compile] There is a {type(x).__name__} among the arguments.")
+
+    return key(tree), arrays
+
+
+@misconception(
+    "14.9",
+    "You run the graph although a tape watches an argument. The tape sees none of its steps, and the "
+    "gradient is 0: where somebody watches, the function is called as it is.",
+    symbol="Compiled.__call__",
+)
+def __call__(self, *args, **kwargs):
+    state = self.reads.values()
+    key, found = signature((args, kwargs))
+    if state is None:
+        return self.fun(*args, **kwargs)
+    arrays = []
+    for x in found:
+        while isinstance(x, array):
+            x = x._value
+        arrays.append(x)
+    key = (key, self.state_key(state))
+    entry = self.entries.get(key)
+    if entry is None:
+        try:
+            entry = self.entries[key] = self.trace(args, kwargs, state)
+        except WatchedOutside:
+            return self.fun(*args, **kwargs)
+    outputs = self.run(entry, arrays, state)
+    self.put_back(outputs[entry.count :])
+    return self.result(entry, outputs)
+
+
+@misconception(
+    "14.9",
     "You trace in every call. The graph has to be kept under its key and found again.",
     symbol="Compiled.__call__",
 )
@@ -1370,6 +1446,88 @@ def softmax_rows(rows, columns, dtype, threads=128):
         grid=(threads, rows, 1),
         group=(threads, 1, 1),
         template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+    )
+
+
+@misconception(
+    "14.13",
+    "You look for the largest number from 0 on. In a row of negative numbers none is larger; far below zero "
+    "all exponentials vanish, and 0 by 0 is nan. Begin with -INFINITY.",
+)
+def softmax_rows(rows, columns, dtype, threads=128):
+    source = """
+        auto from = x + (size_t)GROUP * N;
+        auto to = y + (size_t)GROUP * N;
+        SHARED float s[32];
+        float v[K];
+        float top = 0;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)from[i] : -INFINITY;
+            top = max(top, v[k]);
+        }
+        GROUP_MAX(top, s);
+        float total = 0;
+        for (int k = 0; k < K; k++) {
+            v[k] = exp(v[k] - top);
+            total += v[k];
+        }
+        GROUP_SUM(total, s);
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) to[i] = (T)(v[k] / total);
+        }
+    """
+    return Kernel(
+        name="softmax_rows",
+        source=source,
+        inputs=["x"],
+        outputs={"y": ((rows, columns), dtype)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+    )
+
+
+@misconception(
+    "14.14",
+    "Your kernel adds up in the dtype of the array. The square of 300 has no place in float16, and sums of "
+    "many numbers stop growing: between reading and writing everything is float32.",
+)
+def rms_rows_pull(rows, columns, dtype, eps, threads=128):
+    source = """
+        size_t first = (size_t)GROUP * N;
+        SHARED float s[32];
+        float v[K], h[K];
+        T squares = 0, dot = 0;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            v[k] = i < N ? (float)x[first + i] : 0.0f;
+            h[k] = i < N ? (float)g[first + i] : 0.0f;
+            squares += v[k] * v[k];
+            if (i < N) dot += v[k] * h[k] * (float)w[i];
+        }
+        GROUP_SUM(squares, s);
+        GROUP_SUM(dot, s);
+        float r = rsqrt(squares / N + EPS);
+        float c = dot / N * r * r;
+        for (int k = 0; k < K; k++) {
+            int i = k * THREADS + THREAD;
+            if (i < N) {
+                gx[first + i] = (T)(r * (h[k] * (float)w[i] - v[k] * c));
+                gw[first + i] = h[k] * v[k] * r;
+            }
+        }
+    """
+    return Kernel(
+        name="rms_rows_pull",
+        source=source,
+        inputs=["g", "x", "w"],
+        outputs={"gx": ((rows, columns), dtype), "gw": ((rows, columns), core.float32)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+        header=f"#define EPS {eps!r}f",
     )
 
 

@@ -106,7 +106,6 @@ def test_norms(library: Any, numbers: Any, centred: bool, monkeypatch: Any) -> N
     for name in set(arrays) - {"x"}:
         same(back.outputs[f"g{name}"].sum(0), expected[f"g{name}"], terms=5)
     if not centred:
-        same(ran(library.plain.rms_rows(*options), **arrays).outputs["y"], expected["y"], terms=96)
         back = ran(library.plain.rms_rows_pull(*options), g=g, **arrays)
         same(back.outputs["gx"], expected["gx"], terms=96)
         same(back.outputs["gw"].sum(0), expected["gw"], terms=5)

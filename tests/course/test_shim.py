@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from course.shim import Problem, run
+from course.shim import Problem, run, run_together
 
 CUDA = "uint i = blockIdx.x * blockDim.x + threadIdx.x;\n"
 METAL = "uint i = thread_position_in_grid.x;\n"
@@ -136,3 +136,19 @@ def test_a_kernel_is_fenced_in(tmp_path: Any) -> None:
     secret.write_text("not for kernels")
     source = f'FILE* f = fopen("{secret}", "r");\n' + CUDA + "y[i] = f ? 1 : 2;"
     assert (run(launch(source), {"x": numbers(96)}).outputs["y"] == 2).all()
+
+
+def test_several_kernels_are_compiled_together() -> None:
+    """Each has its own arrays, counts and faults; what is wrong with the second is said of it."""
+    x, longer = numbers(64), numbers(96)
+    twice, bounded = launch(CUDA + "y[i] = 2 * x[i];", 64), launch(CUDA + "y[i] = x[95 - i];")
+    first, second = run_together([(twice, {"x": x}), (bounded, {"x": longer})])
+    np.testing.assert_array_equal(first.outputs["y"], 2 * x)
+    np.testing.assert_array_equal(second.outputs["y"], longer[::-1])
+    assert first.counts["threads"] == 64 and second.counts["threads"] == 96
+    with pytest.raises(Problem, match=r"reads x\[64\], but x has 64 elements"):
+        run_together([(twice, {"x": x}), (launch(CUDA + "y[i] = x[i];"), {"x": x})])
+    with pytest.raises(Problem, match=r"line 2 of the source, `y\[i\] = z;`"):
+        run_together([(twice, {"x": x}), (launch(CUDA + "y[i] = z;"), {"x": longer})])
+    with pytest.raises(ValueError, match="one language"):
+        run_together([(twice, {"x": x}), (launch(METAL, language="metal"), {"x": longer})])

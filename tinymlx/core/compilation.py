@@ -50,7 +50,7 @@ def compile(
     reads, writes = places_of(inputs), places_of(outputs)
 
     def traced(args: Any, kwargs: Any, state: list[mx.array]) -> Any:
-        with _lent(reads, state), _kept_on_error([inputs, outputs]):
+        with lent(reads, lambda: reads.put(state)), kept_on_error([inputs, outputs]):
             result = fun(*rebuild(_wrapped, args), **rebuild(_wrapped, kwargs))
             changed = [_unwrapped(x) for x in writes.look()]
             return rebuild(_unwrapped, result), changed
@@ -109,14 +109,14 @@ def _native(tree: Any) -> Any:
 
 
 @contextmanager
-def _lent(places: Places, values: list[mx.array]) -> Iterator[None]:
-    """While the context lasts, other arrays stand in the places of a tree.
+def lent(places: Places, put: Callable[[], None]) -> Iterator[None]:
+    """While the context lasts, the arrays that ``put`` puts there stand in the places of a tree.
 
     Each place gets an array of its own, also where one array stands at several places: they may
     have become different by the next call. What ``fun`` has put somewhere stays there.
     """
     before = [(x, holder(x)) for x in places.look()]
-    places.put(values)
+    put()
     owners = {id(new): (new, *old) for new, old in zip(places.look(), before)}
     try:
         yield
@@ -131,7 +131,7 @@ def _lent(places: Places, values: list[mx.array]) -> Iterator[None]:
 
 
 @contextmanager
-def _kept_on_error(tree: Any) -> Iterator[None]:
+def kept_on_error(tree: Any) -> Iterator[None]:
     """If something is raised, lists and dicts of the tree become again what they were before."""
     kept = [(box, list(box) if isinstance(box, list) else dict(box)) for box in boxes(tree)]
     try:

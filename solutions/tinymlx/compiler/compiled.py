@@ -13,7 +13,7 @@ import mlx.core as mx
 
 from tinymlx.core import random
 from tinymlx.core.arrays import array, as_array, holder, wrap
-from tinymlx.core.compilation import _kept_on_error
+from tinymlx.core.compilation import kept_on_error, lent
 from tinymlx.core.places import Places, places_of
 from tinymlx.core.tree import leaves, rebuild
 
@@ -178,8 +178,8 @@ class Compiled:
         try:
             with (
                 drawing(recorder, self.draws),
-                lent(self.reads, lent_state),
-                _kept_on_error([self.inputs, self.outputs]),
+                lent(self.reads, lambda: put(self.reads, lent_state)),
+                kept_on_error([self.inputs, self.outputs]),
             ):
                 returned = self.fun(*arguments, **named)
                 changed = self.writes.look()
@@ -216,27 +216,6 @@ def drawing(recorder: Recorder, captured: bool) -> Iterator[None]:
     finally:
         if captured:
             random.draws.pop()
-
-
-@contextmanager
-def lent(places: Places, arrays: Sequence[array]) -> Iterator[None]:
-    """While the context lasts, other arrays stand in the places of a tree.
-
-    What the function has put somewhere stays there until the caller replaces it.
-    """
-    before = [(x, holder(x)) for x in places.look()]
-    put(places, arrays)
-    owners = {id(new): (new, *old) for new, old in zip(places.look(), before)}
-    try:
-        yield
-    finally:
-        found = places.look()
-        for box, key, x in zip(places.boxes, places.keys, found):
-            if id(x) in owners:
-                _, original, its_value = owners[id(x)]
-                original._rebind(its_value)
-                if box is not None:
-                    box[key] = original
 
 
 def put(places: Places, arrays: Sequence[array]) -> None:

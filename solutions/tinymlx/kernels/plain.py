@@ -3,7 +3,7 @@ r"""The kernels of the exercises: one element at a time, so that they can be rea
 =================  =======================================================
 ``vector_add``     a thread for each element
 ``softmax_rows``   a group for each row, which reads it once
-``rms_rows``       the same with a mean of squares; ``rms_rows_pull`` back
+``rms_rows_pull``  the way back through an RMS norm, a group for each row
 ``matmul_tiles``   a group for each tile, which shares what it reads
 =================  =======================================================
 
@@ -104,62 +104,29 @@ def softmax_rows(rows: int, columns: int, dtype: core.Dtype, threads: int = 128)
     )
 
 
-def rms_rows(rows: int, columns: int, dtype: core.Dtype, eps: float, threads: int = 128) -> Kernel:
-    r"""RMS norm of the rows of ``x``, ``(rows, columns)``, into ``y``: a group for each row.
-
-    .. math:: y_j = w_j \, x_j \, r, \qquad r = \left(\tfrac1N \sum_k x_k^2 + \epsilon\right)^{-1/2}
-
-    ``w`` is ``(columns,)``, of the same dtype. Between reading and writing everything is float32;
-    each element of ``x`` is read once. ``EPS`` is defined in the header.
-
-    Args:
-        rows, columns: the shape, both at least 1.
-        dtype: of ``x``, ``w`` and ``y``.
-        eps: :math:`\epsilon`.
-        threads: how many a group has, a multiple of 32.
-    """
-    source = """
-        auto from = x + (size_t)GROUP * N;
-        auto to = y + (size_t)GROUP * N;
-        SHARED float s[32];
-        float v[K];
-        float squares = 0;
-        for (int k = 0; k < K; k++) {
-            int i = k * THREADS + THREAD;
-            v[k] = i < N ? (float)from[i] : 0.0f;
-            squares += v[k] * v[k];
-        }
-        GROUP_SUM(squares, s);
-        float r = rsqrt(squares / N + EPS);
-        for (int k = 0; k < K; k++) {
-            int i = k * THREADS + THREAD;
-            if (i < N) to[i] = (T)(v[k] * r * (float)w[i]);
-        }
-    """
-    return Kernel(
-        name="rms_rows",
-        source=source,
-        inputs=["x", "w"],
-        outputs={"y": ((rows, columns), dtype)},
-        grid=(rows * threads, 1, 1),
-        group=(threads, 1, 1),
-        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
-        header=f"#define EPS {eps!r}f",
-    )
-
-
 def rms_rows_pull(
     rows: int, columns: int, dtype: core.Dtype, eps: float, threads: int = 128
 ) -> Kernel:
-    r"""The derivative of :func:`rms_rows`, as the lesson derives it: a group for each row.
+    r"""The derivative of RMS norm over the rows, as the lesson derives it: a group for each row.
 
-    Inputs are ``g``, the cotangent of ``y``, then ``x`` and ``w``. Outputs are ``gx``, the
-    cotangent of ``x``, in the dtype, and ``gw``, ``(rows, columns)`` in float32: what each *row*
-    adds to the cotangent of ``w``. (Rows are in different groups, and groups cannot add into one
-    number without help; the caller sums over the rows.)
+    .. math:: y_j = w_j \, x_j \, r, \qquad r = \left(\tfrac1N \sum_k x_k^2 + \epsilon\right)^{-1/2}
+
+    Inputs are ``g``, the cotangent of ``y``, then ``x``, both ``(rows, columns)``, and ``w``,
+    ``(columns,)``. Outputs are ``gx``, the cotangent of ``x``, in the dtype, and ``gw``,
+    ``(rows, columns)`` in float32: what each *row* adds to the cotangent of ``w``. (Rows are in
+    different groups, and groups cannot add into one number without help; the caller sums over the
+    rows.)
+
+    Each element of ``g`` and of ``x`` is read once and kept, as in :func:`softmax_rows`, with the
+    same ``T``, ``N`` and ``K`` in the template; between reading and writing everything is float32.
+    A number that is the same for all threads may stand in the header: with
+    ``header=f"#define EPS {eps!r}f"`` the text can say ``EPS``.
 
     Args:
-        rows, columns, dtype, eps, threads: as for the kernel forwards.
+        rows, columns: the shape, both at least 1.
+        dtype: of ``g``, ``x``, ``w`` and ``gx``.
+        eps: :math:`\epsilon`.
+        threads: how many a group has, a multiple of 32.
     """
     source = """
         size_t first = (size_t)GROUP * N;

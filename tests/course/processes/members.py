@@ -12,10 +12,10 @@ import mlx.optimizers
 import numpy as np
 from mlx.nn.layers import distributed as native
 from mlx.utils import tree_flatten as native_flatten
-from tinymlx.parallel import pipeline, replicas, ring, sharded_state
 
 from tinymlx import core, nn, optimizers
 from tinymlx.nn.layers import distributed
+from tinymlx.parallel import pipeline, replicas, ring, sharded_state
 from tinymlx.utils import tree_flatten, tree_map
 
 CHECKS = []

@@ -3,9 +3,8 @@
 import os
 import sys
 
-from tinymlx.parallel import lost, replicas
-
 from tinymlx import core, nn, optimizers
+from tinymlx.parallel import lost, replicas
 from tinymlx.training import checkpoints
 from tinymlx.utils import tree_flatten
 
