@@ -46,7 +46,7 @@ def to_recompute(blocks: Sequence[Block], budget: int) -> list[int]:
         plans, any.
 
     Raises:
-        ValueError: no plan fits.
+        ValueError: no plan fits; the message starts with ``[to_recompute]``.
     """
     raise NotImplementedError(
         "14.19 to_recompute - exercises/ch14_performance/lesson.md; "

@@ -25,7 +25,8 @@ def bounds(lengths: Sequence[int], count: int) -> list[int]:
         has less padding in total.
 
     Raises:
-        ValueError: there is no length, or ``count`` is below 1.
+        ValueError: there is no length, or ``count`` is below 1; the message starts with
+            ``[bounds]``.
     """
     if not lengths or count < 1:
         raise ValueError(

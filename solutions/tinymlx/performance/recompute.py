@@ -46,7 +46,7 @@ def to_recompute(blocks: Sequence[Block], budget: int) -> list[int]:
         plans, any.
 
     Raises:
-        ValueError: no plan fits.
+        ValueError: no plan fits; the message starts with ``[to_recompute]``.
     """
     plans: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}
     for i, block in enumerate(blocks):

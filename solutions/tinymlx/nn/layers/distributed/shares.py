@@ -80,7 +80,22 @@ def check_sharding(sharding: str) -> None:
 
 
 def own_part(parameters: Any, chosen: Predicate, group: Group) -> Any:
-    """A tree of parameters with this process's part of each."""
+    """A tree of parameters with this process's part of each.
+
+    Args:
+        parameters: a tree of arrays; what is no array stays as it is.
+        chosen: called with the path and the array of each parameter. It returns ``None`` for one
+            that every process has whole; the axis along which to cut; or the pair of an axis and
+            segments, each of which is cut by itself (see :func:`cut`).
+        group: the processes; ``group.size()`` and ``group.rank()``, this one's number.
+
+    Returns:
+        A new tree. A part is a copy: it does not hold on to the memory of the whole.
+
+    Raises:
+        ValueError: ``chosen`` returned an axis that is no ``int``: ``The sharding function should
+            return int or tuple[int, list]``.
+    """
     size, rank = group.size(), group.rank()
 
     def part(path: str, weight: Any) -> Any:
