@@ -64,7 +64,7 @@ INLINE float tanh_(float x) {
     p = p * z + 1.33314422036e-1f;
     p = p * z - 3.33332819422e-1f;
     float small = p * z * x + x;
-    return a < 0.625f ? small : copysignf(large, x);
+    return copysignf(a < 0.625f ? small : large, x);  /* also for -0 */
 }
 INLINE float erf_(float x) {
     float a = fabsf(x), t = x * x;
