@@ -2,6 +2,8 @@
 
 import os
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 from tinymlx import core, nn, optimizers
 from tinymlx.parallel import lost, replicas
@@ -9,6 +11,17 @@ from tinymlx.training import checkpoints
 from tinymlx.utils import tree_flatten
 
 STEPS, EVERY = 8, 3
+RESUME = "Start it again: it goes on from its last checkpoint."
+
+
+@contextmanager
+def noted(file):
+    """Writes what is said of a loss beside the checkpoint: the launcher may not listen any more."""
+    try:
+        yield
+    except lost.LostProcess as error:
+        Path(f"{file}.said").write_text(str(error))
+        raise
 
 
 def main(file, dies=None):
@@ -27,7 +40,7 @@ def main(file, dies=None):
         x = core.random.normal((4, 4), key=core.random.key(i))
         if dies == i and group.rank() == 1:
             os._exit(9)
-        with lost.telling(group.rank(), i, "Start it again: it goes on from its last checkpoint."):
+        with noted(file), lost.telling(group.rank(), i, RESUME):
             _, gradients = step(x)
             optimizer.update(model, gradients)
             core.eval(model.state, optimizer.state)
