@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -28,7 +28,14 @@ from course.overlay import Choice, Overlay
 
 ALL = ("isolated", "todo", "zeros", "misconceptions")
 KINDS = (*ALL, "generated")
-Diagnose = Callable[[str, Sequence[Misconception]], list[list[str]]]
+
+
+class Diagnose(Protocol):
+    """`course.grading.seen.diagnosed` of the run that proves."""
+
+    def __call__(
+        self, number: str, candidates: Sequence[Misconception], failures: bool = False
+    ) -> list[list[str]]: ...
 
 
 @dataclass
@@ -80,8 +87,7 @@ class Proof:
             case = trial.case
             if not isinstance(case, _MistakeCase):
                 return []
-            # What is not named is an author's question: by which others, then?
-            found = diagnose(case.exercise, case.candidates) or diagnose(case.exercise, case.others)
+            found = _named(case, diagnose)
             return [sentence for sentence, _ in found]
 
         # The solutions first: the answers of the references are asked for once, and kept.
@@ -95,8 +101,9 @@ class Proof:
         for trial, outcome in run_all(trials, self.jobs, finish):
             self.trials += 1
             self._judge(trial, outcome)
-        for _, outcome in run_all(self._rivalries(), self.jobs, finish):
-            self.ambiguous += bool(outcome.shown)
+        if not _in_a_gate():  # the count is for authors, and refuses nothing
+            for _, outcome in run_all(self._rivalries(), self.jobs, finish):
+                self.ambiguous += bool(outcome.shown)
         self._judge_doubted()
         self._write(kinds)
 
@@ -302,6 +309,21 @@ class _MutantCase(Case):
     known: bool = False
 
 
+def _named(case: _MistakeCase, diagnose: Diagnose) -> list[list[str]]:
+    """What the diagnosis says of a mistake whose tests have run.
+
+    The failures come first: that it passes again what it has just passed is the slowest thing to
+    ask, and tells something only where it declares tests of its own, or where a state is kept.
+    """
+    number, candidates = case.exercise, case.candidates
+    found: list[list[str]] = []
+    declared = any(c.agrees or c.differs for c in candidates)
+    if candidates == (case.mistake,) and not declared:
+        found = diagnose(number, candidates, failures=True)
+    # What is not named is an author's question: by which others, then?
+    return found or diagnose(number, candidates) or diagnose(number, case.others)
+
+
 class _Order:
     """The tests of an exercise, those first that reject most for the time they take."""
 
@@ -333,4 +355,9 @@ def _counts(tallies: list[Tally]) -> str:
 
 def _cores() -> int:
     """Cores for trials: all, but one beside the other processes of pytest-xdist."""
-    return 1 if "PYTEST_XDIST_WORKER" in os.environ else os.cpu_count() or 1
+    return 1 if _in_a_gate() else os.cpu_count() or 1
+
+
+def _in_a_gate() -> bool:
+    """Whether this is one of many tests that pytest-xdist runs."""
+    return bool(os.environ.get("PYTEST_XDIST_WORKER"))

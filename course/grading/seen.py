@@ -53,12 +53,22 @@ def diagnose_all(config: pytest.Config) -> None:
 
 
 def diagnosed(
-    config: pytest.Config, number: str, candidates: Sequence[Misconception] | None = None
+    config: pytest.Config,
+    number: str,
+    candidates: Sequence[Misconception] | None = None,
+    failures: bool = False,
 ) -> list[list[str]]:
-    """The sentences for an exercise whose tests have run, with where to read."""
+    """The sentences for an exercise whose tests have run, with where to read.
+
+    Args:
+        config: the run.
+        number: the exercise's.
+        candidates: those to ask about, by default all of the exercise.
+        failures: look at the failed tests only.
+    """
     grading = config.stash[KEY]
     exercise = grading.registry[number]
-    seen = config.stash[SEEN].get(number, [])
+    seen = [s for s in config.stash[SEEN].get(number, []) if s.kind or not failures]
     found = diagnosis.diagnose(grading, exercise, seen, candidates)
     return diagnosis.plain(found, exercise)
 
