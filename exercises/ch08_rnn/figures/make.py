@@ -24,11 +24,12 @@ def save(fig, out: Path, name: str) -> None:
     plotting.save(fig, out, name, formats=("svg",))
 
 
-def main(out: Path) -> None:
+def main(out: Path, quick: bool = False) -> None:
+    """``quick``: for a test that asks only whether all is drawn."""
     lanes(out)
     time(out)
     memory(out)
-    bugs(out)
+    bugs(out, 1 if quick else 5)
     plays(out)
 
 
@@ -150,7 +151,7 @@ def memory(out: Path) -> None:
 # What the bug looks like
 
 
-def reading(kind: str) -> list[float]:
+def reading(kind: str, epochs: int) -> list[float]:
     """Training loss in bits, with a mistake or without one."""
     source = markov.drawn()
     vocabulary = Vocabulary(source.letters)
@@ -165,7 +166,7 @@ def reading(kind: str) -> list[float]:
     gradient = nn.value_and_grad(model, loss)
     optimizer = optimizers.Adam(0.01)
     found = []
-    for epoch in range(5):
+    for epoch in range(epochs):
         state = None
         batches = list(windows(tokens, 16, 4))
         if kind == "lanes are shuffled":
@@ -182,7 +183,7 @@ def reading(kind: str) -> list[float]:
     return [sum(found[i : i + 40]) / 40 for i in range(0, len(found) - 40, 20)]
 
 
-def bugs(out: Path) -> None:
+def bugs(out: Path, epochs: int = 5) -> None:
     """Three runs on the text whose floor is known."""
     fig, ax = plotting.figure(width=7.4, height=4.2)
     kinds = {
@@ -191,7 +192,7 @@ def bugs(out: Path) -> None:
         "targets are not shifted": plotting.RED,
     }
     for kind, colour in kinds.items():
-        bits = reading(kind)
+        bits = reading(kind, epochs)
         steps = [20 * i + 20 for i in range(len(bits))]
         ax.plot(steps, bits, color=colour)
         plotting.direct_label(ax, steps[-1], bits[-1], kind, colour)

@@ -26,13 +26,15 @@ def save(fig, out: Path, name: str, kind: str = "svg") -> None:
     plotting.save(fig, out, name, formats=(kind,))
 
 
-def main(out: Path) -> None:
+def main(out: Path, quick: bool = False) -> None:
+    """``quick``: for a test that asks only whether all is drawn."""
     optimum(out)
     slopes(out)
     turns(out)
-    right = played()
-    collapse(out, right)
-    bridges(out, right)
+    steps = 10 if quick else 420
+    right = played(corners, steps)
+    collapse(out, right, steps)
+    bridges(out, right, steps)
     frechet(out)
 
 
@@ -177,7 +179,7 @@ def cloud(count: int) -> array:
     return core.random.normal((count, 8))
 
 
-def played(latents: Callable[[int], array] = corners, steps: int = 420) -> mx.array:
+def played(latents: Callable[[int], array], steps: int) -> mx.array:
     """What a small GAN makes of the 25 Gaussians, with whatever is wrong at the moment."""
     core.random.seed(1)
     rate = optimizers.cosine_decay(1e-2, steps, 2e-4)
@@ -206,24 +208,24 @@ BUGS = (
 )
 
 
-def collapse(out: Path, right: mx.array) -> None:
+def collapse(out: Path, right: mx.array, steps: int) -> None:
     """What is real, the right program, and four with one mistake each."""
     fig, axes = plotting.figure(2, 3, width=9.0, height=6.2, sharex=True, sharey=True)
     found = [("real", gaussians.sample(2500, mx.random.key(0))), ("the right program", right)]
     for name, module, owner, start in BUGS:
         with instead(owner, mistake(start, module)):
-            found.append((name, played()))
+            found.append((name, played(corners, steps)))
     colours = [plotting.GREY, plotting.BLUE, *(plotting.RED for _ in BUGS)]
     for ax, (name, x), colour in zip(axes.flat, found, colours, strict=True):
         dots(ax, x, name, colour)
     save(fig, out, "collapse", "png")
 
 
-def bridges(out: Path, right: mx.array) -> None:
+def bridges(out: Path, right: mx.array, steps: int) -> None:
     """The same program with latent vectors without gaps, and with gaps."""
     fig, axes = plotting.figure(1, 3, width=9.0, height=3.3, sharex=True, sharey=True)
     dots(axes[0], gaussians.sample(2500, mx.random.key(0)), "real", plotting.GREY)
-    dots(axes[1], played(cloud), "made of a cloud", plotting.ORANGE)
+    dots(axes[1], played(cloud, steps), "made of a cloud", plotting.ORANGE)
     dots(axes[2], right, "made of corners", plotting.BLUE)
     save(fig, out, "gaussians", "png")
 

@@ -35,10 +35,11 @@ def save(fig, out: Path, name: str) -> None:
     plotting.save(fig, out, name, formats=("svg",))
 
 
-def main(out: Path) -> None:
+def main(out: Path, quick: bool = False) -> None:
+    """``quick``: for a test that asks only whether all is drawn."""
     plane(out)
     same_error(out)
-    bugs(out)
+    bugs(out, 5 if quick else 600)
     interval(out)
     rates(out)
 
@@ -143,7 +144,7 @@ def steps_of(model: nn.Module, loss: Callable, steps: int) -> Iterator[None]:
         yield
 
 
-def samples(name: str, words: str | None, steps: int = 600) -> array:
+def samples(name: str, words: str | None, steps: int) -> array:
     """What a variational autoencoder draws that was trained with a mistake, or without one."""
     core.random.seed(0)
     model = VAE((8, 8, 1), (128,), 8)
@@ -159,7 +160,7 @@ def samples(name: str, words: str | None, steps: int = 600) -> array:
     return nn.sigmoid(model.decode(core.random.normal((20, 8), key=core.random.key(5))))
 
 
-def movement(words: str | None, steps: int = 120) -> list[float]:
+def movement(words: str | None, steps: int) -> list[float]:
     """How far the vectors of a codebook are from where they began, on average."""
     core.random.seed(0)
     model = VQVAE(16, 4, 8, moving=False)
@@ -176,7 +177,7 @@ def movement(words: str | None, steps: int = 120) -> list[float]:
     return found
 
 
-def bugs(out: Path) -> None:
+def bugs(out: Path, steps: int) -> None:
     """Draws from five models, and two codebooks."""
     kinds = {
         "right": ("terms", None),
@@ -187,14 +188,16 @@ def bugs(out: Path) -> None:
     }
     fig, axes = plotting.figure(1, 6, width=12.0, height=2.7, width_ratios=[1] * 5 + [1.9])
     for ax, (title, (name, words)) in zip(axes, kinds.items(), strict=False):
-        drawn = core.pad(samples(name, words), [(0, 0), (1, 1), (2, 2), (0, 0)])
+        drawn = core.pad(samples(name, words, steps), [(0, 0), (1, 1), (2, 2), (0, 0)])
         ax.imshow(plotting.sheet(drawn, 4), cmap="Greys", vmin=0, vmax=1)
         ax.set_title(title, fontsize=10)
         ax.axis("off")
     ax = axes[-1]
-    ax.plot(movement(None), color=plotting.BLUE, label="right")
+    ax.plot(movement(None, steps // 5), color=plotting.BLUE, label="right")
     ax.plot(
-        movement("straight-through line. It has"), color=plotting.RED, label="losses after the line"
+        movement("straight-through line. It has", steps // 5),
+        color=plotting.RED,
+        label="losses after the line",
     )
     ax.set(xlabel="step", title="how far codes moved")
     ax.title.set_fontsize(10)

@@ -26,9 +26,10 @@ def save(fig, out: Path, name: str) -> None:
     plotting.save(fig, out, name, formats=("svg",))
 
 
-def main(out: Path) -> None:
+def main(out: Path, quick: bool = False) -> None:
+    """``quick``: for a test that asks only whether all is drawn."""
     merges(out)
-    bugs(out)
+    bugs(out, 3 if quick else 12)
 
 
 # A word, joined
