@@ -32,6 +32,7 @@ from course.grading.telling import explain, in_short, tell
 from course.grading.trials import CASE, Case
 from course.paths import find_project
 from course.registry import Exercise, load_registry
+from course.shim import kept
 
 DEFAULT_SEED = 20260101
 Reporting = Generator[None, pytest.TestReport, pytest.TestReport]
@@ -97,6 +98,7 @@ def _start(config: pytest.Config) -> None:
     config.stash[KEY] = Grading(project, registry, settings)
     if folder == project.solutions:  # authors' runs compile much
         kernels.prepare(project.state / "cache" / "kernels")
+        kept.keep_in(project.state / "cache" / "shim")
     config.stash[EXPECTED] = {}
     config.stash[REPORTS] = []
     config.stash[SEEN], config.stash[LIKELY] = {}, {}
