@@ -51,6 +51,9 @@ def axes_of(params, count):
     return tuple(a % count for a in (axis if isinstance(axis, list) else [axis]))
 
 
+DRAWS = ("draw", "draw_near")
+
+
 def made_by(op, xs, params):
     """What an operation returns, as a list."""
     if op in ARITHMETIC:
@@ -76,6 +79,8 @@ def made_by(op, xs, params):
         return [np.where(*xs)]
     if op == "draw":
         return [np.zeros((2, 3))]
+    if op == "draw_near":
+        return [xs[0] + 1]
     raise ValueError(op)
 
 
@@ -216,7 +221,7 @@ def needed_values(graph):
     """By a search from the outputs."""
     maker = {v: i for i, made in enumerate(graph.made) for v in made}
     todo = [maker[v] for v in graph.outputs if v in maker]
-    todo += [i for i, node in enumerate(graph.nodes) if node[0] == "draw"]
+    todo += [i for i, node in enumerate(graph.nodes) if node[0] in DRAWS]
     found = set()
     while todo:
         i = todo.pop()
@@ -249,7 +254,7 @@ def without_repeats(spec):
         parts = [texts[r] if isinstance(r, int) else text_of(r) for r in refs]
         text = f"{op}({', '.join(parts)}; {sorted(params.items())!r})"
         unknown = any(isinstance(r, dict) and "opaque" in r for r in refs)
-        if op == "draw" or params.get("opaque") or unknown:
+        if op in DRAWS or params.get("opaque") or unknown:
             text = f"{text} number {i}"
         if text in first:
             instead.update(zip(made, first[text]))
@@ -268,7 +273,7 @@ def folded(spec):
     for i, ((op, refs, params), made) in enumerate(zip(graph.nodes, graph.made)):
         values = [r for r in refs if isinstance(r, int)]
         large = sum(graph.bytes[v] for v in made) > 1 << 20
-        if op == "draw" or large or not all(v in known for v in values):
+        if op in DRAWS or large or not all(v in known for v in values):
             kept.append(i)
             continue
         found = made_by(op, [r["n"] if isinstance(r, dict) else known[r] for r in refs], params)

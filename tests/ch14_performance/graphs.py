@@ -48,6 +48,12 @@ def random_graph(seed, count, repeats=0.3, constants=0, draws=0.0, reductions=0.
     return {"inputs": [INPUT, INPUT], "constants": kept, "nodes": nodes, "outputs": ends}
 
 
+def chain(count, needed=True):
+    """Nodes that each read the one before; all that is needed, or the first alone."""
+    nodes = [["exp" if i % 2 else "negative", [i], {}] for i in range(count)]
+    return {"inputs": [INPUT], "nodes": nodes, "outputs": [count if needed else 1]}
+
+
 FUNCTIONS = {
     "add": np.add,
     "subtract": np.subtract,

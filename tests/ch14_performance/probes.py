@@ -1,6 +1,7 @@
 """What the graders of chapter 14 run of the student's code."""
 
 import io
+import sys
 import types
 
 import mlx.core as mx
@@ -75,8 +76,15 @@ def drawing(*, shape=(2, 3)):
     return mx.zeros(shape)
 
 
-OPERATIONS["draw"] = drawing
-NAMES[drawing] = "draw"
+@Primitive
+def drawing_near(x):
+    """Something random around its input."""
+    return x + mx.ones_like(x)
+
+
+DRAWS = {"draw": drawing, "draw_near": drawing_near}
+OPERATIONS.update(DRAWS)
+NAMES.update({primitive: name for name, primitive in DRAWS.items()})
 
 
 class Opaque:
@@ -123,7 +131,7 @@ def built(spec):
         lazy += list(found) if many else [found]
         values += outputs
         node = graph.Node(primitive, tuple(given), params, outputs, many, f"here:{number}")
-        node.random = op == "draw"
+        node.random = op in DRAWS
         made.nodes.append(node)
     made.outputs = [values[i] for i in spec["outputs"]]
     return made, values
@@ -282,6 +290,40 @@ def without_repeats(spec):
 
 def folded(spec):
     return after(spec, folding.folded)
+
+
+def steps_of(function):
+    """What a call returns, and how many lines of Python it takes."""
+    found = [0]
+
+    def trace(frame, event, argument):
+        found[0] += event in ("line", "call")
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        result = function()
+    finally:
+        sys.settrace(before)
+    return result, found[0]
+
+
+PASSES = {
+    "dead_code": (dead_code.without_dead_code, lambda found: len(found.nodes)),
+    "repeats": (common.without_repeats, lambda found: len(found.nodes)),
+    "lifetimes": (lifetimes.lifetimes, lambda found: [*found.values()][-1][1]),
+    "buffers": (lifetimes.buffers, lambda found: len(found[1])),
+}
+
+
+def growth(what, specs):
+    """The lines of Python for each of several graphs, and how many nodes are found, or when the
+    last value ends."""
+    function, size = PASSES[what]
+    graphs = [built(spec)[0] for spec in specs]
+    found = [steps_of(lambda made=made: function(made)) for made in graphs]
+    return {"lines": [lines for _, lines in found], "left": [size(result) for result, _ in found]}
 
 
 def same_value(spec):
@@ -744,6 +786,14 @@ def bounds_of(lengths, count):
     given = [int(x) for x in lengths]
     found = bucketing.bounds(given, count)
     return {"bounds": list(found), "unchanged": given == [int(x) for x in lengths]}
+
+
+def growth_of_bounds(sizes, count):
+    """The lines of Python for so many different lengths, and whether the longest is a bound."""
+    given = [[i * i % 97 + i for i in range(1, size + 1)] for size in sizes]
+    found = [steps_of(lambda x=x: bucketing.bounds(x, count)) for x in given]
+    last = [result[-1] == max(x) for (result, _), x in zip(found, given, strict=True)]
+    return {"lines": [lines for _, lines in found], "last": last}
 
 
 def profiled_gradient(x, w, g):

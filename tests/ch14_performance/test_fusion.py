@@ -68,6 +68,7 @@ WHY = {
     "exactly as many": (CHAIN, [[0, 1], [2]], 6),
     "one too many": (CHAIN, [[0, 1], [2]], 5),
     "read twice counts once": (spec(("add", [0, 0]), ("add", [4, 4])), [[0], [1]], 3),
+    "read by two": (spec(("exp", [0]), ("square", [4]), ("add", [4, 5])), [[0, 1], [2]], 5),
     "what a reduction makes": (REDUCED, [[0], [1]], 24),
     "in front of a reduction": (REDUCED, [[1, 2], [3]], 24),
     "an inner group with its end": (REDUCED, [[2, 3], [1]], 24),
@@ -85,7 +86,7 @@ WHY = {
 
 TOPICS = {
     "kinds": ["a chain", "two and one", "a product", "from a product", "another shape"],
-    "arrays": ["exactly as many", "one too many", "read twice counts once"],
+    "arrays": ["read by two", "exactly as many", "one too many", "read twice counts once"],
     "reductions": [
         "what a reduction makes",
         "in front of a reduction",

@@ -142,6 +142,13 @@ def test_what_nobody_needs(check):
 
 
 @exercise("14.3")
+def test_what_a_draw_needs(check):
+    """A draw stays that nobody reads, and so does what it reads."""
+    nodes = [("exp", [0]), ("square", [0]), ("draw_near", [2])]
+    check("without_dead_code", spec=flat(*nodes, outputs=[0]))
+
+
+@exercise("14.3")
 def test_nothing_is_needed(check):
     """An output that is an input; and everything is needed."""
     check("without_dead_code", spec=flat(("exp", [0]), ("exp", [2]), outputs=[1]))
@@ -162,6 +169,22 @@ def test_dead_code_of_random_graphs(check, draw, probe):
     assert graphs.same_bits(graphs.computed(found, inputs), before)
 
 
+@exercise("14.3")
+@pytest.mark.parametrize("needed", [True, False])
+def test_dead_code_in_one_walk(probe, needed):
+    """Four times as many nodes, four times the work."""
+    grows_with_the_graph(probe, "dead_code", needed)
+
+
+def grows_with_the_graph(probe, what, needed=True):
+    """A chain of nodes, and one that is four times as long."""
+    specs = [graphs.chain(count, needed) for count in (40, 160)]
+    found = probe("growth", what=what, specs=specs)
+    assert found["left"] == ([40, 160] if needed else [1, 1]), f"{found['left']} nodes are left"
+    few, many = found["lines"]
+    assert many < 5 * few, f"{few} lines of Python for 40 nodes, {many} for 160"
+
+
 # 14.4
 
 
@@ -179,6 +202,12 @@ def test_what_is_computed_twice(check):
         outputs=[8, 5, 4],
     )
     check("without_repeats", spec=spec)
+
+
+@exercise("14.4")
+def test_repeats_in_one_walk(probe):
+    """Four times as many nodes, four times the work."""
+    grows_with_the_graph(probe, "repeats")
 
 
 @exercise("14.4")

@@ -131,6 +131,16 @@ def test_how_long_values_live(check, case):
 
 
 @exercise("14.10")
+@pytest.mark.parametrize("what", ["lifetimes", "buffers"])
+def test_one_walk_tells_how_long(probe, what):
+    """Four times as many nodes, four times the work."""
+    found = probe("growth", what=what, specs=[graphs.chain(40), graphs.chain(160)])
+    assert found["left"] == [40, 160], f"{found['left']} of 40 and 160"
+    few, many = found["lines"]
+    assert many < 5 * few, f"{few} lines of Python for 40 nodes, {many} for 160"
+
+
+@exercise("14.10")
 def test_a_graph_without_nodes(check):
     """It needs nothing; beside one that does."""
     check("peak", spec=sized(outputs=[0]))

@@ -121,6 +121,16 @@ def test_no_choice_has_less_padding(probe, draw, count):
 
 
 @exercise("14.20")
+def test_choices_are_not_tried_one_by_one(probe):
+    """Three times as many lengths: the table has nine times as many entries, and there are fifty
+    times as many choices of four."""
+    found = probe("growth_of_bounds", sizes=[8, 24], count=4)
+    assert all(found["last"]), "the last bound is not the longest length"
+    few, many = found["lines"]
+    assert many < 20 * few, f"{few} lines of Python for 8 lengths, {many} for 24"
+
+
+@exercise("14.20")
 def test_as_many_bounds_as_lengths(probe):
     """No padding at all; and more bounds than lengths are not needed."""
     lengths = np.array([7, 3, 3, 11])
