@@ -830,6 +830,18 @@ def profile_of(x, w, g):
     }
 
 
+def memory_seen(size):
+    """How much more is in use behind an operation with a large output."""
+    before = []
+
+    def function(x):
+        before.append(mx.get_active_memory())
+        return core.exp(x)
+
+    y, profile = profiler.profiled(function, core.zeros(size))
+    return {"more": profile.events[0].memory - before[0], "least": core.min(y).item()}
+
+
 def clocked(x):
     """What was still to be done whenever somebody looked at the clock, around one operation."""
     made, looks = [], []

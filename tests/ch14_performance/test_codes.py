@@ -127,6 +127,14 @@ def test_strength_of_least_error(probe, check, draw):
 
 
 @exercise("14.18")
+def test_the_first_of_equals(check, draw):
+    """Weights that are all zero have no error, whatever the factors are."""
+    x, w = draw.normal(20, 32) * np.arange(1, 33, dtype=np.float32), np.zeros((4, 32), np.float32)
+    for strengths in ([0.5, 0.0, 1.0], [1.0, 0.5]):
+        check("calibrated", w=w, x=x, group_size=32, bits=4, strengths=strengths)
+
+
+@exercise("14.18")
 def test_calibration_pays(probe, draw):
     """With large inputs in a few columns the error of three bits falls to less than half."""
     size = np.ones(128, np.float32)

@@ -298,6 +298,12 @@ def test_constants_are_computed(check, draw):
 
 
 @exercise("14.5")
+def test_numbers_alone_are_known(check):
+    """A node that reads no array at all."""
+    check("folded", spec=flat(("add", [n(1.0), n(2.0)]), ("multiply", [0, 2]), inputs=2))
+
+
+@exercise("14.5")
 def test_a_large_constant_is_not_kept(check):
     """One MiB is, one row more is not."""
     row = np.arange(512, dtype=np.float32)[None]

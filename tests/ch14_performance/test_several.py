@@ -195,6 +195,15 @@ def test_what_the_clock_sees(probe, draw):
 
 
 @exercise("14.21")
+def test_memory_behind_an_operation(probe):
+    """What is in use when it is done, its output too."""
+    found = probe("memory_seen", size=1_000_000)
+    assert found["least"] == 1, "exp of zeros is 1"
+    more = found["more"]
+    assert more > 3.9e6, f"an output of 4,000,000 bytes, and {more} more are in use"
+
+
+@exercise("14.21")
 def test_a_profile_inside_of_a_gradient(probe, draw):
     """What is watched further out stays watched."""
     x, g = draw.normal(3, 4), draw.normal(3, 4)
