@@ -73,8 +73,9 @@ def _kernel(at: int, launch: Launch, inputs: Mapping[str, np.ndarray]) -> tuple[
         size = max(span(array), 1)
         lines += [
             f"{kind} {name}_data[{size}]; unsigned long {name}_reads = 0;",
+            f"shim::Replies {name}_replies;",
             f'shim::Array<{kind}> {name}{{"{name}", {name}_data, {span(array)}, nullptr, '
-            f"&{name}_reads}};",
+            f"&{name}_reads, &{name}_replies}};",
         ]
         scalar = launch.language == "metal" and array.ndim == 0
         parameters.append(f"{kind} {name}" if scalar else f"shim::Input<{kind}> {name}")
@@ -141,7 +142,8 @@ def _started(at: int, launch: Launch, inputs: Mapping[str, np.ndarray]) -> list[
         lines.append(f'shim::write_all("{at}.{name}.out", {arrays}::{name}_data, {size});')
     lines.append(f'FILE* counts = fopen("{at}.counts", "w");')
     for name in launch.input_names:
-        lines.append(f'fprintf(counts, "{name} %lu\\n", {arrays}::{name}_reads);')
+        read = f"{arrays}::{name}_reads, {arrays}::{name}_replies.count"
+        lines.append(f'fprintf(counts, "{name} %lu\\n{name}/replies %lu\\n", {read});')
     for name in launch.output_names:
         lines.append(f'fprintf(counts, "{name} %lu\\n", {arrays}::{name}_writes);')
     return [

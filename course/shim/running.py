@@ -31,8 +31,9 @@ class Outcome:
     Attributes:
         outputs: by name.
         counts: how often elements of each array were read (inputs) or written (outputs), by its
-            name; and ``threads`` that ran, ``barriers`` that groups passed, bytes of ``shared``
-            memory of a group.
+            name; for an input ``x`` the ``x/replies`` of memory, pieces of 128 bytes for all lanes
+            of a warp together; and ``threads`` that ran, ``barriers`` that groups passed, bytes of
+            ``shared`` memory of a group.
     """
 
     outputs: dict[str, np.ndarray]

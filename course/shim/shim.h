@@ -210,6 +210,31 @@ struct Cell {
   uint64_t writer = 0;
 };
 
+// Memory answers a warp in pieces of 128 bytes: how many replies the n-th questions of its lanes
+// need together.
+struct Replies {
+  static constexpr unsigned MOST = 64, BYTES = 128;  // later questions each have a reply of their own
+  unsigned long count = 0;
+  unsigned generation = ~0u, asked[1024] = {};
+  int64_t pieces[1024 / WARP][MOST][WARP];
+  unsigned held[1024 / WARP][MOST] = {};
+
+  void ask(int64_t byte) {
+    if (generation != launch.generation) {
+      generation = launch.generation;
+      memset(asked, 0, sizeof asked);
+      memset(held, 0, sizeof held);
+    }
+    unsigned index = me().index, nth = asked[index]++, warp = index / WARP;
+    if (nth < MOST) {
+      for (unsigned i = 0; i < held[warp][nth]; i++)
+        if (pieces[warp][nth][i] == byte / BYTES) return;
+      pieces[warp][nth][held[warp][nth]++] = byte / BYTES;
+    }
+    count++;
+  }
+};
+
 template <typename T>
 struct Array {
   const char* name;
@@ -217,6 +242,7 @@ struct Array {
   int64_t size;
   std_::vector<Cell>* cells;  // none for an input
   unsigned long* count;      // reads of an input, writes of an output
+  Replies* replies = nullptr;  // to the reads of an input
 
   void inside(int64_t i, const char* verb) const {
     if (i >= 0 && i < size) return;
@@ -238,6 +264,7 @@ struct Input {
   T operator[](int64_t i) const {
     array->inside(offset + i, "reads");
     ++*array->count;
+    array->replies->ask((offset + i) * int64_t(sizeof(T)));
     return array->data[offset + i];
   }
   T operator*() const { return (*this)[0]; }

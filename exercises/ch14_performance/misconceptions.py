@@ -1295,6 +1295,47 @@ def softmax_rows(rows, columns, dtype, threads=128):
 
 @misconception(
     "14.13",
+    "A thread takes neighbours of its own, one after another. At each step the lanes of a warp then "
+    "ask for numbers that lie far apart, and memory replies to each: element k of a thread is "
+    "`k * THREADS + THREAD`.",
+)
+def softmax_rows(rows, columns, dtype, threads=128):
+    source = """
+        auto from = x + (size_t)GROUP * N;
+        auto to = y + (size_t)GROUP * N;
+        SHARED float s[32];
+        float v[K];
+        float top = -INFINITY;
+        for (int k = 0; k < K; k++) {
+            int i = THREAD * K + k;
+            v[k] = i < N ? (float)from[i] : -INFINITY;
+            top = max(top, v[k]);
+        }
+        GROUP_MAX(top, s);
+        float total = 0;
+        for (int k = 0; k < K; k++) {
+            v[k] = exp(v[k] - top);
+            total += v[k];
+        }
+        GROUP_SUM(total, s);
+        for (int k = 0; k < K; k++) {
+            int i = THREAD * K + k;
+            if (i < N) to[i] = (T)(v[k] / total);
+        }
+    """
+    return Kernel(
+        name="softmax_rows",
+        source=source,
+        inputs=["x"],
+        outputs={"y": ((rows, columns), dtype)},
+        grid=(rows * threads, 1, 1),
+        group=(threads, 1, 1),
+        template={"T": dtype, "N": columns, "K": -(-columns // threads)},
+    )
+
+
+@misconception(
+    "14.13",
     "You add up in the dtype of the array. In float16 a sum of thousands of small numbers stops growing: sums are in float32.",
 )
 def softmax_rows(rows, columns, dtype, threads=128):

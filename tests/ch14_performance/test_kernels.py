@@ -65,6 +65,21 @@ def test_softmax_reads_once(probe, draw, language, columns):
 
 
 @exercise("14.13")
+@LANGUAGES
+def test_softmax_asks_for_neighbours(probe, draw, language):
+    """The lanes of a warp ask for numbers side by side: one reply, or two where a row begins in the
+    middle of a piece of 128 bytes, for 32 questions."""
+    x = draw.normal(3, 200)
+    kernel = probe("softmax_rows", rows=3, columns=200, dtype="float32", threads=64)
+    found = ran(kernel, language, x=x)
+    e = np.exp(x.astype(np.float64) - x.max(1, keepdims=True))
+    same(found.outputs["y"], e / e.sum(1, keepdims=True), terms=200)
+    questions = 3 * 4 * 2  # rows, elements of a thread, warps
+    replies = found.counts["x/replies"]
+    assert replies <= 2 * questions, f"memory has to reply {replies} times to {questions} warps"
+
+
+@exercise("14.13")
 def test_softmax_of_large_numbers(probe, draw):
     """Numbers whose exponentials have no place in float32."""
     x = draw.normal(2, 70) + np.float32(200)

@@ -53,6 +53,17 @@ def test_both_languages_compute_and_are_counted() -> None:
         assert found.counts["threads"] == threads and found.counts["x"] == found.counts["y"] == 100
 
 
+def test_memory_replies_to_a_warp_in_pieces() -> None:
+    """128 bytes for whoever of a warp asks for some of them; what lies apart is asked for apart."""
+    x = numbers(128)
+    apart = CUDA + "y[i] = x[i % 4 * 32 + i / 4];"
+    for place, replies in ((CUDA + "y[i] = x[i];", 4), (apart, 16), (CUDA + "y[i] = x[0];", 4)):
+        assert run(launch(place, 128), {"x": x}).counts["x/replies"] == replies
+    halves = {"template": [["T", "float16"]], "output_dtypes": ["float16"]}
+    found = run(launch(CUDA + "y[i] = x[i];", 128, **halves), {"x": x.astype(np.float16)})
+    assert found.counts["x/replies"] == 4
+
+
 def test_shared_memory_warps_and_halves() -> None:
     x = numbers(64).astype(ml_dtypes.bfloat16)
     given = {"template": [["T", "bfloat16"]], "output_dtypes": ["bfloat16"]}

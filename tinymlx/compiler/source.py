@@ -191,8 +191,9 @@ def row_parts(kernel: Kernel, language: str) -> tuple[list[str], list[str], list
     Behind the loop the variable of a mean is divided by ``kernel.row``, and what is in
     ``kernel.writes`` is stored at ``[row]``.
 
-    On a GPU, ``LANES[primitive](s0)`` follows the loop, in front of the division: several threads
-    share a row, each has a part of it, and the functions of that name bring the parts together.
+    On a GPU several threads share a row, and each has a part of it. The function that
+    ``LANES[primitive]`` names brings the parts together behind the loop, in front of the division:
+    for a sum the statement is ``s0 = lanes_sum(s0);``.
 
     The place of element ``j`` in an array that is read has two parts, ``offset(outer, strides of
     the outer axes, "row")`` and ``offset(inner, strides of the inner axes, "j")``; the inner axes
