@@ -1,6 +1,7 @@
 """What the graders of chapter 13 run of the student's code."""
 
 import io
+import sys
 
 import mlx.core as mx
 
@@ -71,6 +72,23 @@ def peak_of(function):
     core.eval(function())
     mx.synchronize()
     return meter.peak() - before
+
+
+def lines_of(function):
+    """What a call returns, and how many lines of Python it takes."""
+    found = [0]
+
+    def trace(frame, event, argument):
+        found[0] += event in ("line", "call")
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        result = function()
+    finally:
+        sys.settrace(before)
+    return result, found[0]
 
 
 def waiting(x):
@@ -376,6 +394,17 @@ def asked(weights, x, context, heads, g):
     return pulled_model(model, weights, given, lambda model, *given: model(*given), g)
 
 
+def asking_lines(cases):
+    """The lines of Python for so many heads and places; and whether anything came out."""
+    lines, alive = [], []
+    for heads, length in cases:
+        model, x = transformer.Attention(8, heads), core.random.normal((1, length, 8))
+        y, count = lines_of(lambda model=model, x=x: model(x))
+        lines.append(count)
+        alive.append(core.max(core.abs(y)).item() > 0)
+    return {"lines": lines, "alive": alive}
+
+
 def asked_block(weights, x, context, heads, g):
     model = transformer.TransformerBlock(x.shape[-1], heads, context.shape[-1])
     return pulled_model(model, weights, [x, context], lambda model, *given: model(*given), g)
@@ -558,6 +587,18 @@ def patches(weights, x, sizes, g):
     config = TowerConfig(hidden_size=dims, image_size=size, patch_size=side, num_channels=channels)
     model = vision.VisionEmbeddings(config)
     return pulled_model(model, weights, [x], lambda model, x: model(x), g)
+
+
+def patches_lines(sides):
+    """The lines of Python for so many patches along a side; and whether anything came out."""
+    lines, alive = [], []
+    for side in sides:
+        config = TowerConfig(hidden_size=4, image_size=2 * side, patch_size=2, num_channels=1)
+        model, x = vision.VisionEmbeddings(config), core.ones((1, 2 * side, 2 * side, 1))
+        y, count = lines_of(lambda model=model, x=x: model(x))
+        lines.append(count)
+        alive.append(core.min(core.abs(y)).item() > 0)
+    return {"lines": lines, "alive": alive}
 
 
 def patches_fail(shape):

@@ -169,6 +169,15 @@ def test_patches(check, draw, sizes):
 
 
 @exercise("13.21")
+def test_all_patches_at_once(probe):
+    """No loop: 256 patches take as many lines of Python as four."""
+    found = probe("patches_lines", sides=[2, 16])
+    assert all(found["alive"]), "patches of nothing but zeros"
+    few, many = found["lines"]
+    assert many < 1.2 * few, f"{few} lines of Python for 4 patches, {many} for 256"
+
+
+@exercise("13.21")
 def test_patches_of_half_precision(check, probe, draw):
     """A class token of float32 does not make float32 of what is float16."""
     given = seen(draw, 2, 1, 1, 2, "float16")

@@ -134,6 +134,15 @@ def test_asking(check, draw, heads, words):
 
 
 @exercise("13.15")
+def test_heads_and_places_at_once(probe):
+    """No loop: 8 heads and 64 places take as many lines of Python as one and two."""
+    found = probe("asking_lines", cases=[[1, 2], [8, 64]])
+    assert all(found["alive"]), "attention of nothing but zeros"
+    few, many = found["lines"]
+    assert many < 1.2 * few, f"{few} lines of Python for one head, {many} for eight"
+
+
+@exercise("13.15")
 def test_three_parts(check, draw):
     """Each reads its normalized input, and is added."""
     weights = transformer(draw, "", 4, 3)
