@@ -1,8 +1,8 @@
 """What kernels did before: for authors, whose proofs run the same kernel on the same inputs often.
 
-An outcome is keyed by the program, the inputs' bytes, the orders and the shim's own files, so it
-cannot be stale; the folder can be deleted at any time. Only a run that grades the solutions keeps
-any (`keep_in`): nothing that a student's process could write is ever believed.
+An outcome is keyed by the program, how it is launched, the inputs' bytes and the shim's own files,
+so it cannot be stale; the folder can be deleted at any time. Only a run that grades the solutions
+keeps any (`keep_in`): nothing that a student's process could write is ever believed.
 """
 
 from __future__ import annotations
@@ -37,10 +37,13 @@ class Late(Problem):
 Done = list[tuple[dict[str, np.ndarray], dict[str, int]]]
 
 
-def remembered(
-    text: str, memory: Sequence[bytes], orders: Sequence[str], make: Callable[[], Done]
-) -> Done:
-    """What ``make`` gives, or gave before for the same program and inputs.
+def remembered(asked: Sequence[str], memory: Sequence[bytes], make: Callable[[], Done]) -> Done:
+    """What ``make`` gives, or gave before.
+
+    Args:
+        asked: all that it follows from, besides ``memory``, the inputs' bytes.
+        memory: of the inputs.
+        make: runs the kernels.
 
     Raises:
         Problem: as ``make`` does, or did.
@@ -48,7 +51,7 @@ def remembered(
     if _folder is None:
         return make()
     digest = hashlib.sha256(_sources())
-    for part in (text.encode(), *(o.encode() for o in orders), *memory):
+    for part in (*(text.encode() for text in asked), *memory):
         digest.update(len(part).to_bytes(8, "little") + part)
     path = _folder / digest.hexdigest()
     try:

@@ -87,9 +87,11 @@ def run_together(
         ready.append((launch, arrays))
     if len({(launch.language, launch.header) for launch, _ in ready}) != 1:
         raise ValueError("kernels that run together have one language and one header")
+    # What is not in the program, such as the shapes of outputs, is in the launch.
+    asked = repr([launch for launch, _ in ready])
     text = program(ready)
     memory = [_memory(arrays[name]) for launch, arrays in ready for name in launch.input_names]
-    done = remembered(text, memory, orders, lambda: _run(text, ready, memory, orders))
+    done = remembered([text, asked, *orders], memory, lambda: _run(text, ready, memory, orders))
     return [Outcome(outputs, counts) for outputs, counts in done]
 
 

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from course.shim import Problem, run, run_together
+from course.shim import Problem, kept, run, run_together
 
 CUDA = "uint i = blockIdx.x * blockDim.x + threadIdx.x;\n"
 METAL = "uint i = thread_position_in_grid.x;\n"
@@ -140,6 +140,27 @@ def test_what_must_not_be_is_told(what: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TINYMLX_SHIM_SECONDS", "1")
     with pytest.raises(Problem, match=sentence):
         run(kernel, {"x": numbers(kernel["output_shapes"][0][0])})
+
+
+def test_what_is_kept_follows_from_all_that_was_asked(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "_folder", tmp_path)
+    given = launch(CUDA + "y[i] = x[i];", 64)
+    first = run(given, {"x": numbers(64)})
+    assert len(list(tmp_path.iterdir())) == 1
+    again = run(given, {"x": numbers(64)})
+    assert again.counts == first.counts and len(list(tmp_path.iterdir())) == 1
+    np.testing.assert_array_equal(again.outputs["y"], first.outputs["y"])
+    other = run(given | {"output_shapes": [[8, 8]]}, {"x": numbers(64)})
+    assert other.outputs["y"].shape == (8, 8)
+    assert (run(given, {"x": numbers(64) + 1}).outputs["y"] != first.outputs["y"]).all()
+    for _ in range(2):
+        with pytest.raises(Problem, match="never written"):
+            run(launch(CUDA + "if (i) y[i] = x[i];", 64), {"x": numbers(64)})
+    for path in tmp_path.iterdir():  # damaged: it is computed again
+        path.write_bytes(b"no frame")
+    assert run(given, {"x": numbers(64)}).counts == first.counts
 
 
 def test_a_kernel_is_fenced_in(tmp_path: Any) -> None:
