@@ -9,6 +9,14 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from reference.ch15_serving import (  # noqa: F401
+    batches,
+    flying,
+    percentiles,
+    served,
+    shown,
+    stopped,
+)
 from reference.kit import in_numpy
 
 # Files, 15.1 to 15.4

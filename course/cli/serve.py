@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from course.cli.project import implementation
+from course.cli.project import check_trained, implementation, load_script
 from course.cli.terminal import console
 from course.errors import CourseError
 from course.paths import find_project
@@ -25,7 +25,8 @@ class Wanted:
     """What stands on the command line.
 
     Attributes:
-        models: folders with language models, or ``"digits"``; at most one of each kind.
+        models: folders with language models, ``"digits"``, or the number of a chapter whose
+            network classifies pictures; at most one language model and one classifier.
         host, port: where to listen; port 0 takes a free one.
         token: that clients have to send.
         rows: requests that are computed together.
@@ -128,8 +129,10 @@ def prepared(wanted: Wanted, token: str | None, stack: ExitStack) -> Any:
     metrics = Metrics()
     text = pictures = None
     for model in wanted.models:
-        if model == DIGITS:
-            pictures = digits()
+        if model == DIGITS or model.isdecimal():
+            if pictures is not None:
+                raise CourseError("One classifier at a time can be served.")
+            pictures = digits() if model == DIGITS else network_of(int(model))
         elif text is not None:
             raise CourseError("One language model at a time can be served.")
         else:
@@ -150,13 +153,13 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
     from tinymlx.serving.engine import Engine
     from tinymlx.serving.pages import PageTable
     from tinymlx.serving.requests import Request
-    from tinymlx.serving.stops import Stops
-    from tinymlx.text.utf8 import Utf8Decoder
+    from tinymlx.serving.streams import TextStream
 
     if not Path(folder).is_dir():
         raise CourseError(
-            f"There is no model {folder}: name a folder with config.json and the weights, or "
-            f"'{DIGITS}'. (`tinymlx data smollm2` fetches a model to talk to.)"
+            f"There is no model {folder}: name a folder with config.json and the weights, "
+            f"'{DIGITS}', or a chapter such as 7. (`tinymlx data smollm2` fetches a model to talk "
+            f"to.)"
         )
     try:
         model, tokenizer = load(folder)
@@ -164,7 +167,7 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
         raise CourseError(str(error)) from error
     # What is still to be computed belongs to the stream of this thread; others cannot.
     core.eval(model.parameters())
-    parts = SimpleNamespace(Request=Request, Stops=Stops, Utf8Decoder=Utf8Decoder)
+    parts = SimpleNamespace(Request=Request, TextStream=TextStream)
     engine = Engine(model, PageTable(wanted.pages, wanted.page), wanted.rows)
     name = Path(folder).resolve().name
     return TextModel(name, engine, tokenizer, parts, metrics.watch)
@@ -185,3 +188,36 @@ def digits() -> Any:
 
     names = [str(digit) for digit in range(10)]
     return Classifier("classifier-digits", names, (112, 112, 1), predict, Batcher(64, 0.005))
+
+
+def network_of(number: int) -> Any:
+    """The network of a chapter, with the weights that came with it.
+
+    Raises:
+        CourseError: the chapter has none, or one that does not classify pictures.
+    """
+    import mlx.core as mx
+    import numpy as np
+
+    from course.serve.classifying import Classifier
+    from tinymlx import core
+    from tinymlx.serving.batching import Batcher
+
+    project = find_project()
+    folder = project.exercises / load_registry(project).chapter(number).folder
+    script = load_script(folder / "project.py")
+    found = script.exported() if hasattr(script, "exported") else None
+    if found is None or "classes" not in found[3]:
+        raise CourseError(
+            f"The network of chapter {number} does not classify pictures; that of chapter 7 does."
+        )
+
+    check_trained(folder / "trained")
+    model, logits, shape, told = found
+
+    def predict(pictures: np.ndarray) -> np.ndarray:
+        return np.array(mx.array(core.softmax(logits(core.array(pictures)), axis=-1)))
+
+    names = told["classes"].split(",")
+    core.eval(model.parameters(), predict(np.zeros((1, *shape), np.float32)))
+    return Classifier(f"chapter-{number}", names, shape, predict, Batcher(32, 0.005))

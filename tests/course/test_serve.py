@@ -247,6 +247,24 @@ def test_digits_are_classified(client: httpx.Client) -> None:
     assert right >= 26  # measured: 29
 
 
+def test_the_network_of_a_chapter(project: Project) -> None:
+    """`tinymlx serve 7`, and numbers of chapters that have no such network."""
+    from sklearn.datasets import load_sample_image
+
+    with serving("7") as address:
+        picture = load_sample_image("flower.jpg")[100:400, 200:500] / 255
+        answer = httpx.post(f"{address}/v1/classify", content=png(picture), timeout=60).json()
+        assert answer["model"] == "chapter-7" and len(answer["classes"]) == 10
+        assert "airplane" in {x["name"] for x in answer["classes"]}
+        assert sum(x["probability"] for x in answer["classes"]) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(CourseError, match="that of chapter 7 does"), serving("3"):
+        pass
+    with pytest.raises(CourseError, match="no chapter 99"), serving("99"):
+        pass
+    with pytest.raises(CourseError, match="One classifier at a time"), serving("7", "digits"):
+        pass
+
+
 def test_a_client_that_leaves_is_forgotten(address: str, client: httpx.Client) -> None:
     def running() -> float:
         text = client.get("/metrics").text

@@ -14,7 +14,7 @@ from course.cli.project import implementation
 from course.paths import Project
 from course.registry import Registry
 
-PARTS = "pages engine requests stops batching latency"
+PARTS = "pages engine requests stops streams batching latency"
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +224,9 @@ def test_little(s: Any) -> None:
     starts = [2.0 * i for i in range(5) for _ in range(3)]
     found = s.latency.load(starts, [start + 2 for start in starts])
     assert found.throughput == pytest.approx(1.5) and found.in_flight == pytest.approx(3)
+    assert found.in_flight == pytest.approx(found.throughput * found.mean)
     assert found.median == found.p99 == 2
     with pytest.raises(ValueError, match="before it begins"):
         s.latency.load([1.0], [0.5])
+    with pytest.raises(ValueError, match="should be requests"):
+        s.latency.load([], [])

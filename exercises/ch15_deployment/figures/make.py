@@ -7,6 +7,8 @@ from matplotlib.patches import Rectangle
 
 from tinymlx import plotting
 
+from .serving import main as draw_serving
+
 INK = "#333333"
 PALE = ("#bcd9ee", "#f8dea6", "#b5e3d3", "#f0c3a5")
 GREY = "#e4e4e4"
@@ -15,6 +17,7 @@ GREY = "#e4e4e4"
 def main(out: Path) -> None:
     draw_file(out)
     draw_axes(out)
+    draw_serving(out)
 
 
 def save(fig: Any, out: Path, name: str) -> None:
