@@ -243,7 +243,7 @@ def value(name, x):
         kinds = {member[:4] for member in members}
         if len(kinds) > 1 or kinds == {struct.pack("<I", LIST)}:
             raise ValueError(f"[gguf] The list {name!r} should have members of one simple kind.")
-        content = b"".join(member[4:] for member in members) if x else b""
+        content = b"".join(member[4:] for member in members)
         return struct.pack("<I", LIST) + kinds.pop() + struct.pack("<Q", len(x)) + content
     if isinstance(x, int) and -(2**63) <= x < 2**63:
         return struct.pack("<Ii", 5, x) if -(2**31) <= x < 2**31 else struct.pack("<Iq", 11, x)
@@ -387,3 +387,472 @@ def entry(reader):
     if not shape or shape[-1] % LENGTH:
         raise BrokenFile(f"{reader.name} is damaged: {name!r} of shape {shape} is in blocks of 32.")
     return name, Entry(shape, kind, start, count * kind // 8)
+
+
+# 15.4: blocks
+
+
+@misconception(
+    "15.4",
+    "You divide by the scale as it is stored, rounded to float16. The library divides by the scale before "
+    "it is rounded; a few codes come out differently.",
+    symbol="to_q8_0",
+)
+def to_q8_0(x):
+    blocks = in_blocks(x)
+    scale = core.max(core.abs(blocks), axis=-1, keepdims=True) / 127
+    rounded = scale.astype(core.float16).astype(core.float32)
+    codes = away_from_zero(blocks * inverse(rounded))
+    return packed(scale, core.view(codes.astype(core.int8), core.uint8), x)
+
+
+@misconception(
+    "15.4",
+    "You round halves to the even number, as `core.round` does. Here they go away from zero.",
+    symbol="to_q8_0",
+)
+def to_q8_0(x):
+    blocks = in_blocks(x)
+    scale = core.max(core.abs(blocks), axis=-1, keepdims=True) / 127
+    codes = core.round(blocks * inverse(scale))
+    return packed(scale, core.view(codes.astype(core.int8), core.uint8), x)
+
+
+@misconception(
+    "15.4",
+    "You take the largest weight for the scale, without its magnitude. In a block whose furthest weight is "
+    "negative, codes overflow.",
+    symbol="to_q8_0",
+)
+def to_q8_0(x):
+    blocks = in_blocks(x)
+    scale = core.max(blocks, axis=-1, keepdims=True) / 127
+    codes = away_from_zero(blocks * inverse(scale))
+    return packed(scale, core.view(codes.astype(core.int8), core.uint8), x)
+
+
+@misconception(
+    "15.4",
+    "You make the scale of the greatest magnitude without its sign. Then a positive weight of that "
+    "magnitude would need the code 16: with the sign, the furthest weight gets -8, the far end, on "
+    "whichever side it lies.",
+    symbol="to_q4_0",
+)
+def to_q4_0(x):
+    blocks = in_blocks(x)
+    scale = core.max(core.abs(blocks), axis=-1, keepdims=True) / 8
+    codes = core.minimum(core.floor(blocks * inverse(scale) + 8.5), 15).astype(core.uint8)
+    return packed(scale, codes[..., :16] + 16 * codes[..., 16:], x)
+
+
+@misconception(
+    "15.4",
+    "You pack neighbours into one byte. In Q4_0 byte i has the codes i and i + 16, so that one load and "
+    "one mask give sixteen neighbours.",
+    symbol="to_q4_0",
+)
+def to_q4_0(x):
+    blocks = in_blocks(x)
+    largest = core.argmax(core.abs(blocks), axis=-1, keepdims=True)
+    scale = core.take_along_axis(blocks, largest, axis=-1) / -8
+    codes = core.minimum(core.floor(blocks * inverse(scale) + 8.5), 15).astype(core.uint8)
+    return packed(scale, codes[..., ::2] + 16 * codes[..., 1::2], x)
+
+
+@misconception(
+    "15.4",
+    "You let codes be 16. A weight at the other end, as far as the furthest, is 8 + 8; four bits end at "
+    "15.",
+    symbol="to_q4_0",
+)
+def to_q4_0(x):
+    blocks = in_blocks(x)
+    largest = core.argmax(core.abs(blocks), axis=-1, keepdims=True)
+    scale = core.take_along_axis(blocks, largest, axis=-1) / -8
+    codes = core.floor(blocks * inverse(scale) + 8.5).astype(core.uint8)
+    return packed(scale, codes[..., :16] + 16 * codes[..., 16:], x)
+
+
+@misconception(
+    "15.4",
+    "You read lower and upper halves in turn. All lower halves come first, then all upper ones.",
+    symbol="from_q4_0",
+)
+def from_q4_0(data):
+    scale, codes = taken_apart(data, 18)
+    both = core.stack([codes % 16, codes // 16], axis=-1).reshape(*codes.shape[:-1], 32)
+    return (scale * (both.astype(core.float32) - 8)).reshape(*data.shape[:-1], -1)
+
+
+@misconception(
+    "15.4",
+    "You subtract 8 while the codes are unsigned bytes: 3 - 8 is 251 there. Make them floats first.",
+    symbol="from_q4_0",
+)
+def from_q4_0(data):
+    scale, codes = taken_apart(data, 18)
+    both = core.concatenate([codes % 16, codes // 16], axis=-1)
+    return (scale * (both - 8).astype(core.float32)).reshape(*data.shape[:-1], -1)
+
+
+# 15.5: folding
+
+
+@misconception(
+    "15.5",
+    "You add epsilon outside of the root. It stands under it, beside the variance: with a small variance "
+    "the two are far apart.",
+    symbol="folded",
+)
+def folded(weight, bias, norm):
+    if not norm.track_running_stats:
+        raise ValueError("[folded] The normalization keeps no running statistics.")
+    factor = 1 / (core.sqrt(norm.running_var.astype(core.float32)) + norm.eps)
+    if "weight" in norm:
+        factor = factor * norm.weight
+    start = 0.0 if bias is None else bias.astype(core.float32)
+    shift = (start - norm.running_mean.astype(core.float32)) * factor
+    if "bias" in norm:
+        shift = shift + norm.bias
+    wide = weight.astype(core.float32) * factor.reshape(-1, *[1] * (weight.ndim - 1))
+    return wide.astype(weight.dtype), shift.astype(weight.dtype)
+
+
+@misconception(
+    "15.5",
+    "You leave the layer's own bias unscaled. It goes through the normalization like everything else: "
+    "(b - mean) times the factor.",
+    symbol="folded",
+)
+def folded(weight, bias, norm):
+    if not norm.track_running_stats:
+        raise ValueError("[folded] The normalization keeps no running statistics.")
+    factor = core.rsqrt(norm.running_var.astype(core.float32) + norm.eps)
+    if "weight" in norm:
+        factor = factor * norm.weight
+    start = 0.0 if bias is None else bias.astype(core.float32)
+    shift = start - norm.running_mean.astype(core.float32) * factor
+    if "bias" in norm:
+        shift = shift + norm.bias
+    wide = weight.astype(core.float32) * factor.reshape(-1, *[1] * (weight.ndim - 1))
+    return wide.astype(weight.dtype), shift.astype(weight.dtype)
+
+
+@misconception(
+    "15.5",
+    "You multiply along the last axis of the weight. That is the axis of inputs; the normalization "
+    "belongs to the outputs, the first axis.",
+    symbol="folded",
+)
+def folded(weight, bias, norm):
+    if not norm.track_running_stats:
+        raise ValueError("[folded] The normalization keeps no running statistics.")
+    factor = core.rsqrt(norm.running_var.astype(core.float32) + norm.eps)
+    if "weight" in norm:
+        factor = factor * norm.weight
+    start = 0.0 if bias is None else bias.astype(core.float32)
+    shift = (start - norm.running_mean.astype(core.float32)) * factor
+    if "bias" in norm:
+        shift = shift + norm.bias
+    wide = weight.astype(core.float32) * factor[: weight.shape[-1]]
+    return wide.astype(weight.dtype), shift.astype(weight.dtype)
+
+
+@misconception(
+    "15.5",
+    "You forget that a layer without a bias gets one: the mean has to be taken away somewhere.",
+    symbol="folded",
+)
+def folded(weight, bias, norm):
+    if not norm.track_running_stats:
+        raise ValueError("[folded] The normalization keeps no running statistics.")
+    factor = core.rsqrt(norm.running_var.astype(core.float32) + norm.eps)
+    if "weight" in norm:
+        factor = factor * norm.weight
+    shift = core.zeros(factor.shape)
+    if bias is not None:
+        shift = (bias.astype(core.float32) - norm.running_mean.astype(core.float32)) * factor
+    if "bias" in norm:
+        shift = shift + norm.bias
+    wide = weight.astype(core.float32) * factor.reshape(-1, *[1] * (weight.ndim - 1))
+    return wide.astype(weight.dtype), shift.astype(weight.dtype)
+
+
+@misconception(
+    "15.5",
+    "You compare a normalization with the layer right in front of it, and there stands a dropout. In "
+    "evaluation mode it does nothing: leave it out first.",
+    symbol="ready",
+)
+def ready(layers, dtype=None):
+    found = []
+    for before, layer in zip([None, *layers], layers):
+        if isinstance(layer, DROPOUTS):
+            continue
+        if isinstance(layer, nn.BatchNorm) and isinstance(before, WITH_WEIGHTS):
+            weight = before.weight if dtype is None else before.weight.astype(core.float32)
+            bias = before.bias if "bias" in before else None
+            weight, bias = folded(weight, bias, layer)
+            if dtype is not None:
+                weight, bias = weight.astype(dtype), bias.astype(dtype)
+            found[-1] = with_parameters(before, weight, bias)
+        else:
+            found.append(layer)
+    return found
+
+
+@misconception(
+    "15.5",
+    "You fold into the layers that you were given. Somebody may still train them: change a copy.",
+    symbol="ready",
+)
+def ready(layers, dtype=None):
+    found = []
+    for layer in layers:
+        if isinstance(layer, DROPOUTS):
+            continue
+        before = found[-1] if found else None
+        if isinstance(layer, nn.BatchNorm) and isinstance(before, WITH_WEIGHTS):
+            weight = before.weight if dtype is None else before.weight.astype(core.float32)
+            weight, bias = folded(weight, before.bias if "bias" in before else None, layer)
+            if dtype is not None:
+                weight, bias = weight.astype(dtype), bias.astype(dtype)
+            before.weight, before.bias = weight, bias
+        else:
+            found.append(layer)
+    return found
+
+
+@misconception(
+    "15.5",
+    "You fold a normalization into the last layer with weights, whatever stands between. Behind a relu it "
+    "is no longer an affine map of what the layer computes.",
+    symbol="ready",
+)
+def ready(layers, dtype=None):
+    found = []
+    for layer in layers:
+        if isinstance(layer, DROPOUTS):
+            continue
+        places = [i for i, x in enumerate(found) if isinstance(x, WITH_WEIGHTS)]
+        if isinstance(layer, nn.BatchNorm) and places:
+            before = found[places[-1]]
+            weight = before.weight if dtype is None else before.weight.astype(core.float32)
+            weight, bias = folded(weight, before.bias if "bias" in before else None, layer)
+            if dtype is not None:
+                weight, bias = weight.astype(dtype), bias.astype(dtype)
+            found[places[-1]] = with_parameters(before, weight, bias)
+        else:
+            found.append(layer)
+    return found
+
+
+# 15.6: functions in files
+
+
+@misconception(
+    "15.6",
+    "You call the function with the model's own weights. While it is traced they become constants of the "
+    "file, and those that are handed in later change nothing.",
+    symbol="with_weights",
+)
+def with_weights(model, function):
+    def f(*xs, **weights):
+        own = dict(tree_flatten(model.parameters()))
+        unknown = [name for name in weights if name not in own]
+        if unknown:
+            raise ValueError(f"[with_weights] The model has no parameter {unknown[0]!r}.")
+        return function(*xs)
+
+    return f
+
+
+@misconception(
+    "15.6",
+    "You leave the weights that were given in the model. While the function is traced these are "
+    "placeholders without numbers, and the model is ruined.",
+    symbol="with_weights",
+)
+def with_weights(model, function):
+    def f(*xs, **weights):
+        own = dict(tree_flatten(model.parameters()))
+        unknown = [name for name in weights if name not in own]
+        if unknown:
+            raise ValueError(f"[with_weights] The model has no parameter {unknown[0]!r}.")
+        model.update(tree_unflatten(list(weights.items())))
+        return function(*xs)
+
+    return f
+
+
+@misconception(
+    "15.6",
+    "You put the model's own weights back only if all went well. An error in the function leaves it with "
+    "the others: use `finally`.",
+    symbol="with_weights",
+)
+def with_weights(model, function):
+    def f(*xs, **weights):
+        own = dict(tree_flatten(model.parameters()))
+        unknown = [name for name in weights if name not in own]
+        if unknown:
+            raise ValueError(f"[with_weights] The model has no parameter {unknown[0]!r}.")
+        model.update(tree_unflatten(list(weights.items())))
+        y = function(*xs)
+        model.update(tree_unflatten(list(own.items())))
+        return y
+
+    return f
+
+
+@misconception(
+    "15.6",
+    "You try the first example only. It is the one that was traced: what was baked in by its size shows "
+    "with another one.",
+    symbol="first_lie",
+)
+def first_lie(function, other, examples, tolerance=1e-5):
+    example = examples[0]
+    expected = function(*example)
+    try:
+        (found,) = other(*example)
+        core.eval(found)
+    except (ValueError, RuntimeError) as error:
+        return f"example 0: raises {error}"
+    if found.shape != expected.shape:
+        return f"example 0: shape {found.shape}, and it should be {expected.shape}"
+    if found.dtype != expected.dtype:
+        return f"example 0: dtype {found.dtype}, and it should be {expected.dtype}"
+    return None if agree(found, expected, tolerance) else "example 0: values differ"
+
+
+@misconception(
+    "15.6",
+    "You compare values and let them broadcast. A result of another shape, or of another dtype, is a lie "
+    "even if its numbers fit.",
+    symbol="first_lie",
+)
+def first_lie(function, other, examples, tolerance=1e-5):
+    for i, example in enumerate(examples):
+        expected = function(*example)
+        try:
+            (found,) = other(*example)
+            core.eval(found)
+            same = agree(found, expected, tolerance)
+        except (ValueError, RuntimeError) as error:
+            return f"example {i}: raises {error}"
+        if not same:
+            return f"example {i}: values differ"
+    return None
+
+
+@misconception(
+    "15.6",
+    "You catch every error. A mistake in the program itself is then told as one of the file.",
+    symbol="first_lie",
+)
+def first_lie(function, other, examples, tolerance=1e-5):
+    for i, example in enumerate(examples):
+        expected = function(*example)
+        try:
+            (found,) = other(*example)
+            core.eval(found)
+        except Exception as error:
+            return f"example {i}: raises {error}"
+        if found.shape != expected.shape:
+            return f"example {i}: shape {found.shape}, and it should be {expected.shape}"
+        if found.dtype != expected.dtype:
+            return f"example {i}: dtype {found.dtype}, and it should be {expected.dtype}"
+        if not agree(found, expected, tolerance):
+            return f"example {i}: values differ"
+    return None
+
+
+# 15.7: the contract
+
+
+@misconception(
+    "15.7",
+    "You turn the channels around before you normalize, so that blue gets the mean of red. Numbers of a "
+    "colour belong to the colour: normalize first.",
+    symbol="Contract.prepared",
+)
+def prepared(self, pixels):
+    mean, deviation = core.array(self.mean), core.array(self.deviation)
+    x = pixels.astype(core.float32) / 255
+    x = x[..., ::-1] if self.order == "BGR" else x
+    return (x - mean) / deviation
+
+
+@misconception(
+    "15.7",
+    "You hand the pixels on in the order red, green, blue to a network that was trained with blue first. "
+    "It will still recognize most things, and nobody will know why it is a little worse.",
+    symbol="Contract.prepared",
+)
+def prepared(self, pixels):
+    mean, deviation = core.array(self.mean), core.array(self.deviation)
+    return (pixels.astype(core.float32) / 255 - mean) / deviation
+
+
+@misconception(
+    "15.7",
+    "You subtract the mean from pixels up to 255. It was measured on pixels from 0 to 1.",
+    symbol="Contract.prepared",
+)
+def prepared(self, pixels):
+    mean, deviation = core.array(self.mean), core.array(self.deviation)
+    x = (pixels.astype(core.float32) - mean) / deviation / 255
+    return x[..., ::-1] if self.order == "BGR" else x
+
+
+@misconception(
+    "15.7",
+    "You apply a softmax to whatever comes. A softmax of probabilities makes them all nearly equal: the "
+    "answer stays the first, and looks unsure. The contract says what the outputs are.",
+    symbol="Contract.answers",
+)
+def answers(self, outputs, count):
+    p = core.softmax(outputs.astype(core.float32), axis=-1)
+    found = sorted(zip(self.classes, p.tolist()), key=lambda pair: -pair[1])
+    return found[:count]
+
+
+@misconception(
+    "15.7",
+    "You show logits as if they were probabilities. Where the contract says logits, a softmax is still to "
+    "come.",
+    symbol="Contract.answers",
+)
+def answers(self, outputs, count):
+    found = sorted(zip(self.classes, outputs.tolist()), key=lambda pair: -pair[1])
+    return found[:count]
+
+
+@misconception(
+    "15.7",
+    "You divide the bias by each channel's own deviation and the scale by the mean of them, and leave the "
+    "rest away. Only with factors for the first convolution the two sides are equal.",
+    symbol="image_scaling",
+)
+def image_scaling(mean, deviation, order="RGB"):
+    shared = sum(deviation) / len(deviation)
+    bias = [-m / d for m, d in zip(mean, deviation)]
+    factor = [1.0 for _ in deviation]
+    if order == "BGR":
+        bias, factor = bias[::-1], factor[::-1]
+    return 1 / (255 * shared), bias, factor
+
+
+@misconception(
+    "15.7",
+    "You forget that Core ML's pixels go up to 255: its scale has to divide by that, too.",
+    symbol="image_scaling",
+)
+def image_scaling(mean, deviation, order="RGB"):
+    shared = sum(deviation) / len(deviation)
+    bias = [-m / shared for m in mean]
+    factor = [shared / d for d in deviation]
+    if order == "BGR":
+        bias, factor = bias[::-1], factor[::-1]
+    return 1 / shared, bias, factor
