@@ -1,6 +1,7 @@
 """Answers for chapter 15: files as their libraries write and read them, networks made ready."""
 
 import io
+import json
 import struct
 
 import gguf
@@ -40,8 +41,6 @@ def safe_header(spec, metadata):
 
 def entries_of(data):
     """The header of a file as a dict."""
-    import json
-
     length = struct.unpack_from("<Q", data)[0]
     return json.loads(data[8 : 8 + length])
 
@@ -153,3 +152,65 @@ def gguf_entry(data, before=0):
         "size": int(np.prod(shape, dtype=object)) // block * size,
         "place": before + 24 + length + 8 * axes,
     }
+
+
+@in_numpy
+def in_blocks(x, kind):
+    return {"bytes": gguf.quants.quantize(x.astype(np.float32), gguf.GGMLQuantizationType[kind])}
+
+
+@in_numpy
+def from_blocks(data):
+    found = gguf.quants.dequantize(data.astype(np.uint8), gguf.GGMLQuantizationType.Q4_0)
+    return {"x": found}
+
+
+# A model made ready, 15.5 to 15.7
+
+
+@in_numpy
+def folded(weight, bias, norm, eps, affine=True):
+    factor = 1 / np.sqrt(norm["running_var"] + eps)
+    shift = -norm["running_mean"] if bias is None else bias - norm["running_mean"]
+    if affine:
+        factor = factor * norm["weight"]
+    shift = shift * factor + (norm["bias"] if affine else 0)
+    return {"weight": weight * factor.reshape(-1, *[1] * (weight.ndim - 1)), "bias": shift}
+
+
+@in_numpy
+def weights_as_inputs(x, weight, bias, other):
+    return {
+        "own": 2 * (x @ weight.T + bias),
+        "one": 2 * (x @ other.T + bias),
+        "all": 2 * (x @ other.T + 2 * bias),
+        "after": [weight, bias],
+    }
+
+
+@in_numpy
+def weights_after_an_error(weight, other):
+    return {"weight": weight}
+
+
+@in_numpy
+def through_a_file(x, weight, other):
+    return {"first": x @ weight.T, "second": x @ other.T}
+
+
+@in_numpy
+def prepared(fields, pixels):
+    x = (pixels / 255 - np.array(fields["mean"])) / np.array(fields["deviation"])
+    return {"x": x[..., ::-1] if fields.get("order") == "BGR" else x}
+
+
+@in_numpy
+def scaling(mean, deviation, order):
+    """Two pixels of each channel, 0 and 255, tell bias and scale."""
+    shared = float(np.mean(deviation))
+    ends = [[(e - m) / d for e in (0, 1)] for m, d in zip(mean, deviation)]
+    factor = [(high - low) * shared for low, high in ends]
+    bias = [low / f for (low, _), f in zip(ends, factor)]
+    if order == "BGR":
+        bias, factor = bias[::-1], factor[::-1]
+    return {"scale": 1 / 255 / shared, "bias": bias, "factor": factor}

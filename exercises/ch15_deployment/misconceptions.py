@@ -243,7 +243,7 @@ def value(name, x):
         kinds = {member[:4] for member in members}
         if len(kinds) > 1 or kinds == {struct.pack("<I", LIST)}:
             raise ValueError(f"[gguf] The list {name!r} should have members of one simple kind.")
-        content = b"".join(member[4:] for member in members) if x else b""
+        content = b"".join(member[4:] for member in members)
         return struct.pack("<I", LIST) + kinds.pop() + struct.pack("<Q", len(x)) + content
     if isinstance(x, int) and -(2**63) <= x < 2**63:
         return struct.pack("<Ii", 5, x) if -(2**31) <= x < 2**31 else struct.pack("<Iq", 11, x)
@@ -389,13 +389,482 @@ def entry(reader):
     return name, Entry(shape, kind, start, count * kind // 8)
 
 
-# Serving
-
-# 15.4: full, or late
+# 15.4: blocks
 
 
 @misconception(
     "15.4",
+    "You divide by the scale as it is stored, rounded to float16. The library divides by the scale before "
+    "it is rounded; a few codes come out differently.",
+    symbol="to_q8_0",
+)
+def to_q8_0(x):
+    blocks = in_blocks(x)
+    scale = core.max(core.abs(blocks), axis=-1, keepdims=True) / 127
+    rounded = scale.astype(core.float16).astype(core.float32)
+    codes = away_from_zero(blocks * inverse(rounded))
+    return packed(scale, core.view(codes.astype(core.int8), core.uint8), x)
+
+
+@misconception(
+    "15.4",
+    "You round halves to the even number, as `core.round` does. Here they go away from zero.",
+    symbol="to_q8_0",
+)
+def to_q8_0(x):
+    blocks = in_blocks(x)
+    scale = core.max(core.abs(blocks), axis=-1, keepdims=True) / 127
+    codes = core.round(blocks * inverse(scale))
+    return packed(scale, core.view(codes.astype(core.int8), core.uint8), x)
+
+
+@misconception(
+    "15.4",
+    "You take the largest weight for the scale, without its magnitude. In a block whose furthest weight is "
+    "negative, codes overflow.",
+    symbol="to_q8_0",
+)
+def to_q8_0(x):
+    blocks = in_blocks(x)
+    scale = core.max(blocks, axis=-1, keepdims=True) / 127
+    codes = away_from_zero(blocks * inverse(scale))
+    return packed(scale, core.view(codes.astype(core.int8), core.uint8), x)
+
+
+@misconception(
+    "15.4",
+    "You make the scale of the greatest magnitude without its sign. Then a positive weight of that "
+    "magnitude would need the code 16: with the sign, the furthest weight gets -8, the far end, on "
+    "whichever side it lies.",
+    symbol="to_q4_0",
+)
+def to_q4_0(x):
+    blocks = in_blocks(x)
+    scale = core.max(core.abs(blocks), axis=-1, keepdims=True) / 8
+    codes = core.minimum(core.floor(blocks * inverse(scale) + 8.5), 15).astype(core.uint8)
+    return packed(scale, codes[..., :16] + 16 * codes[..., 16:], x)
+
+
+@misconception(
+    "15.4",
+    "You pack neighbours into one byte. In Q4_0 byte i has the codes i and i + 16, so that one load and "
+    "one mask give sixteen neighbours.",
+    symbol="to_q4_0",
+)
+def to_q4_0(x):
+    blocks = in_blocks(x)
+    largest = core.argmax(core.abs(blocks), axis=-1, keepdims=True)
+    scale = core.take_along_axis(blocks, largest, axis=-1) / -8
+    codes = core.minimum(core.floor(blocks * inverse(scale) + 8.5), 15).astype(core.uint8)
+    return packed(scale, codes[..., ::2] + 16 * codes[..., 1::2], x)
+
+
+@misconception(
+    "15.4",
+    "You let codes be 16. A weight at the other end, as far as the furthest, is 8 + 8; four bits end at "
+    "15.",
+    symbol="to_q4_0",
+)
+def to_q4_0(x):
+    blocks = in_blocks(x)
+    largest = core.argmax(core.abs(blocks), axis=-1, keepdims=True)
+    scale = core.take_along_axis(blocks, largest, axis=-1) / -8
+    codes = core.floor(blocks * inverse(scale) + 8.5).astype(core.uint8)
+    return packed(scale, codes[..., :16] + 16 * codes[..., 16:], x)
+
+
+@misconception(
+    "15.4",
+    "You read lower and upper halves in turn. All lower halves come first, then all upper ones.",
+    symbol="from_q4_0",
+)
+def from_q4_0(data):
+    scale, codes = taken_apart(data, 18)
+    both = core.stack([codes % 16, codes // 16], axis=-1).reshape(*codes.shape[:-1], 32)
+    return (scale * (both.astype(core.float32) - 8)).reshape(*data.shape[:-1], -1)
+
+
+@misconception(
+    "15.4",
+    "You subtract 8 while the codes are unsigned bytes: 3 - 8 is 251 there. Make them floats first.",
+    symbol="from_q4_0",
+)
+def from_q4_0(data):
+    scale, codes = taken_apart(data, 18)
+    both = core.concatenate([codes % 16, codes // 16], axis=-1)
+    return (scale * (both - 8).astype(core.float32)).reshape(*data.shape[:-1], -1)
+
+
+# 15.5: folding
+
+
+@misconception(
+    "15.5",
+    "You add epsilon outside of the root. It stands under it, beside the variance: with a small variance "
+    "the two are far apart.",
+    symbol="folded",
+)
+def folded(weight, bias, norm):
+    if not norm.track_running_stats:
+        raise ValueError("[folded] The normalization keeps no running statistics.")
+    factor = 1 / (core.sqrt(norm.running_var.astype(core.float32)) + norm.eps)
+    if "weight" in norm:
+        factor = factor * norm.weight
+    start = 0.0 if bias is None else bias.astype(core.float32)
+    shift = (start - norm.running_mean.astype(core.float32)) * factor
+    if "bias" in norm:
+        shift = shift + norm.bias
+    wide = weight.astype(core.float32) * factor.reshape(-1, *[1] * (weight.ndim - 1))
+    return wide.astype(weight.dtype), shift.astype(weight.dtype)
+
+
+@misconception(
+    "15.5",
+    "You leave the layer's own bias unscaled. It goes through the normalization like everything else: "
+    "(b - mean) times the factor.",
+    symbol="folded",
+)
+def folded(weight, bias, norm):
+    if not norm.track_running_stats:
+        raise ValueError("[folded] The normalization keeps no running statistics.")
+    factor = core.rsqrt(norm.running_var.astype(core.float32) + norm.eps)
+    if "weight" in norm:
+        factor = factor * norm.weight
+    start = 0.0 if bias is None else bias.astype(core.float32)
+    shift = start - norm.running_mean.astype(core.float32) * factor
+    if "bias" in norm:
+        shift = shift + norm.bias
+    wide = weight.astype(core.float32) * factor.reshape(-1, *[1] * (weight.ndim - 1))
+    return wide.astype(weight.dtype), shift.astype(weight.dtype)
+
+
+@misconception(
+    "15.5",
+    "You multiply along the last axis of the weight. That is the axis of inputs; the normalization "
+    "belongs to the outputs, the first axis.",
+    symbol="folded",
+)
+def folded(weight, bias, norm):
+    if not norm.track_running_stats:
+        raise ValueError("[folded] The normalization keeps no running statistics.")
+    factor = core.rsqrt(norm.running_var.astype(core.float32) + norm.eps)
+    if "weight" in norm:
+        factor = factor * norm.weight
+    start = 0.0 if bias is None else bias.astype(core.float32)
+    shift = (start - norm.running_mean.astype(core.float32)) * factor
+    if "bias" in norm:
+        shift = shift + norm.bias
+    wide = weight.astype(core.float32) * factor[: weight.shape[-1]]
+    return wide.astype(weight.dtype), shift.astype(weight.dtype)
+
+
+@misconception(
+    "15.5",
+    "You forget that a layer without a bias gets one: the mean has to be taken away somewhere.",
+    symbol="folded",
+)
+def folded(weight, bias, norm):
+    if not norm.track_running_stats:
+        raise ValueError("[folded] The normalization keeps no running statistics.")
+    factor = core.rsqrt(norm.running_var.astype(core.float32) + norm.eps)
+    if "weight" in norm:
+        factor = factor * norm.weight
+    shift = core.zeros(factor.shape)
+    if bias is not None:
+        shift = (bias.astype(core.float32) - norm.running_mean.astype(core.float32)) * factor
+    if "bias" in norm:
+        shift = shift + norm.bias
+    wide = weight.astype(core.float32) * factor.reshape(-1, *[1] * (weight.ndim - 1))
+    return wide.astype(weight.dtype), shift.astype(weight.dtype)
+
+
+@misconception(
+    "15.5",
+    "You compare a normalization with the layer right in front of it, and there stands a dropout. In "
+    "evaluation mode it does nothing: leave it out first.",
+    symbol="ready",
+)
+def ready(layers, dtype=None):
+    found = []
+    for before, layer in zip([None, *layers], layers):
+        if isinstance(layer, DROPOUTS):
+            continue
+        if isinstance(layer, nn.BatchNorm) and isinstance(before, WITH_WEIGHTS):
+            weight = before.weight if dtype is None else before.weight.astype(core.float32)
+            bias = before.bias if "bias" in before else None
+            weight, bias = folded(weight, bias, layer)
+            if dtype is not None:
+                weight, bias = weight.astype(dtype), bias.astype(dtype)
+            found[-1] = with_parameters(before, weight, bias)
+        else:
+            found.append(layer)
+    return found
+
+
+@misconception(
+    "15.5",
+    "You fold into the layers that you were given. Somebody may still train them: change a copy.",
+    symbol="ready",
+)
+def ready(layers, dtype=None):
+    found = []
+    for layer in layers:
+        if isinstance(layer, DROPOUTS):
+            continue
+        before = found[-1] if found else None
+        if isinstance(layer, nn.BatchNorm) and isinstance(before, WITH_WEIGHTS):
+            weight = before.weight if dtype is None else before.weight.astype(core.float32)
+            weight, bias = folded(weight, before.bias if "bias" in before else None, layer)
+            if dtype is not None:
+                weight, bias = weight.astype(dtype), bias.astype(dtype)
+            before.weight, before.bias = weight, bias
+        else:
+            found.append(layer)
+    return found
+
+
+@misconception(
+    "15.5",
+    "You fold a normalization into the last layer with weights, whatever stands between. Behind a relu it "
+    "is no longer an affine map of what the layer computes.",
+    symbol="ready",
+)
+def ready(layers, dtype=None):
+    found = []
+    for layer in layers:
+        if isinstance(layer, DROPOUTS):
+            continue
+        places = [i for i, x in enumerate(found) if isinstance(x, WITH_WEIGHTS)]
+        if isinstance(layer, nn.BatchNorm) and places:
+            before = found[places[-1]]
+            weight = before.weight if dtype is None else before.weight.astype(core.float32)
+            weight, bias = folded(weight, before.bias if "bias" in before else None, layer)
+            if dtype is not None:
+                weight, bias = weight.astype(dtype), bias.astype(dtype)
+            found[places[-1]] = with_parameters(before, weight, bias)
+        else:
+            found.append(layer)
+    return found
+
+
+# 15.6: functions in files
+
+
+@misconception(
+    "15.6",
+    "You call the function with the model's own weights. While it is traced they become constants of the "
+    "file, and those that are handed in later change nothing.",
+    symbol="with_weights",
+)
+def with_weights(model, function):
+    def f(*xs, **weights):
+        own = dict(tree_flatten(model.parameters()))
+        unknown = [name for name in weights if name not in own]
+        if unknown:
+            raise ValueError(f"[with_weights] The model has no parameter {unknown[0]!r}.")
+        return function(*xs)
+
+    return f
+
+
+@misconception(
+    "15.6",
+    "You leave the weights that were given in the model. While the function is traced these are "
+    "placeholders without numbers, and the model is ruined.",
+    symbol="with_weights",
+)
+def with_weights(model, function):
+    def f(*xs, **weights):
+        own = dict(tree_flatten(model.parameters()))
+        unknown = [name for name in weights if name not in own]
+        if unknown:
+            raise ValueError(f"[with_weights] The model has no parameter {unknown[0]!r}.")
+        model.update(tree_unflatten(list(weights.items())))
+        return function(*xs)
+
+    return f
+
+
+@misconception(
+    "15.6",
+    "You put the model's own weights back only if all went well. An error in the function leaves it with "
+    "the others: use `finally`.",
+    symbol="with_weights",
+)
+def with_weights(model, function):
+    def f(*xs, **weights):
+        own = dict(tree_flatten(model.parameters()))
+        unknown = [name for name in weights if name not in own]
+        if unknown:
+            raise ValueError(f"[with_weights] The model has no parameter {unknown[0]!r}.")
+        model.update(tree_unflatten(list(weights.items())))
+        y = function(*xs)
+        model.update(tree_unflatten(list(own.items())))
+        return y
+
+    return f
+
+
+@misconception(
+    "15.6",
+    "You try the first example only. It is the one that was traced: what was baked in by its size shows "
+    "with another one.",
+    symbol="first_lie",
+)
+def first_lie(function, other, examples, tolerance=1e-5):
+    example = examples[0]
+    expected = function(*example)
+    try:
+        (found,) = other(*example)
+        core.eval(found)
+    except (ValueError, RuntimeError) as error:
+        return f"example 0: raises {error}"
+    if found.shape != expected.shape:
+        return f"example 0: shape {found.shape}, and it should be {expected.shape}"
+    if found.dtype != expected.dtype:
+        return f"example 0: dtype {found.dtype}, and it should be {expected.dtype}"
+    return None if agree(found, expected, tolerance) else "example 0: values differ"
+
+
+@misconception(
+    "15.6",
+    "You compare values and let them broadcast. A result of another shape, or of another dtype, is a lie "
+    "even if its numbers fit.",
+    symbol="first_lie",
+)
+def first_lie(function, other, examples, tolerance=1e-5):
+    for i, example in enumerate(examples):
+        expected = function(*example)
+        try:
+            (found,) = other(*example)
+            core.eval(found)
+            same = agree(found, expected, tolerance)
+        except (ValueError, RuntimeError) as error:
+            return f"example {i}: raises {error}"
+        if not same:
+            return f"example {i}: values differ"
+    return None
+
+
+@misconception(
+    "15.6",
+    "You catch every error. A mistake in the program itself is then told as one of the file.",
+    symbol="first_lie",
+)
+def first_lie(function, other, examples, tolerance=1e-5):
+    for i, example in enumerate(examples):
+        expected = function(*example)
+        try:
+            (found,) = other(*example)
+            core.eval(found)
+        except Exception as error:
+            return f"example {i}: raises {error}"
+        if found.shape != expected.shape:
+            return f"example {i}: shape {found.shape}, and it should be {expected.shape}"
+        if found.dtype != expected.dtype:
+            return f"example {i}: dtype {found.dtype}, and it should be {expected.dtype}"
+        if not agree(found, expected, tolerance):
+            return f"example {i}: values differ"
+    return None
+
+
+# 15.7: the contract
+
+
+@misconception(
+    "15.7",
+    "You turn the channels around before you normalize, so that blue gets the mean of red. Numbers of a "
+    "colour belong to the colour: normalize first.",
+    symbol="Contract.prepared",
+)
+def prepared(self, pixels):
+    mean, deviation = core.array(self.mean), core.array(self.deviation)
+    x = pixels.astype(core.float32) / 255
+    x = x[..., ::-1] if self.order == "BGR" else x
+    return (x - mean) / deviation
+
+
+@misconception(
+    "15.7",
+    "You hand the pixels on in the order red, green, blue to a network that was trained with blue first. "
+    "It will still recognize most things, and nobody will know why it is a little worse.",
+    symbol="Contract.prepared",
+)
+def prepared(self, pixels):
+    mean, deviation = core.array(self.mean), core.array(self.deviation)
+    return (pixels.astype(core.float32) / 255 - mean) / deviation
+
+
+@misconception(
+    "15.7",
+    "You subtract the mean from pixels up to 255. It was measured on pixels from 0 to 1.",
+    symbol="Contract.prepared",
+)
+def prepared(self, pixels):
+    mean, deviation = core.array(self.mean), core.array(self.deviation)
+    x = (pixels.astype(core.float32) - mean) / deviation / 255
+    return x[..., ::-1] if self.order == "BGR" else x
+
+
+@misconception(
+    "15.7",
+    "You apply a softmax to whatever comes. A softmax of probabilities makes them all nearly equal: the "
+    "answer stays the first, and looks unsure. The contract says what the outputs are.",
+    symbol="Contract.answers",
+)
+def answers(self, outputs, count):
+    p = core.softmax(outputs.astype(core.float32), axis=-1)
+    found = sorted(zip(self.classes, p.tolist()), key=lambda pair: -pair[1])
+    return found[:count]
+
+
+@misconception(
+    "15.7",
+    "You show logits as if they were probabilities. Where the contract says logits, a softmax is still to "
+    "come.",
+    symbol="Contract.answers",
+)
+def answers(self, outputs, count):
+    found = sorted(zip(self.classes, outputs.tolist()), key=lambda pair: -pair[1])
+    return found[:count]
+
+
+@misconception(
+    "15.7",
+    "You divide the bias by each channel's own deviation and the scale by the mean of them, and leave the "
+    "rest away. Only with factors for the first convolution the two sides are equal.",
+    symbol="image_scaling",
+)
+def image_scaling(mean, deviation, order="RGB"):
+    shared = sum(deviation) / len(deviation)
+    bias = [-m / d for m, d in zip(mean, deviation)]
+    factor = [1.0 for _ in deviation]
+    if order == "BGR":
+        bias, factor = bias[::-1], factor[::-1]
+    return 1 / (255 * shared), bias, factor
+
+
+@misconception(
+    "15.7",
+    "You forget that Core ML's pixels go up to 255: its scale has to divide by that, too.",
+    symbol="image_scaling",
+)
+def image_scaling(mean, deviation, order="RGB"):
+    shared = sum(deviation) / len(deviation)
+    bias = [-m / shared for m in mean]
+    factor = [shared / d for d in deviation]
+    if order == "BGR":
+        bias, factor = bias[::-1], factor[::-1]
+    return 1 / shared, bias, factor
+
+
+# Serving
+
+# 15.8: full, or late
+
+
+@misconception(
+    "15.8",
     "You look at the newest item. Who comes then pushes the deadline of all others away, and under a "
     "steady trickle nobody is ever late: the oldest one decides.",
 )
@@ -409,7 +878,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.4",
+    "15.8",
     "At the deadline exactly nothing is due with you. Whoever sleeps for as long as `wake_up` says then "
     "asks in vain, and sleeps for 0 seconds, again and again.",
 )
@@ -423,7 +892,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.4",
+    "15.8",
     "Your batch has everybody who is there. More than `most` are too many for one call of the network; "
     "the others are for the next batch.",
 )
@@ -437,7 +906,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.4",
+    "15.8",
     "The items stay where they are after you have handed them out. They are answered again with the next "
     "batch.",
 )
@@ -450,7 +919,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.4",
+    "15.8",
     "The newest go first with you. Under load the oldest ones are never answered.",
 )
 def due(self, now):
@@ -463,7 +932,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.4",
+    "15.8",
     "You say how long the patience lasts, not how much of it is left: an item that has waited for most "
     "of it waits for all of it once more.",
 )
@@ -476,7 +945,7 @@ def wake_up(self, now):
 
 
 @misconception(
-    "15.4",
+    "15.8",
     "With nobody there you say 0. Then the thread that asks never sleeps: `None` means that something "
     "has to come first.",
 )
@@ -487,7 +956,7 @@ def wake_up(self, now):
 
 
 @misconception(
-    "15.4",
+    "15.8",
     "A deadline that has gone by gives a negative number of seconds with you; nobody can wait that long.",
 )
 def wake_up(self, now):
@@ -499,7 +968,7 @@ def wake_up(self, now):
 
 
 @misconception(
-    "15.4",
+    "15.8",
     "You forget that a full batch is due at once, whatever the clock says.",
 )
 def wake_up(self, now):
@@ -508,11 +977,11 @@ def wake_up(self, now):
     return max(0.0, self.items[0][0] + self.patience - now)
 
 
-# 15.5: pages
+# 15.9: pages
 
 
 @misconception(
-    "15.5",
+    "15.9",
     "You take a page ahead at every full one. A text of exactly 4 positions needs one page of 4; the "
     "next one is for whoever comes.",
 )
@@ -522,7 +991,7 @@ def missing(self, text, new):
 
 
 @misconception(
-    "15.5",
+    "15.9",
     "You round the new positions up by themselves. There may be room on the page that the text has.",
 )
 def missing(self, text, new):
@@ -530,7 +999,7 @@ def missing(self, text, new):
 
 
 @misconception(
-    "15.5",
+    "15.9",
     "You count all pages of the text, with those that it has.",
 )
 def missing(self, text, new):
@@ -538,7 +1007,7 @@ def missing(self, text, new):
 
 
 @misconception(
-    "15.5",
+    "15.9",
     "You hand pages out until there are none, and then refuse. The text keeps what it got, and has more "
     "pages than positions: nothing may have changed after a failure.",
 )
@@ -552,7 +1021,7 @@ def grow(self, text, new):
 
 
 @misconception(
-    "15.5",
+    "15.9",
     "You refuse when the last free page would be used up. Equal is enough.",
 )
 def grow(self, text, new):
@@ -564,7 +1033,7 @@ def grow(self, text, new):
 
 
 @misconception(
-    "15.5",
+    "15.9",
     "You copy the list of free pages and the text's own list each time. With 100,000 pages that is a "
     "long walk for one token: `pop` and `append` change a list where it is.",
 )
@@ -578,7 +1047,7 @@ def grow(self, text, new):
 
 
 @misconception(
-    "15.5",
+    "15.9",
     "You forget the text and keep its pages. They belong to nobody then, and after some hours the server "
     "has none left.",
 )
@@ -588,7 +1057,7 @@ def release(self, text):
 
 
 @misconception(
-    "15.5",
+    "15.9",
     "You give the pages back and keep the length. A text of the same number begins in the middle then.",
 )
 def release(self, text):
@@ -596,7 +1065,7 @@ def release(self, text):
 
 
 @misconception(
-    "15.5",
+    "15.9",
     "A text that has no pages is an error with you. A client may leave before its request was let in, or "
     "twice.",
 )
@@ -606,7 +1075,7 @@ def release(self, text):
 
 
 @misconception(
-    "15.5",
+    "15.9",
     "You let the places run on from the first page. The next page of a text may lie anywhere.",
 )
 def places(self, text, start=0):
@@ -615,7 +1084,7 @@ def places(self, text, start=0):
 
 
 @misconception(
-    "15.5",
+    "15.9",
     "You give the places of whole pages. The last page is seldom full, and behind the text's end stands "
     "what somebody else left there.",
 )
@@ -623,11 +1092,11 @@ def places(self, text, start=0):
     return [page * self.size + i for page in self.pages[text] for i in range(self.size)][start:]
 
 
-# 15.6: they come and go
+# 15.10: they come and go
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "You pad on the right. The newest position of each text has to stand in the last column: that is "
     "where the model's answer is read, and where `padding` says that a text is.",
 )
@@ -643,7 +1112,7 @@ def planned(table, texts, new):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "Where a text has fewer new positions than its neighbour, you let the model write over the old ones, "
     "with keys of the token 0. Those columns write nowhere.",
 )
@@ -656,7 +1125,7 @@ def planned(table, texts, new):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "You say how long each text is, not how much stands in front of it.",
 )
 def planned(table, texts, new):
@@ -670,7 +1139,7 @@ def planned(table, texts, new):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "You let nobody in while somebody is running. That is a batch as in the old days: it is finished when "
     "its longest text is, and most of it idles until then.",
 )
@@ -694,7 +1163,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "You add up the lengths. All texts of one call are padded to the longest: it counts as often as there "
     "are texts.",
 )
@@ -716,7 +1185,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "A prompt above the budget is never let in by you, and nobody behind it either. Alone it may come.",
 )
 def let_in(self):
@@ -737,7 +1206,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "Who does not fit is skipped, and those behind it come in. As long as short ones come, the long one "
     "waits forever.",
 )
@@ -761,7 +1230,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "Somebody who comes back needs pages for what it has written, too, not only for its prompt.",
 )
 def let_in(self):
@@ -782,7 +1251,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "Whoever has to give way goes to the end of the queue with you. It was there before those who wait.",
 )
 def make_room(self, row):
@@ -797,7 +1266,7 @@ def make_room(self, row):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "The one that needs a page gives way itself. So the oldest ones are thrown out again and again, and "
     "nobody comes to an end: the one let in last has to go.",
 )
@@ -811,7 +1280,7 @@ def make_room(self, row):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "You forget what a row has written when it gives way. Its client has read that already, and gets it "
     "once more.",
 )
@@ -828,7 +1297,7 @@ def make_room(self, row):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "You compute the prompts of newcomers before those who are running have their pages. A newcomer takes "
     "the last page, and is thrown out for it in the same step, its prompt for nothing.",
 )
@@ -848,7 +1317,7 @@ def step(self):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "You call the model once for each row. It reads all its weights for each of them; that they are read "
     "once for all is what a batch is for.",
 )
@@ -867,7 +1336,7 @@ def step(self):
 
 
 @misconception(
-    "15.6",
+    "15.10",
     "Those who are let in lose a step: their prompt is computed in it, and with that their first token.",
 )
 def step(self):
@@ -884,11 +1353,11 @@ def step(self):
     return events
 
 
-# 15.7: a stop sequence in pieces
+# 15.11: a stop sequence in pieces
 
 
 @misconception(
-    "15.7",
+    "15.11",
     "You look for a sequence in each piece alone. One that begins in a piece and ends in the next is "
     "never found.",
 )
@@ -903,7 +1372,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.7",
+    "15.11",
     "You cut at the sequence that begins first. The one that is complete first ends the text, even if "
     "another had begun before it.",
 )
@@ -921,7 +1390,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.7",
+    "15.11",
     "You take the first sequence of the list that occurs, wherever it is. Another one may be complete "
     "long before it.",
 )
@@ -939,7 +1408,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.7",
+    "15.11",
     "After a sequence you go on. What comes behind it is not part of the answer.",
 )
 def feed(self, text):
@@ -954,7 +1423,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.7",
+    "15.11",
     "You hand the sequence on with the text.",
 )
 def feed(self, text):
@@ -971,7 +1440,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.7",
+    "15.11",
     "You hold back as many characters as the longest sequence has, less one, whatever they are. The "
     "reader sees every answer late: only what is a beginning of a sequence has to wait.",
 )
@@ -981,7 +1450,7 @@ def held(self, text):
 
 
 @misconception(
-    "15.7",
+    "15.11",
     'You hold back the shortest beginning that fits. In "aa" before "aab" both letters wait.',
 )
 def held(self, text):
@@ -994,7 +1463,7 @@ def held(self, text):
 
 
 @misconception(
-    "15.7",
+    "15.11",
     "You ask whether all of the text is a beginning. Mostly only its end is one.",
 )
 def held(self, text):
@@ -1002,7 +1471,7 @@ def held(self, text):
 
 
 @misconception(
-    "15.7",
+    "15.11",
     "Only the first sequence of the list makes you wait.",
 )
 def held(self, text):
@@ -1013,11 +1482,11 @@ def held(self, text):
     return 0
 
 
-# 15.8: letters while they are written
+# 15.12: letters while they are written
 
 
 @misconception(
-    "15.8",
+    "15.12",
     "You decode each token by itself. A character of several bytes may lie in several tokens, and becomes "
     "a row of question marks.",
 )
@@ -1026,7 +1495,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.8",
+    "15.12",
     "You drop bytes that are no character. Whoever reads should see that something is broken.",
 )
 def feed(self, new):
@@ -1034,7 +1503,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.8",
+    "15.12",
     "Bytes that wait at the end are lost with you. They will never be a character; the decoder's `finish` "
     "says what stands for them.",
 )
@@ -1043,7 +1512,7 @@ def finish(self):
 
 
 @misconception(
-    "15.8",
+    "15.12",
     "What the decoder says at the end goes past the stops. It may be what completes a sequence, or come "
     "after one.",
 )
@@ -1052,18 +1521,18 @@ def finish(self):
 
 
 @misconception(
-    "15.8",
+    "15.12",
     "What waits for a sequence to be complete is lost at the end. It has turned out to be text.",
 )
 def finish(self):
     return self.stops.feed(self.letters.finish())
 
 
-# 15.9: what the mean hides
+# 15.13: what the mean hides
 
 
 @misconception(
-    "15.9",
+    "15.13",
     "You take the values in the order in which they came. A percentile is one of their ranks: sort them.",
 )
 def percentile(values, q):
@@ -1077,7 +1546,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.9",
+    "15.13",
     "You take the value at the rank below, without the way to the next one. Of ten values the 99th "
     "percentile is then the second largest.",
 )
@@ -1089,7 +1558,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.9",
+    "15.13",
     "You divide the way into as many parts as there are values. Between n values there are n - 1 gaps.",
 )
 def percentile(values, q):
@@ -1103,7 +1572,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.9",
+    "15.13",
     "You sort the caller's list. It was in the order in which the requests came.",
 )
 def percentile(values, q):
@@ -1117,7 +1586,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.9",
+    "15.13",
     "You count a request with all of its time, also with what lies outside of the window.",
 )
 def in_flight(starts, ends, begin, end):
@@ -1127,7 +1596,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.9",
+    "15.13",
     "A request that is not in the window at all counts with a negative time.",
 )
 def in_flight(starts, ends, begin, end):
@@ -1137,7 +1606,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.9",
+    "15.13",
     "You take the mean of the numbers at the moments when somebody comes or goes. Each number counts for "
     "as long as it lasts.",
 )
@@ -1150,7 +1619,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.9",
+    "15.13",
     "You count only requests that came and went within the window. Long ones are cut off by every window, "
     "and they are those that fill the server.",
 )
@@ -1161,11 +1630,11 @@ def in_flight(starts, ends, begin, end):
     return sum(inside) / (end - begin)
 
 
-# 15.10: who goes next?
+# 15.14: who goes next?
 
 
 @misconception(
-    "15.10",
+    "15.14",
     "That is first come, first served. One long prompt takes all of a step, and of the next, and all "
     "short ones behind it wait.",
 )
@@ -1182,7 +1651,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.10",
+    "15.14",
     "Shortest first: as long as short ones come, a long prompt gets nothing. Keep a part of the budget for "
     "whoever has waited longest.",
 )
@@ -1199,7 +1668,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.10",
+    "15.14",
     "Prompts come first with you. While prompts come, every answer that is half written stands still.",
 )
 def shares(jobs, budget):
@@ -1216,7 +1685,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.10",
+    "15.14",
     "You give whole prompts or nothing. A prompt that is longer than the budget never comes, and what is "
     "left of a step is wasted: take a part.",
 )
@@ -1233,7 +1702,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.10",
+    "15.14",
     "You count jobs, not tokens: a prompt takes all of its length, and the step is over its budget.",
 )
 def shares(jobs, budget):
@@ -1243,7 +1712,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.10",
+    "15.14",
     "You keep a quarter of the budget for prompts even if there are none. What nobody uses there should go "
     "to those who write.",
 )

@@ -188,7 +188,7 @@ def value(name: str, x: Any) -> bytes:
         kinds = {member[:4] for member in members}
         if len(kinds) > 1 or kinds == {struct.pack("<I", LIST)}:
             raise ValueError(f"[gguf] The list {name!r} should have members of one simple kind.")
-        content = b"".join(member[4:] for member in members) if x else b""
+        content = b"".join(member[4:] for member in members)
         return struct.pack("<I", LIST) + kinds.pop() + struct.pack("<Q", len(x)) + content
     if isinstance(x, bool):
         return struct.pack("<I?", 7, x)
