@@ -13,7 +13,9 @@ import safetensors.numpy
 from reference.ch15_serving import (  # noqa: F401
     batches,
     flying,
+    heard,
     percentiles,
+    sent,
     served,
     shown,
     stopped,

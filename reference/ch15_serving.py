@@ -1,6 +1,7 @@
 """Answers for the serving half of chapter 15, from the standard library and NumPy."""
 
 import codecs
+import io
 
 import numpy as np
 
@@ -69,6 +70,34 @@ def shown(sequences, pieces):
         "before": before["stopped"],
         "stopped": after["stopped"],
     }
+
+
+@in_numpy
+def sent(texts):
+    """Universal newlines, as Python reads files."""
+    found = []
+    for text in texts:
+        lines = io.StringIO(text, newline=None).read().split("\n")
+        found.append(list("\n".join([*(f"data: {line}" for line in lines), "", ""]).encode()))
+    return {"bytes": found}
+
+
+@in_numpy
+def heard(pieces):
+    """All events of the whole so far, less those that were there before."""
+    whole, before, said = b"", 0, []
+    for piece in pieces:
+        whole += bytes(piece)
+        complete = whole[: whole.rfind(b"\n") + 1].replace(b"\r\n", b"\n")
+        found = []
+        for block in complete.decode("utf-8", "replace").split("\n\n")[:-1]:
+            lines = [line.split(":", 1) for line in block.split("\n")]
+            data = [(line[1:] or [""])[0] for line in lines if line[0] == "data"]
+            if data:
+                found.append("\n".join(x[1:] if x[:1] == " " else x for x in data))
+        said.append(found[before:])
+        before = len(found)
+    return {"said": said}
 
 
 @in_numpy

@@ -151,6 +151,8 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
     Raises:
         CourseError: it cannot be loaded.
     """
+    from tinymlx.serving.events import event
+
     from course.serve.text import TextModel
     from tinymlx import core
     from tinymlx.models.language.loading import load
@@ -171,7 +173,7 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
         raise CourseError(str(error)) from error
     # What is still to be computed belongs to the stream of this thread; others cannot.
     core.eval(model.parameters())
-    parts = SimpleNamespace(Request=Request, TextStream=TextStream)
+    parts = SimpleNamespace(Request=Request, TextStream=TextStream, event=event)
     engine = Engine(model, PageTable(wanted.pages, wanted.page), wanted.rows)
     name = Path(folder).resolve().name
     return TextModel(name, engine, tokenizer, parts, metrics.watch)

@@ -35,7 +35,7 @@ class TextModel:
         name: as clients see it.
         engine: answers requests.
         tokenizer: with ``encode``, ``bytes_of`` and ``eos``.
-        parts: the classes ``Request`` and ``TextStream`` of the reader's package.
+        parts: ``Request``, ``TextStream`` and ``event`` of the reader's package.
         watch: see :class:`Worker`.
     """
 

@@ -1528,11 +1528,138 @@ def finish(self):
     return self.stops.feed(self.letters.finish())
 
 
-# 15.13: what the mean hides
+# 15.13: events on the wire
 
 
 @misconception(
     "15.13",
+    "You write `data: ` once, in front of everything. A line break in the data ends the field, and an empty "
+    "line ends the event.",
+)
+def event(data):
+    return f"data: {data}\n\n".encode()
+
+
+@misconception(
+    "15.13",
+    "You split with `splitlines`. It also breaks at characters such as U+2028, and drops an empty line at the "
+    "end: what arrives is not what was sent.",
+)
+def event(data):
+    lines = data.splitlines() or [""]
+    return "".join(f"data: {line}\n" for line in lines).encode() + b"\n"
+
+
+@misconception(
+    "15.13",
+    "The empty line behind the event is missing. The reader waits for it.",
+)
+def event(data):
+    lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "".join(f"data: {line}\n" for line in lines).encode()
+
+
+@misconception(
+    "15.13",
+    "You read each piece by itself. A line that begins in one piece and ends in the next is lost.",
+    symbol="EventReader.feed",
+)
+def feed(self, new):
+    found = []
+    for line in new.split(b"\n"):
+        text = line.removesuffix(b"\r").decode("utf-8", "replace")
+        name, _, value = text.partition(":")
+        if not text and self.lines:
+            found.append("\n".join(self.lines))
+            self.lines = []
+        elif name == "data":
+            self.lines.append(value.removeprefix(" "))
+    return found
+
+
+@misconception(
+    "15.13",
+    "You decode before you have whole lines. A character whose bytes arrive in two pieces becomes two signs for "
+    "something broken.",
+    symbol="EventReader.feed",
+)
+def feed(self, new):
+    *lines, rest = (self.rest.decode() + new.decode("utf-8", "replace")).split("\n")
+    self.rest = rest.encode()
+    found = []
+    for line in lines:
+        text = line.removesuffix("\r")
+        name, _, value = text.partition(":")
+        if not text and self.lines:
+            found.append("\n".join(self.lines))
+            self.lines = []
+        elif name == "data":
+            self.lines.append(value.removeprefix(" "))
+    return found
+
+
+@misconception(
+    "15.13",
+    "You take all spaces away from the data. Only one behind the colon is not part of it; tokens begin with "
+    "spaces.",
+    symbol="EventReader.feed",
+)
+def feed(self, new):
+    *lines, self.rest = (self.rest + new).split(b"\n")
+    found = []
+    for line in lines:
+        text = line.removesuffix(b"\r").decode("utf-8", "replace")
+        name, _, value = text.partition(":")
+        if not text and self.lines:
+            found.append("\n".join(self.lines))
+            self.lines = []
+        elif name == "data":
+            self.lines.append(value.strip())
+    return found
+
+
+@misconception(
+    "15.13",
+    "Every line of data is an event with you. The event ends at the empty line; until then the lines belong "
+    "together.",
+    symbol="EventReader.feed",
+)
+def feed(self, new):
+    *lines, self.rest = (self.rest + new).split(b"\n")
+    found = []
+    for line in lines:
+        text = line.removesuffix(b"\r").decode("utf-8", "replace")
+        name, _, value = text.partition(":")
+        if name == "data":
+            found.append(value.removeprefix(" "))
+    return found
+
+
+@misconception(
+    "15.13",
+    "An empty line without data in front of it is an event with you. Comments keep a connection alive; they end "
+    "with an empty line, too.",
+    symbol="EventReader.feed",
+)
+def feed(self, new):
+    *lines, self.rest = (self.rest + new).split(b"\n")
+    found = []
+    for line in lines:
+        text = line.removesuffix(b"\r").decode("utf-8", "replace")
+        name, _, value = text.partition(":")
+        if not text:
+            found.append("\n".join(self.lines))
+            self.lines = []
+        elif name == "data":
+            self.lines.append(value.removeprefix(" "))
+    return found
+
+
+# 15.14: what the mean hides
+
+
+@misconception(
+    "15.14",
     "You take the values in the order in which they came. A percentile is one of their ranks: sort them.",
 )
 def percentile(values, q):
@@ -1546,7 +1673,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.13",
+    "15.14",
     "You take the value at the rank below, without the way to the next one. Of ten values the 99th "
     "percentile is then the second largest.",
 )
@@ -1558,7 +1685,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.13",
+    "15.14",
     "You divide the way into as many parts as there are values. Between n values there are n - 1 gaps.",
 )
 def percentile(values, q):
@@ -1572,7 +1699,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.13",
+    "15.14",
     "You sort the caller's list. It was in the order in which the requests came.",
 )
 def percentile(values, q):
@@ -1586,7 +1713,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.13",
+    "15.14",
     "You count a request with all of its time, also with what lies outside of the window.",
 )
 def in_flight(starts, ends, begin, end):
@@ -1596,7 +1723,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.13",
+    "15.14",
     "A request that is not in the window at all counts with a negative time.",
 )
 def in_flight(starts, ends, begin, end):
@@ -1606,7 +1733,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.13",
+    "15.14",
     "You take the mean of the numbers at the moments when somebody comes or goes. Each number counts for "
     "as long as it lasts.",
 )
@@ -1619,7 +1746,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.13",
+    "15.14",
     "You count only requests that came and went within the window. Long ones are cut off by every window, "
     "and they are those that fill the server.",
 )
@@ -1630,11 +1757,11 @@ def in_flight(starts, ends, begin, end):
     return sum(inside) / (end - begin)
 
 
-# 15.14: who goes next?
+# 15.15: who goes next?
 
 
 @misconception(
-    "15.14",
+    "15.15",
     "That is first come, first served. One long prompt takes all of a step, and of the next, and all "
     "short ones behind it wait.",
 )
@@ -1651,7 +1778,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.14",
+    "15.15",
     "Shortest first: as long as short ones come, a long prompt gets nothing. Keep a part of the budget for "
     "whoever has waited longest.",
 )
@@ -1668,7 +1795,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.14",
+    "15.15",
     "Prompts come first with you. While prompts come, every answer that is half written stands still.",
 )
 def shares(jobs, budget):
@@ -1685,7 +1812,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.14",
+    "15.15",
     "You give whole prompts or nothing. A prompt that is longer than the budget never comes, and what is "
     "left of a step is wasted: take a part.",
 )
@@ -1702,7 +1829,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.14",
+    "15.15",
     "You count jobs, not tokens: a prompt takes all of its length, and the step is over its budget.",
 )
 def shares(jobs, budget):
@@ -1712,7 +1839,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.14",
+    "15.15",
     "You keep a quarter of the budget for prompts even if there are none. What nobody uses there should go "
     "to those who write.",
 )

@@ -11,7 +11,17 @@ from tinymlx.core import array as to_array
 from tinymlx.deployment import contract, exporting, ready
 from tinymlx.formats import blocks, gguf, safetensors
 from tinymlx.formats.pieces import Reader
-from tinymlx.serving import batching, engine, latency, pages, requests, scheduling, stops, streams
+from tinymlx.serving import (
+    batching,
+    engine,
+    events,
+    latency,
+    pages,
+    requests,
+    scheduling,
+    stops,
+    streams,
+)
 from tinymlx.utils import tree_flatten
 
 __all__ = ["to_array"]
@@ -462,6 +472,17 @@ def shown(sequences, pieces):
     before = stream.stopped
     end = stream.finish()
     return {"said": said, "end": end, "before": before, "stopped": stream.stopped}
+
+
+def sent(texts):
+    """The bytes of events."""
+    return {"bytes": [list(events.event(text)) for text in texts]}
+
+
+def heard(pieces):
+    """The data of events in pieces, after each piece."""
+    reader = events.EventReader()
+    return {"said": [list(reader.feed(bytes(piece))) for piece in pieces]}
 
 
 def percentiles(values, shares):

@@ -1,4 +1,4 @@
-"""Judges of 15.8 to 15.14: batches, pages, an engine, streams, percentiles, who goes next."""
+"""Judges of 15.8 to 15.15: batches, pages, an engine, streams, percentiles, who goes next."""
 
 import statistics
 
@@ -362,6 +362,60 @@ def test_the_end_of_what_waits(check):
 
 
 @exercise("15.13")
+def test_events_are_sent(check):
+    """Line breaks of three kinds, and characters that only look like one."""
+    texts = [
+        "one",
+        "",
+        "\n",
+        "a\nb",
+        "a\n\nb\n",
+        " two",
+        "c\r\nd\re",
+        "\u2028f\x0b\x85",
+        "data: g",
+        "é海",
+    ]
+    check("sent", texts=[*texts, "\n\r\n\r\r"])
+
+
+@exercise("15.13")
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_events_in_pieces(check, draw, end):
+    """Fields of all kinds, cut anywhere: in a line, in a character, in a line break."""
+    kinds = [
+        "data: a",
+        "data:  b ",
+        "data",
+        "data:",
+        ": ping",
+        "id: 7",
+        "",
+        "",
+        "é 海",
+        "data: c: d",
+    ]
+    kinds += ["data:é", " data: no", "databases: no"]
+    for _ in range(12):
+        lines = [kinds[i] for i in draw.integers(14, low=0, high=len(kinds))]
+        data = end.join(["data: first", "", *lines, "data: last", "", "data: rest"])
+        check("heard", pieces=in_pieces(draw, data.encode()))
+
+
+@exercise("15.13")
+def test_events_at_once_and_byte_by_byte(check):
+    """Several in one piece, none in many; what has not ended is nothing yet; broken bytes."""
+    text = (
+        b"data: a\n\n:\n\ndata: b\ndata: c\n\ndata: \xff\xe6\n\n\n\ndata: [DONE]\r\n\r\ndata: d\n"
+    )
+    check("heard", pieces=[list(text), [], list(b"\n"), list(b"\n")])
+    check("heard", pieces=[[byte] for byte in text])
+
+
+# 15.14
+
+
+@exercise("15.14")
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 101])
 def test_percentiles(check, draw, count):
     """In any order, which stays; also of a single value."""
@@ -370,13 +424,13 @@ def test_percentiles(check, draw, count):
     check("percentiles", values=np.array([2.0, 2.0, 7.0], np.float32), shares=[0, 50, 75, 100])
 
 
-@exercise("15.13")
+@exercise("15.14")
 @pytest.mark.parametrize("values,q", [([], 50), ([1.0], -1), ([1.0], 100.5)], ids=str)
 def test_no_percentile(check, values, q):
     check.raises("percentiles", "ValueError", values=np.array(values, np.float32), shares=[q])
 
 
-@exercise("15.13")
+@exercise("15.14")
 def test_how_many_at_a_time(check, draw):
     """Windows that cut requests, that none touches, that lie inside of one."""
     starts = [x / 8 for x in draw.integers(12, low=0, high=80).tolist()]
@@ -386,7 +440,7 @@ def test_how_many_at_a_time(check, draw):
     check("flying", starts=[1.0, 7.0], ends=[3.0, 7.0], windows=[[0.0, 4.0], [3.0, 6.0], [0, 1]])
 
 
-@exercise("15.13")
+@exercise("15.14")
 @pytest.mark.parametrize(
     "starts,ends,window",
     [
@@ -402,7 +456,7 @@ def test_no_window(check, starts, ends, window):
     check.raises("flying", "ValueError", starts=starts, ends=ends, windows=[window])
 
 
-# 15.14
+# 15.15
 
 
 def first_come(jobs, budget):
@@ -493,7 +547,7 @@ def mixed(draw, count):
     return found
 
 
-@exercise("15.14")
+@exercise("15.15")
 def test_short_ones_first_and_no_time_lost(probe, draw):
     """Short prompts have their first token in half the time; everything is done as soon."""
     coming = mixed(draw, 90)
@@ -510,7 +564,7 @@ def test_short_ones_first_and_no_time_lost(probe, draw):
     )
 
 
-@exercise("15.14")
+@exercise("15.15")
 @pytest.mark.parametrize("budget", [8, 64])
 def test_a_long_prompt_in_a_flood_of_short_ones(probe, budget):
     """However many short ones come, the oldest prompt comes to its end."""
@@ -520,7 +574,7 @@ def test_a_long_prompt_in_a_flood_of_short_ones(probe, budget):
     assert own.first[0] < 60, f"its first token came in step {own.first[0] + 1}; alone in step 6"
 
 
-@exercise("15.14")
+@exercise("15.15")
 @pytest.mark.parametrize("budget", [8, 64])
 def test_more_who_write_than_the_budget_has_tokens(probe, budget):
     """A prompt comes through a crowd that writes, and everybody in the crowd gets on."""
@@ -531,7 +585,7 @@ def test_more_who_write_than_the_budget_has_tokens(probe, budget):
     assert own.longest < 8, f"somebody who writes has waited for {own.longest} steps"
 
 
-@exercise("15.14")
+@exercise("15.15")
 def test_prompts_do_not_stop_those_who_write(probe):
     """One long prompt after the other, and some answers that are half written."""
     coming = [[0, 2, 90] for _ in range(6)] + [[step, 200, 2] for step in range(2, 40, 3)]
@@ -539,7 +593,7 @@ def test_prompts_do_not_stop_those_who_write(probe):
     assert own.longest < 8, f"somebody who writes has waited for {own.longest} steps"
 
 
-@exercise("15.14")
+@exercise("15.15")
 def test_nobody_there_and_too_small_a_budget(check, probe):
     """A step in which nobody is there; a budget that is none."""
     own = judged(probe, [[3, 5, 2], [9, 70, 1]], 8)
