@@ -151,12 +151,11 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
     Raises:
         CourseError: it cannot be loaded.
     """
-    from tinymlx.serving.events import event
-
     from course.serve.text import TextModel
     from tinymlx import core
     from tinymlx.models.language.loading import load
     from tinymlx.serving.engine import Engine
+    from tinymlx.serving.events import event
     from tinymlx.serving.pages import PageTable
     from tinymlx.serving.requests import Request
     from tinymlx.serving.streams import TextStream
@@ -226,4 +225,4 @@ def network_of(number: int) -> Any:
 
     names = told["classes"].split(",")
     core.eval(model.parameters(), predict(np.zeros((1, *shape), np.float32)))
-    return Classifier(f"chapter-{number}", names, shape, predict, Batcher(32, 0.005))
+    return Classifier(f"classifier-chapter-{number}", names, shape, predict, Batcher(32, 0.005))

@@ -247,16 +247,32 @@ def test_digits_are_classified(client: httpx.Client) -> None:
     assert right >= 26  # measured: 29
 
 
-def test_the_network_of_a_chapter(project: Project) -> None:
-    """`tinymlx serve 7`, and numbers of chapters that have no such network."""
-    from sklearn.datasets import load_sample_image
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    driver = start(tmp_path / "profile")
+    yield driver
+    driver.quit()
+
+
+def test_the_network_of_a_chapter(browser: Any, tmp_path: Path) -> None:
+    """`tinymlx serve 7`, also in its page, and numbers of chapters that have no such network."""
+    from skimage import data
 
     with serving("7") as address:
-        picture = load_sample_image("flower.jpg")[100:400, 200:500] / 255
+        picture = data.chelsea()[:300, 60:360] / 255
         answer = httpx.post(f"{address}/v1/classify", content=png(picture), timeout=60).json()
-        assert answer["model"] == "chapter-7" and len(answer["classes"]) == 10
-        assert "airplane" in {x["name"] for x in answer["classes"]}
+        assert answer["model"] == "classifier-chapter-7" and len(answer["classes"]) == 10
+        assert answer["classes"][0]["name"] == "cat"
         assert sum(x["probability"] for x in answer["classes"]) == pytest.approx(1, abs=1e-5)
+        (tmp_path / "cat.png").write_bytes(png(picture))
+        browser.get(address)
+        wait = WebDriverWait(browser, 30)
+        wait.until(lambda b: b.find_element(By.ID, "file").is_displayed())
+        assert not browser.find_element(By.ID, "writing").is_displayed()
+        browser.find_element(By.ID, "file").send_keys(str(tmp_path / "cat.png"))
+        first = "#classes tr:first-child td:first-child"
+        wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, first))
+        assert browser.find_element(By.CSS_SELECTOR, first).text == "cat"
     with pytest.raises(CourseError, match="that of chapter 7 does"), serving("3"):
         pass
     with pytest.raises(CourseError, match="no chapter 99"), serving("99"):
@@ -363,13 +379,6 @@ def test_what_cannot_be_served(folder: Path, tmp_path: Path) -> None:
         serve.listening("203.0.113.7", 0)
     loopback = [serve.is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0")]
     assert loopback == [True, True, True, False]
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    driver = start(tmp_path / "profile")
-    yield driver
-    driver.quit()
 
 
 def test_the_page(browser: Any, address: str) -> None:
