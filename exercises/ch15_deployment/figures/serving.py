@@ -135,8 +135,131 @@ def draw_little(out: Path) -> None:
     save(fig, out, "little")
 
 
+#: Of 10,000 requests of 64 clients: the percentiles 0 to 100 of their latencies, in milliseconds.
+LATENCIES = (
+    372,
+    442,
+    483,
+    518,
+    547,
+    574,
+    608,
+    637,
+    668,
+    696,
+    724,
+    747,
+    772,
+    800,
+    823,
+    852,
+    879,
+    904,
+    933,
+    960,
+    985,
+    1007,
+    1032,
+    1058,
+    1080,
+    1105,
+    1132,
+    1158,
+    1183,
+    1215,
+    1240,
+    1264,
+    1292,
+    1320,
+    1347,
+    1374,
+    1402,
+    1427,
+    1450,
+    1477,
+    1503,
+    1524,
+    1552,
+    1575,
+    1601,
+    1625,
+    1651,
+    1678,
+    1704,
+    1736,
+    1758,
+    1783,
+    1807,
+    1834,
+    1863,
+    1893,
+    1924,
+    1949,
+    1975,
+    1996,
+    2020,
+    2048,
+    2070,
+    2093,
+    2123,
+    2149,
+    2174,
+    2203,
+    2226,
+    2248,
+    2273,
+    2302,
+    2324,
+    2352,
+    2381,
+    2406,
+    2434,
+    2465,
+    2490,
+    2525,
+    2559,
+    2598,
+    2634,
+    2666,
+    2711,
+    2755,
+    2807,
+    2847,
+    2909,
+    2965,
+    3029,
+    3115,
+    3196,
+    3320,
+    3474,
+    3624,
+    3906,
+    4212,
+    4744,
+    5687,
+    9455,
+)
+
+
+def draw_latencies(out: Path) -> None:
+    """Latencies by their share, and the three figures that are mostly told."""
+    fig, ax = plotting.figure(1, 1, width=9.0, height=3.4)
+    ax.plot(range(101), LATENCIES, color=plotting.BLUE)
+    for q in (50, 95, 99):
+        ax.plot([q, q, 0], [0, LATENCIES[q], LATENCIES[q]], color=plotting.ORANGE, linewidth=1.0)
+        side = "top" if q == 50 else "bottom"  # above the median runs the mean
+        ax.text(1, LATENCIES[q], f" p{q}: {LATENCIES[q]} ms", fontsize=9, va=side, color=INK)
+    mean = sum((a + b) / 2 for a, b in zip(LATENCIES, LATENCIES[1:])) / 100
+    ax.axhline(mean, color=plotting.GREEN, linestyle="--", linewidth=1.0)
+    ax.text(72, mean, f"mean: {mean:.0f} ms", fontsize=9, va="top", color=INK)
+    ax.set(xlabel="share of the requests (%)", ylabel="latency (ms)", xlim=(0, 100), ylim=(0, None))
+    ax.grid(False)
+    save(fig, out, "latencies")
+
+
 def main(out: Path) -> None:
     draw_rows(out)
     draw_pages(out)
     draw_continuous(out)
     draw_little(out)
+    draw_latencies(out)
