@@ -231,11 +231,9 @@ def as_core_ml(network: Network, out: Path) -> Door:
     from course.cli import export
 
     name, file = "Core ML", out / "network.mlpackage"
-    write = export.WRITE.get("coreml")
-    if write is None:
-        return Door(name, None, said="there is no converter yet")
+    function, shape = folded_function(network), (1, *network.shape)
     try:
-        write(file, network.model, network.function, (1, *network.shape), network.told)
+        export.as_coreml(file, network.model, function, shape, network.told, export.CoreML())
     except CourseError as error:  # what it needs is an extra; its sentence says which
         return Door(name, None, said=str(error))
     return Door(name, None, file, said="latency and outputs need macOS")
