@@ -856,3 +856,447 @@ def image_scaling(mean, deviation, order="RGB"):
     if order == "BGR":
         bias, factor = bias[::-1], factor[::-1]
     return 1 / shared, bias, factor
+
+
+# 15.8: nodes and operations
+
+
+@misconception(
+    "15.8",
+    "You put the array first and the number behind it. Then 2 - x becomes x - 2: which stands first "
+    "matters.",
+    symbol="elementwise",
+)
+def elementwise(build, node):
+    y, like = node.output, node.values[0]
+    numbers = [x for x in node.inputs if not isinstance(x, Value)]
+    names = [build.name(x, like) for x in [*node.values, *numbers]]
+    if node.primitive is arithmetic.negative:
+        return build.emit("mul", {"x": names[0], "y": build.name(-1, like)}, y.shape, y.dtype)
+    if node.primitive in BINARY:
+        inputs = {"x": names[0], "y": names[1]}
+        return build.emit(BINARY[node.primitive], inputs, y.shape, y.dtype)
+    kind = UNARY[node.primitive]
+    more = {"epsilon": 0.0} if kind in CAREFUL else {}
+    return build.emit(kind, {"x": names[0]}, y.shape, y.dtype, **more)
+
+
+@misconception(
+    "15.8",
+    "You leave epsilons to Core ML. Its `inverse` adds 1e-4 to what it divides by, `rsqrt` 1e-12: for "
+    "small numbers that is another function.",
+    symbol="elementwise",
+)
+def elementwise(build, node):
+    y, like = node.output, node.values[0]
+    names = [build.name(x, like) for x in node.inputs]
+    if node.primitive is arithmetic.negative:
+        return build.emit("mul", {"x": names[0], "y": build.name(-1, like)}, y.shape, y.dtype)
+    if node.primitive in BINARY:
+        inputs = {"x": names[0], "y": names[1]}
+        return build.emit(BINARY[node.primitive], inputs, y.shape, y.dtype)
+    return build.emit(UNARY[node.primitive], {"x": names[0]}, y.shape, y.dtype)
+
+
+@misconception(
+    "15.8",
+    "You make every number a float32. Beside an array of float16 Core ML refuses the pair: a number takes "
+    "the dtype of the array.",
+    symbol="elementwise",
+)
+def elementwise(build, node):
+    y = node.output
+    names = [build.name(x if isinstance(x, Value) else float(x)) for x in node.inputs]
+    if node.primitive is arithmetic.negative:
+        return build.emit("mul", {"x": names[0], "y": build.name(-1.0)}, y.shape, y.dtype)
+    if node.primitive in BINARY:
+        inputs = {"x": names[0], "y": names[1]}
+        return build.emit(BINARY[node.primitive], inputs, y.shape, y.dtype)
+    kind = UNARY[node.primitive]
+    more = {"epsilon": 0.0} if kind in CAREFUL else {}
+    return build.emit(kind, {"x": names[0]}, y.shape, y.dtype, **more)
+
+
+@misconception(
+    "15.8",
+    "You take `axis=None` for the last axis. It means all of them.",
+    symbol="reduced",
+)
+def reduced(build, node):
+    x, y = node.values[0], node.output
+    axis = node.params.get("axis")
+    axes = axes_of(-1 if axis is None else axis, len(x.shape))
+    keep = bool(node.params.get("keepdims", False))
+    kind = REDUCTIONS[node.primitive]
+    return build.emit(kind, {"x": build.name(x)}, y.shape, y.dtype, axes=axes, keep_dims=keep)
+
+
+@misconception(
+    "15.8",
+    "You never keep the axes. With `keepdims` the result has another shape, and what follows is repeated "
+    "along the wrong axis.",
+    symbol="reduced",
+)
+def reduced(build, node):
+    x, y = node.values[0], node.output
+    axes = axes_of(node.params.get("axis"), len(x.shape))
+    kind = REDUCTIONS[node.primitive]
+    return build.emit(kind, {"x": build.name(x)}, y.shape, y.dtype, axes=axes, keep_dims=False)
+
+
+@misconception(
+    "15.8",
+    "You hand a linear layer the matrix as it is multiplied, (inputs, outputs). MIL's `linear` has the "
+    "weight of a layer, (outputs, inputs).",
+    symbol="product",
+)
+def product(build, node):
+    *start, a, b = node.inputs
+    y = node.output
+    if len(a.shape) < 2 or len(b.shape) < 2:
+        raise refuse(build, node, "its matrices need two axes at least")
+    numbers = {"transpose_x": False, "transpose_y": False}
+    if not start:
+        inputs = {"x": build.name(a), "y": build.name(b)}
+        return build.emit("matmul", inputs, y.shape, y.dtype, **numbers)
+    if node.params.get("alpha", 1) != 1 or node.params.get("beta", 1) != 1:
+        raise refuse(build, node, "it scales its terms")
+    c = start[0]
+    if known(b, 2) and known(c, 1):
+        inputs = {"x": build.name(a), "weight": build.name(b), "bias": build.name(c)}
+        return build.emit("linear", inputs, y.shape, y.dtype)
+    inputs = {"x": build.name(a), "y": build.name(b)}
+    wide = build.emit("matmul", inputs, y.shape, y.dtype, **numbers)
+    return build.emit("add", {"x": wide, "y": build.name(c)}, y.shape, y.dtype)
+
+
+@misconception(
+    "15.8",
+    "You forget the first argument of `addmm`: it is the bias.",
+    symbol="product",
+)
+def product(build, node):
+    *start, a, b = node.inputs
+    y = node.output
+    if len(a.shape) < 2 or len(b.shape) < 2:
+        raise refuse(build, node, "its matrices need two axes at least")
+    if node.params.get("alpha", 1) != 1 or node.params.get("beta", 1) != 1:
+        raise refuse(build, node, "it scales its terms")
+    inputs = {"x": build.name(a), "y": build.name(b)}
+    return build.emit("matmul", inputs, y.shape, y.dtype, transpose_x=False, transpose_y=False)
+
+
+@misconception(
+    "15.8",
+    "You ignore `alpha` and `beta`. A program that leaves a factor out is wrong without a word; refuse it.",
+    symbol="product",
+)
+def product(build, node):
+    *start, a, b = node.inputs
+    y = node.output
+    if len(a.shape) < 2 or len(b.shape) < 2:
+        raise refuse(build, node, "its matrices need two axes at least")
+    numbers = {"transpose_x": False, "transpose_y": False}
+    if not start:
+        inputs = {"x": build.name(a), "y": build.name(b)}
+        return build.emit("matmul", inputs, y.shape, y.dtype, **numbers)
+    c = start[0]
+    if known(b, 2) and known(c, 1):
+        weight = build.constant(mx.contiguous(b.constant.T))
+        inputs = {"x": build.name(a), "weight": weight, "bias": build.name(c)}
+        return build.emit("linear", inputs, y.shape, y.dtype)
+    inputs = {"x": build.name(a), "y": build.name(b)}
+    wide = build.emit("matmul", inputs, y.shape, y.dtype, **numbers)
+    return build.emit("add", {"x": wide, "y": build.name(c)}, y.shape, y.dtype)
+
+
+# 15.9: layouts
+
+
+@misconception(
+    "15.9",
+    "You hand over the kernel as it lies here, channels last. Where the numbers of taps and channels fit by "
+    "chance, nothing complains.",
+    symbol="convolved",
+)
+def convolved(build, node):
+    x, w = node.values
+    at, ndim = node.params["at"], len(x.shape)
+    if w.constant is None:
+        raise refuse(build, node, "its kernel is computed")
+    weight = flipped(w.constant) if at.flip else w.constant
+    if max(at.input_dilation) > 1:
+        return widened(build, node, weight)
+    first = build.transposed(build.name(x), to_first(ndim), x.dtype)
+    made = build.emit(
+        "conv",
+        {"x": first, "weight": build.constant(mx.contiguous(weight))},
+        [node.output.shape[a] for a in to_first(ndim)],
+        x.dtype,
+        strides=list(at.stride),
+        dilations=list(at.kernel_dilation),
+        groups=at.groups,
+        pad_type="custom",
+        pad=[n for pair in zip(at.low, at.high) for n in pair],
+    )
+    return build.transposed(made, to_last(ndim), x.dtype)
+
+
+@misconception(
+    "15.9",
+    "You write all zeros in front first, then all behind. MIL wants both of one axis, then both of the "
+    "next.",
+    symbol="convolved",
+)
+def convolved(build, node):
+    x, w = node.values
+    at, ndim = node.params["at"], len(x.shape)
+    if w.constant is None:
+        raise refuse(build, node, "its kernel is computed")
+    weight = flipped(w.constant) if at.flip else w.constant
+    if max(at.input_dilation) > 1:
+        return widened(build, node, weight)
+    weight = build.constant(mx.contiguous(mx.transpose(weight, to_first(ndim))))
+    first = build.transposed(build.name(x), to_first(ndim), x.dtype)
+    made = build.emit(
+        "conv",
+        {"x": first, "weight": weight},
+        [node.output.shape[a] for a in to_first(ndim)],
+        x.dtype,
+        strides=list(at.stride),
+        dilations=list(at.kernel_dilation),
+        groups=at.groups,
+        pad_type="custom",
+        pad=[*at.low, *at.high],
+    )
+    return build.transposed(made, to_last(ndim), x.dtype)
+
+
+@misconception(
+    "15.9",
+    "You leave the channels in front. Everything behind the convolution still expects them at the end.",
+    symbol="convolved",
+)
+def convolved(build, node):
+    x, w = node.values
+    at, ndim = node.params["at"], len(x.shape)
+    if w.constant is None:
+        raise refuse(build, node, "its kernel is computed")
+    weight = flipped(w.constant) if at.flip else w.constant
+    if max(at.input_dilation) > 1:
+        return widened(build, node, weight)
+    weight = build.constant(mx.contiguous(mx.transpose(weight, to_first(ndim))))
+    first = build.transposed(build.name(x), to_first(ndim), x.dtype)
+    return build.emit(
+        "conv",
+        {"x": first, "weight": weight},
+        [node.output.shape[a] for a in to_first(ndim)],
+        x.dtype,
+        strides=list(at.stride),
+        dilations=list(at.kernel_dilation),
+        groups=at.groups,
+        pad_type="custom",
+        pad=[n for pair in zip(at.low, at.high) for n in pair],
+    )
+
+
+@misconception(
+    "15.9",
+    "You give windows their sides the other way round: rows first, then columns, as the spatial axes "
+    "stand.",
+    symbol="pooled",
+)
+def pooled(build, node, x, sides):
+    first = build.transposed(build.name(x), to_first(4), x.dtype)
+    numbers = {"kernel_sizes": list(sides)[::-1], "strides": list(sides)[::-1]}
+    if node.primitive is reductions.mean:
+        numbers["exclude_padding_from_average"] = False
+    made = build.emit(
+        POOLS[node.primitive],
+        {"x": first},
+        [node.output.shape[a] for a in to_first(4)],
+        x.dtype,
+        pad_type="valid",
+        pad=[0, 0, 0, 0],
+        ceil_mode=False,
+        **numbers,
+    )
+    return build.transposed(made, to_last(4), x.dtype)
+
+
+@misconception(
+    "15.9",
+    "You apply two orders of axes the wrong way round. The second one counts the axes as the first one "
+    "left them: first[axis] for each axis of the second.",
+    symbol="Mover.wait",
+)
+def wait(self, op):
+    name, perm = op.inputs["x"], op.attributes["perm"]
+    start, before = self.waiting.get(name, (name, list(range(len(perm)))))
+    self.waiting[op.output] = start, after(perm, before)
+
+
+@misconception(
+    "15.9",
+    "You let every operation pass in front. A sum over axis 1 sums another axis there: only those that "
+    "treat each element for itself may.",
+    symbol="Mover.in_front",
+)
+def in_front(self, op):
+    orders = [self.waiting[x][1] for x in op.inputs.values() if self.waits(x)]
+    if not orders or any(o != orders[0] for o in orders):
+        return False
+    perm = orders[0]
+    inputs = {key: self.turned(x, perm) for key, x in op.inputs.items()}
+    if any(x is None for x in inputs.values()):
+        return False
+    name = f"{op.output}_first"
+    shape = list(op.shape)
+    for i, axis in enumerate(perm[: len(shape)]):
+        if len(perm) == len(shape):
+            shape[axis] = op.shape[i]
+    self.keep(replace(op, inputs=inputs, output=name, shape=tuple(shape)))
+    self.dtypes[name] = op.dtype
+    self.waiting[op.output] = name, perm
+    return True
+
+
+@misconception(
+    "15.9",
+    "You look only at whether arguments wait, not at their orders. Two that wait for different ones have "
+    "different elements side by side.",
+    symbol="Mover.in_front",
+)
+def in_front(self, op):
+    orders = [self.waiting[x][1] for x in op.inputs.values() if self.waits(x)]
+    if op.kind not in FREE or not orders or len(orders[0]) != len(op.shape):
+        return False
+    perm = orders[0]
+    inputs = {key: self.turned(x, perm) for key, x in op.inputs.items()}
+    if any(x is None for x in inputs.values()):
+        return False
+    name = f"{op.output}_first"
+    shape = [0] * len(perm)
+    for i, axis in enumerate(perm):
+        shape[axis] = op.shape[i]
+    self.keep(replace(op, inputs=inputs, output=name, shape=tuple(shape)))
+    self.dtypes[name] = op.dtype
+    self.waiting[op.output] = name, perm
+    return True
+
+
+@misconception(
+    "15.9",
+    "You do everything where it stands. Each convolution then keeps its two transpositions, and the network "
+    "spends its time moving pictures about.",
+    symbol="Mover.in_front",
+)
+def in_front(self, op):
+    return False
+
+
+# 15.10: shapes
+
+
+@misconception(
+    "15.10",
+    "You write -1 for the first size and leave it to the device. Where converted networks break with a new "
+    "size, it is in such a reshape; here all sizes are known.",
+    symbol="reshaped",
+)
+def reshaped(build, node):
+    x, y = node.values[0], node.output
+    if x.shape == y.shape:
+        return build.name(x)
+    shape = [-1, *y.shape[1:]]
+    return build.emit("reshape", {"x": build.name(x)}, y.shape, y.dtype, shape=shape)
+
+
+@misconception(
+    "15.10",
+    "You write a reshape also where the shape stays. It does nothing, at the cost of an operation.",
+    symbol="reshaped",
+)
+def reshaped(build, node):
+    x, y = node.values[0], node.output
+    return build.emit("reshape", {"x": build.name(x)}, y.shape, y.dtype, shape=list(y.shape))
+
+
+@misconception(
+    "15.10",
+    "You exchange the two axes of `moveaxis`. It takes one out and puts it elsewhere; the others keep their "
+    "order. With three axes that is not the same.",
+    symbol="order_of",
+)
+def order_of(node):
+    ndim, params = len(node.values[0].shape), node.params
+    order = list(range(ndim))
+    if node.primitive is shapes.transpose:
+        axes = params.get("axes")
+        return order[::-1] if axes is None else [a % ndim for a in axes]
+    names = ("axis1", "axis2") if "axis1" in params else ("source", "destination")
+    i, j = (params[name] % ndim for name in names)
+    order[i], order[j] = order[j], order[i]
+    return order
+
+
+@misconception(
+    "15.10",
+    "You return where each axis of the input goes. Asked for is the opposite: which axis of the input each "
+    "axis of the output is. For an exchange both are the same; for a rotation they are not.",
+    symbol="order_of",
+)
+def order_of(node):
+    ndim, params = len(node.values[0].shape), node.params
+    order = list(range(ndim))
+    if node.primitive is shapes.transpose:
+        axes = params.get("axes")
+        found = order[::-1] if axes is None else [a % ndim for a in axes]
+        return [found.index(a) for a in order]
+    if node.primitive is shapes.swapaxes:
+        i, j = params["axis1"] % ndim, params["axis2"] % ndim
+        order[i], order[j] = order[j], order[i]
+        return order
+    order.remove(params["source"] % ndim)
+    order.insert(params["destination"] % ndim, params["source"] % ndim)
+    return [order.index(a) for a in range(ndim)]
+
+
+@misconception(
+    "15.10",
+    "You take `axis=None` for the last axis. A softmax over all axes has one sum for the whole array.",
+    symbol="normalized",
+)
+def normalized(build, node):
+    x, y = node.values[0], node.output
+    ndim, axis = len(x.shape), node.params.get("axis")
+    axis = -1 if axis is None else axis
+    if isinstance(axis, int):
+        return build.emit("softmax", {"x": build.name(x)}, y.shape, y.dtype, axis=axis % ndim)
+    axes = sorted(a % ndim for a in axis)
+    if axes != list(range(ndim - len(axes), ndim)):
+        raise refuse(build, node, "it goes over axes that are not the last ones")
+    front = x.shape[: ndim - len(axes)]
+    row = [*front, math.prod(x.shape[len(front) :])]
+    flat = build.emit("reshape", {"x": build.name(x)}, row, y.dtype, shape=row)
+    made = build.emit("softmax", {"x": flat}, row, y.dtype, axis=len(front))
+    return build.emit("reshape", {"x": made}, y.shape, y.dtype, shape=list(y.shape))
+
+
+@misconception(
+    "15.10",
+    "You apply a softmax along one axis after the other. Each makes sums of 1 along its own axis; what is "
+    "asked for is one sum over both.",
+    symbol="normalized",
+)
+def normalized(build, node):
+    x, y = node.values[0], node.output
+    ndim, axis = len(x.shape), node.params.get("axis")
+    axes = [axis] if isinstance(axis, int) else list(range(ndim) if axis is None else axis)
+    axes = sorted(a % ndim for a in axes)
+    if axes != list(range(ndim - len(axes), ndim)) and len(axes) > 1:
+        raise refuse(build, node, "it goes over axes that are not the last ones")
+    name = build.name(x)
+    for a in axes:
+        name = build.emit("softmax", {"x": name}, y.shape, y.dtype, axis=a)
+    return name
