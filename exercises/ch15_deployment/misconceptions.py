@@ -858,13 +858,457 @@ def image_scaling(mean, deviation, order="RGB"):
     return 1 / shared, bias, factor
 
 
-# Serving
-
-# 15.8: full, or late
+# 15.8: nodes and operations
 
 
 @misconception(
     "15.8",
+    "You put the array first and the number behind it. Then 2 - x becomes x - 2: which stands first "
+    "matters.",
+    symbol="elementwise",
+)
+def elementwise(build, node):
+    y, like = node.output, node.values[0]
+    numbers = [x for x in node.inputs if not isinstance(x, Value)]
+    names = [build.name(x, like) for x in [*node.values, *numbers]]
+    if node.primitive is arithmetic.negative:
+        return build.emit("mul", {"x": names[0], "y": build.name(-1, like)}, y.shape, y.dtype)
+    if node.primitive in BINARY:
+        inputs = {"x": names[0], "y": names[1]}
+        return build.emit(BINARY[node.primitive], inputs, y.shape, y.dtype)
+    kind = UNARY[node.primitive]
+    more = {"epsilon": 0.0} if kind in CAREFUL else {}
+    return build.emit(kind, {"x": names[0]}, y.shape, y.dtype, **more)
+
+
+@misconception(
+    "15.8",
+    "You leave epsilons to Core ML. Its `inverse` adds 1e-4 to what it divides by, `rsqrt` 1e-12: for "
+    "small numbers that is another function.",
+    symbol="elementwise",
+)
+def elementwise(build, node):
+    y, like = node.output, node.values[0]
+    names = [build.name(x, like) for x in node.inputs]
+    if node.primitive is arithmetic.negative:
+        return build.emit("mul", {"x": names[0], "y": build.name(-1, like)}, y.shape, y.dtype)
+    if node.primitive in BINARY:
+        inputs = {"x": names[0], "y": names[1]}
+        return build.emit(BINARY[node.primitive], inputs, y.shape, y.dtype)
+    return build.emit(UNARY[node.primitive], {"x": names[0]}, y.shape, y.dtype)
+
+
+@misconception(
+    "15.8",
+    "You make every number a float32. Beside an array of float16 Core ML refuses the pair: a number takes "
+    "the dtype of the array.",
+    symbol="elementwise",
+)
+def elementwise(build, node):
+    y = node.output
+    names = [build.name(x if isinstance(x, Value) else float(x)) for x in node.inputs]
+    if node.primitive is arithmetic.negative:
+        return build.emit("mul", {"x": names[0], "y": build.name(-1.0)}, y.shape, y.dtype)
+    if node.primitive in BINARY:
+        inputs = {"x": names[0], "y": names[1]}
+        return build.emit(BINARY[node.primitive], inputs, y.shape, y.dtype)
+    kind = UNARY[node.primitive]
+    more = {"epsilon": 0.0} if kind in CAREFUL else {}
+    return build.emit(kind, {"x": names[0]}, y.shape, y.dtype, **more)
+
+
+@misconception(
+    "15.8",
+    "You take `axis=None` for the last axis. It means all of them.",
+    symbol="reduced",
+)
+def reduced(build, node):
+    x, y = node.values[0], node.output
+    axis = node.params.get("axis")
+    axes = axes_of(-1 if axis is None else axis, len(x.shape))
+    keep = bool(node.params.get("keepdims", False))
+    kind = REDUCTIONS[node.primitive]
+    return build.emit(kind, {"x": build.name(x)}, y.shape, y.dtype, axes=axes, keep_dims=keep)
+
+
+@misconception(
+    "15.8",
+    "You never keep the axes. With `keepdims` the result has another shape, and what follows is repeated "
+    "along the wrong axis.",
+    symbol="reduced",
+)
+def reduced(build, node):
+    x, y = node.values[0], node.output
+    axes = axes_of(node.params.get("axis"), len(x.shape))
+    kind = REDUCTIONS[node.primitive]
+    return build.emit(kind, {"x": build.name(x)}, y.shape, y.dtype, axes=axes, keep_dims=False)
+
+
+@misconception(
+    "15.8",
+    "You hand a linear layer the matrix as it is multiplied, (inputs, outputs). MIL's `linear` has the "
+    "weight of a layer, (outputs, inputs).",
+    symbol="product",
+)
+def product(build, node):
+    *start, a, b = node.inputs
+    y = node.output
+    if len(a.shape) < 2 or len(b.shape) < 2:
+        raise refuse(build, node, "its matrices need two axes at least")
+    numbers = {"transpose_x": False, "transpose_y": False}
+    if not start:
+        inputs = {"x": build.name(a), "y": build.name(b)}
+        return build.emit("matmul", inputs, y.shape, y.dtype, **numbers)
+    if node.params.get("alpha", 1) != 1 or node.params.get("beta", 1) != 1:
+        raise refuse(build, node, "it scales its terms")
+    c = start[0]
+    if known(b, 2) and known(c, 1):
+        inputs = {"x": build.name(a), "weight": build.name(b), "bias": build.name(c)}
+        return build.emit("linear", inputs, y.shape, y.dtype)
+    inputs = {"x": build.name(a), "y": build.name(b)}
+    wide = build.emit("matmul", inputs, y.shape, y.dtype, **numbers)
+    return build.emit("add", {"x": wide, "y": build.name(c)}, y.shape, y.dtype)
+
+
+@misconception(
+    "15.8",
+    "You forget the first argument of `addmm`: it is the bias.",
+    symbol="product",
+)
+def product(build, node):
+    *start, a, b = node.inputs
+    y = node.output
+    if len(a.shape) < 2 or len(b.shape) < 2:
+        raise refuse(build, node, "its matrices need two axes at least")
+    if node.params.get("alpha", 1) != 1 or node.params.get("beta", 1) != 1:
+        raise refuse(build, node, "it scales its terms")
+    inputs = {"x": build.name(a), "y": build.name(b)}
+    return build.emit("matmul", inputs, y.shape, y.dtype, transpose_x=False, transpose_y=False)
+
+
+@misconception(
+    "15.8",
+    "You ignore `alpha` and `beta`. A program that leaves a factor out is wrong without a word; refuse it.",
+    symbol="product",
+)
+def product(build, node):
+    *start, a, b = node.inputs
+    y = node.output
+    if len(a.shape) < 2 or len(b.shape) < 2:
+        raise refuse(build, node, "its matrices need two axes at least")
+    numbers = {"transpose_x": False, "transpose_y": False}
+    if not start:
+        inputs = {"x": build.name(a), "y": build.name(b)}
+        return build.emit("matmul", inputs, y.shape, y.dtype, **numbers)
+    c = start[0]
+    if known(b, 2) and known(c, 1):
+        weight = build.constant(mx.contiguous(b.constant.T))
+        inputs = {"x": build.name(a), "weight": weight, "bias": build.name(c)}
+        return build.emit("linear", inputs, y.shape, y.dtype)
+    inputs = {"x": build.name(a), "y": build.name(b)}
+    wide = build.emit("matmul", inputs, y.shape, y.dtype, **numbers)
+    return build.emit("add", {"x": wide, "y": build.name(c)}, y.shape, y.dtype)
+
+
+# 15.9: layouts
+
+
+@misconception(
+    "15.9",
+    "You hand over the kernel as it lies here, channels last. Where the numbers of taps and channels fit by "
+    "chance, nothing complains.",
+    symbol="convolved",
+)
+def convolved(build, node):
+    x, w = node.values
+    at, ndim = node.params["at"], len(x.shape)
+    if w.constant is None:
+        raise refuse(build, node, "its kernel is computed")
+    weight = flipped(w.constant) if at.flip else w.constant
+    if max(at.input_dilation) > 1:
+        return widened(build, node, weight)
+    first = build.transposed(build.name(x), to_first(ndim), x.dtype)
+    made = build.emit(
+        "conv",
+        {"x": first, "weight": build.constant(mx.contiguous(weight))},
+        [node.output.shape[a] for a in to_first(ndim)],
+        x.dtype,
+        strides=list(at.stride),
+        dilations=list(at.kernel_dilation),
+        groups=at.groups,
+        pad_type="custom",
+        pad=[n for pair in zip(at.low, at.high) for n in pair],
+    )
+    return build.transposed(made, to_last(ndim), x.dtype)
+
+
+@misconception(
+    "15.9",
+    "You write all zeros in front first, then all behind. MIL wants both of one axis, then both of the "
+    "next.",
+    symbol="convolved",
+)
+def convolved(build, node):
+    x, w = node.values
+    at, ndim = node.params["at"], len(x.shape)
+    if w.constant is None:
+        raise refuse(build, node, "its kernel is computed")
+    weight = flipped(w.constant) if at.flip else w.constant
+    if max(at.input_dilation) > 1:
+        return widened(build, node, weight)
+    weight = build.constant(mx.contiguous(mx.transpose(weight, to_first(ndim))))
+    first = build.transposed(build.name(x), to_first(ndim), x.dtype)
+    made = build.emit(
+        "conv",
+        {"x": first, "weight": weight},
+        [node.output.shape[a] for a in to_first(ndim)],
+        x.dtype,
+        strides=list(at.stride),
+        dilations=list(at.kernel_dilation),
+        groups=at.groups,
+        pad_type="custom",
+        pad=[*at.low, *at.high],
+    )
+    return build.transposed(made, to_last(ndim), x.dtype)
+
+
+@misconception(
+    "15.9",
+    "You leave the channels in front. Everything behind the convolution still expects them at the end.",
+    symbol="convolved",
+)
+def convolved(build, node):
+    x, w = node.values
+    at, ndim = node.params["at"], len(x.shape)
+    if w.constant is None:
+        raise refuse(build, node, "its kernel is computed")
+    weight = flipped(w.constant) if at.flip else w.constant
+    if max(at.input_dilation) > 1:
+        return widened(build, node, weight)
+    weight = build.constant(mx.contiguous(mx.transpose(weight, to_first(ndim))))
+    first = build.transposed(build.name(x), to_first(ndim), x.dtype)
+    return build.emit(
+        "conv",
+        {"x": first, "weight": weight},
+        [node.output.shape[a] for a in to_first(ndim)],
+        x.dtype,
+        strides=list(at.stride),
+        dilations=list(at.kernel_dilation),
+        groups=at.groups,
+        pad_type="custom",
+        pad=[n for pair in zip(at.low, at.high) for n in pair],
+    )
+
+
+@misconception(
+    "15.9",
+    "You give windows their sides the other way round: rows first, then columns, as the spatial axes "
+    "stand.",
+    symbol="pooled",
+)
+def pooled(build, node, x, sides):
+    first = build.transposed(build.name(x), to_first(4), x.dtype)
+    numbers = {"kernel_sizes": list(sides)[::-1], "strides": list(sides)[::-1]}
+    if node.primitive is reductions.mean:
+        numbers["exclude_padding_from_average"] = False
+    made = build.emit(
+        POOLS[node.primitive],
+        {"x": first},
+        [node.output.shape[a] for a in to_first(4)],
+        x.dtype,
+        pad_type="valid",
+        pad=[0, 0, 0, 0],
+        ceil_mode=False,
+        **numbers,
+    )
+    return build.transposed(made, to_last(4), x.dtype)
+
+
+@misconception(
+    "15.9",
+    "You apply two orders of axes the wrong way round. The second one counts the axes as the first one "
+    "left them: first[axis] for each axis of the second.",
+    symbol="Mover.wait",
+)
+def wait(self, op):
+    name, perm = op.inputs["x"], op.attributes["perm"]
+    start, before = self.waiting.get(name, (name, list(range(len(perm)))))
+    self.waiting[op.output] = start, after(perm, before)
+
+
+@misconception(
+    "15.9",
+    "You let every operation pass in front. A sum over axis 1 sums another axis there: only those that "
+    "treat each element for itself may.",
+    symbol="Mover.in_front",
+)
+def in_front(self, op):
+    orders = [self.waiting[x][1] for x in op.inputs.values() if self.waits(x)]
+    if not orders or any(o != orders[0] for o in orders):
+        return False
+    perm = orders[0]
+    inputs = {key: self.turned(x, perm) for key, x in op.inputs.items()}
+    if any(x is None for x in inputs.values()):
+        return False
+    name = f"{op.output}_first"
+    shape = list(op.shape)
+    for i, axis in enumerate(perm[: len(shape)]):
+        if len(perm) == len(shape):
+            shape[axis] = op.shape[i]
+    self.keep(replace(op, inputs=inputs, output=name, shape=tuple(shape)))
+    self.dtypes[name] = op.dtype
+    self.waiting[op.output] = name, perm
+    return True
+
+
+@misconception(
+    "15.9",
+    "You look only at whether arguments wait, not at their orders. Two that wait for different ones have "
+    "different elements side by side.",
+    symbol="Mover.in_front",
+)
+def in_front(self, op):
+    orders = [self.waiting[x][1] for x in op.inputs.values() if self.waits(x)]
+    if op.kind not in FREE or not orders or len(orders[0]) != len(op.shape):
+        return False
+    perm = orders[0]
+    inputs = {key: self.turned(x, perm) for key, x in op.inputs.items()}
+    if any(x is None for x in inputs.values()):
+        return False
+    name = f"{op.output}_first"
+    shape = [0] * len(perm)
+    for i, axis in enumerate(perm):
+        shape[axis] = op.shape[i]
+    self.keep(replace(op, inputs=inputs, output=name, shape=tuple(shape)))
+    self.dtypes[name] = op.dtype
+    self.waiting[op.output] = name, perm
+    return True
+
+
+@misconception(
+    "15.9",
+    "You do everything where it stands. Each convolution then keeps its two transpositions, and the network "
+    "spends its time moving pictures about.",
+    symbol="Mover.in_front",
+)
+def in_front(self, op):
+    return False
+
+
+# 15.10: shapes
+
+
+@misconception(
+    "15.10",
+    "You write -1 for the first size and leave it to the device. Where converted networks break with a new "
+    "size, it is in such a reshape; here all sizes are known.",
+    symbol="reshaped",
+)
+def reshaped(build, node):
+    x, y = node.values[0], node.output
+    if x.shape == y.shape:
+        return build.name(x)
+    shape = [-1, *y.shape[1:]]
+    return build.emit("reshape", {"x": build.name(x)}, y.shape, y.dtype, shape=shape)
+
+
+@misconception(
+    "15.10",
+    "You write a reshape also where the shape stays. It does nothing, at the cost of an operation.",
+    symbol="reshaped",
+)
+def reshaped(build, node):
+    x, y = node.values[0], node.output
+    return build.emit("reshape", {"x": build.name(x)}, y.shape, y.dtype, shape=list(y.shape))
+
+
+@misconception(
+    "15.10",
+    "You exchange the two axes of `moveaxis`. It takes one out and puts it elsewhere; the others keep their "
+    "order. With three axes that is not the same.",
+    symbol="order_of",
+)
+def order_of(node):
+    ndim, params = len(node.values[0].shape), node.params
+    order = list(range(ndim))
+    if node.primitive is shapes.transpose:
+        axes = params.get("axes")
+        return order[::-1] if axes is None else [a % ndim for a in axes]
+    names = ("axis1", "axis2") if "axis1" in params else ("source", "destination")
+    i, j = (params[name] % ndim for name in names)
+    order[i], order[j] = order[j], order[i]
+    return order
+
+
+@misconception(
+    "15.10",
+    "You return where each axis of the input goes. Asked for is the opposite: which axis of the input each "
+    "axis of the output is. For an exchange both are the same; for a rotation they are not.",
+    symbol="order_of",
+)
+def order_of(node):
+    ndim, params = len(node.values[0].shape), node.params
+    order = list(range(ndim))
+    if node.primitive is shapes.transpose:
+        axes = params.get("axes")
+        found = order[::-1] if axes is None else [a % ndim for a in axes]
+        return [found.index(a) for a in order]
+    if node.primitive is shapes.swapaxes:
+        i, j = params["axis1"] % ndim, params["axis2"] % ndim
+        order[i], order[j] = order[j], order[i]
+        return order
+    order.remove(params["source"] % ndim)
+    order.insert(params["destination"] % ndim, params["source"] % ndim)
+    return [order.index(a) for a in range(ndim)]
+
+
+@misconception(
+    "15.10",
+    "You take `axis=None` for the last axis. A softmax over all axes has one sum for the whole array.",
+    symbol="normalized",
+)
+def normalized(build, node):
+    x, y = node.values[0], node.output
+    ndim, axis = len(x.shape), node.params.get("axis")
+    axis = -1 if axis is None else axis
+    if isinstance(axis, int):
+        return build.emit("softmax", {"x": build.name(x)}, y.shape, y.dtype, axis=axis % ndim)
+    axes = sorted(a % ndim for a in axis)
+    if axes != list(range(ndim - len(axes), ndim)):
+        raise refuse(build, node, "it goes over axes that are not the last ones")
+    front = x.shape[: ndim - len(axes)]
+    row = [*front, math.prod(x.shape[len(front) :])]
+    flat = build.emit("reshape", {"x": build.name(x)}, row, y.dtype, shape=row)
+    made = build.emit("softmax", {"x": flat}, row, y.dtype, axis=len(front))
+    return build.emit("reshape", {"x": made}, y.shape, y.dtype, shape=list(y.shape))
+
+
+@misconception(
+    "15.10",
+    "You apply a softmax along one axis after the other. Each makes sums of 1 along its own axis; what is "
+    "asked for is one sum over both.",
+    symbol="normalized",
+)
+def normalized(build, node):
+    x, y = node.values[0], node.output
+    ndim, axis = len(x.shape), node.params.get("axis")
+    axes = [axis] if isinstance(axis, int) else list(range(ndim) if axis is None else axis)
+    axes = sorted(a % ndim for a in axes)
+    if axes != list(range(ndim - len(axes), ndim)) and len(axes) > 1:
+        raise refuse(build, node, "it goes over axes that are not the last ones")
+    name = build.name(x)
+    for a in axes:
+        name = build.emit("softmax", {"x": name}, y.shape, y.dtype, axis=a)
+    return name
+
+
+# Serving
+
+# 15.11: full, or late
+
+
+@misconception(
+    "15.11",
     "You look at the newest item. Who comes then pushes the deadline of all others away, and under a "
     "steady trickle nobody is ever late: the oldest one decides.",
 )
@@ -878,7 +1322,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.8",
+    "15.11",
     "At the deadline exactly nothing is due with you. Whoever sleeps for as long as `wake_up` says then "
     "asks in vain, and sleeps for 0 seconds, again and again.",
 )
@@ -892,7 +1336,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.8",
+    "15.11",
     "Your batch has everybody who is there. More than `most` are too many for one call of the network; "
     "the others are for the next batch.",
 )
@@ -906,7 +1350,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.8",
+    "15.11",
     "The items stay where they are after you have handed them out. They are answered again with the next "
     "batch.",
 )
@@ -919,7 +1363,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.8",
+    "15.11",
     "The newest go first with you. Under load the oldest ones are never answered.",
 )
 def due(self, now):
@@ -932,7 +1376,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.8",
+    "15.11",
     "You say how long the patience lasts, not how much of it is left: an item that has waited for most "
     "of it waits for all of it once more.",
 )
@@ -945,7 +1389,7 @@ def wake_up(self, now):
 
 
 @misconception(
-    "15.8",
+    "15.11",
     "With nobody there you say 0. Then the thread that asks never sleeps: `None` means that something "
     "has to come first.",
 )
@@ -956,7 +1400,7 @@ def wake_up(self, now):
 
 
 @misconception(
-    "15.8",
+    "15.11",
     "A deadline that has gone by gives a negative number of seconds with you; nobody can wait that long.",
 )
 def wake_up(self, now):
@@ -968,7 +1412,7 @@ def wake_up(self, now):
 
 
 @misconception(
-    "15.8",
+    "15.11",
     "You forget that a full batch is due at once, whatever the clock says.",
 )
 def wake_up(self, now):
@@ -977,11 +1421,11 @@ def wake_up(self, now):
     return max(0.0, self.items[0][0] + self.patience - now)
 
 
-# 15.9: pages
+# 15.12: pages
 
 
 @misconception(
-    "15.9",
+    "15.12",
     "You take a page ahead at every full one. A text of exactly 4 positions needs one page of 4; the "
     "next one is for whoever comes.",
 )
@@ -991,7 +1435,7 @@ def missing(self, text, new):
 
 
 @misconception(
-    "15.9",
+    "15.12",
     "You round the new positions up by themselves. There may be room on the page that the text has.",
 )
 def missing(self, text, new):
@@ -999,7 +1443,7 @@ def missing(self, text, new):
 
 
 @misconception(
-    "15.9",
+    "15.12",
     "You count all pages of the text, with those that it has.",
 )
 def missing(self, text, new):
@@ -1007,7 +1451,7 @@ def missing(self, text, new):
 
 
 @misconception(
-    "15.9",
+    "15.12",
     "You hand pages out until there are none, and then refuse. The text keeps what it got, and has more "
     "pages than positions: nothing may have changed after a failure.",
 )
@@ -1021,7 +1465,7 @@ def grow(self, text, new):
 
 
 @misconception(
-    "15.9",
+    "15.12",
     "You refuse when the last free page would be used up. Equal is enough.",
 )
 def grow(self, text, new):
@@ -1033,7 +1477,7 @@ def grow(self, text, new):
 
 
 @misconception(
-    "15.9",
+    "15.12",
     "You copy the list of free pages and the text's own list each time. With 100,000 pages that is a "
     "long walk for one token: `pop` and `append` change a list where it is.",
 )
@@ -1047,7 +1491,7 @@ def grow(self, text, new):
 
 
 @misconception(
-    "15.9",
+    "15.12",
     "You forget the text and keep its pages. They belong to nobody then, and after some hours the server "
     "has none left.",
 )
@@ -1057,7 +1501,7 @@ def release(self, text):
 
 
 @misconception(
-    "15.9",
+    "15.12",
     "You give the pages back and keep the length. A text of the same number begins in the middle then.",
 )
 def release(self, text):
@@ -1065,7 +1509,7 @@ def release(self, text):
 
 
 @misconception(
-    "15.9",
+    "15.12",
     "A text that has no pages is an error with you. A client may leave before its request was let in, or "
     "twice.",
 )
@@ -1075,7 +1519,7 @@ def release(self, text):
 
 
 @misconception(
-    "15.9",
+    "15.12",
     "You let the places run on from the first page. The next page of a text may lie anywhere.",
 )
 def places(self, text, start=0):
@@ -1084,7 +1528,7 @@ def places(self, text, start=0):
 
 
 @misconception(
-    "15.9",
+    "15.12",
     "You give the places of whole pages. The last page is seldom full, and behind the text's end stands "
     "what somebody else left there.",
 )
@@ -1092,11 +1536,11 @@ def places(self, text, start=0):
     return [page * self.size + i for page in self.pages[text] for i in range(self.size)][start:]
 
 
-# 15.10: they come and go
+# 15.13: they come and go
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "You pad on the right. The newest position of each text has to stand in the last column: that is "
     "where the model's answer is read, and where `padding` says that a text is.",
 )
@@ -1112,7 +1556,7 @@ def planned(table, texts, new):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "Where a text has fewer new positions than its neighbour, you let the model write over the old ones, "
     "with keys of the token 0. Those columns write nowhere.",
 )
@@ -1125,7 +1569,7 @@ def planned(table, texts, new):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "You say how long each text is, not how much stands in front of it.",
 )
 def planned(table, texts, new):
@@ -1139,7 +1583,7 @@ def planned(table, texts, new):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "You let nobody in while somebody is running. That is a batch as in the old days: it is finished when "
     "its longest text is, and most of it idles until then.",
 )
@@ -1163,7 +1607,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "You add up the lengths. All texts of one call are padded to the longest: it counts as often as there "
     "are texts.",
 )
@@ -1185,7 +1629,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "A prompt above the budget is never let in by you, and nobody behind it either. Alone it may come.",
 )
 def let_in(self):
@@ -1206,7 +1650,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "Who does not fit is skipped, and those behind it come in. As long as short ones come, the long one "
     "waits forever.",
 )
@@ -1230,7 +1674,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "Somebody who comes back needs pages for what it has written, too, not only for its prompt.",
 )
 def let_in(self):
@@ -1251,7 +1695,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "Whoever has to give way goes to the end of the queue with you. It was there before those who wait.",
 )
 def make_room(self, row):
@@ -1266,7 +1710,7 @@ def make_room(self, row):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "The one that needs a page gives way itself. So the oldest ones are thrown out again and again, and "
     "nobody comes to an end: the one let in last has to go.",
 )
@@ -1280,7 +1724,7 @@ def make_room(self, row):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "You forget what a row has written when it gives way. Its client has read that already, and gets it "
     "once more.",
 )
@@ -1297,7 +1741,7 @@ def make_room(self, row):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "You compute the prompts of newcomers before those who are running have their pages. A newcomer takes "
     "the last page, and is thrown out for it in the same step, its prompt for nothing.",
 )
@@ -1317,7 +1761,7 @@ def step(self):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "You call the model once for each row. It reads all its weights for each of them; that they are read "
     "once for all is what a batch is for.",
 )
@@ -1336,7 +1780,7 @@ def step(self):
 
 
 @misconception(
-    "15.10",
+    "15.13",
     "Those who are let in lose a step: their prompt is computed in it, and with that their first token.",
 )
 def step(self):
@@ -1353,11 +1797,11 @@ def step(self):
     return events
 
 
-# 15.11: a stop sequence in pieces
+# 15.14: a stop sequence in pieces
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "You look for a sequence in each piece alone. One that begins in a piece and ends in the next is "
     "never found.",
 )
@@ -1372,7 +1816,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "You cut at the sequence that begins first. The one that is complete first ends the text, even if "
     "another had begun before it.",
 )
@@ -1390,7 +1834,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "You take the first sequence of the list that occurs, wherever it is. Another one may be complete "
     "long before it.",
 )
@@ -1408,7 +1852,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "After a sequence you go on. What comes behind it is not part of the answer.",
 )
 def feed(self, text):
@@ -1423,7 +1867,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "You hand the sequence on with the text.",
 )
 def feed(self, text):
@@ -1440,7 +1884,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "You hold back as many characters as the longest sequence has, less one, whatever they are. The "
     "reader sees every answer late: only what is a beginning of a sequence has to wait.",
 )
@@ -1450,7 +1894,7 @@ def held(self, text):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     'You hold back the shortest beginning that fits. In "aa" before "aab" both letters wait.',
 )
 def held(self, text):
@@ -1463,7 +1907,7 @@ def held(self, text):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "You ask whether all of the text is a beginning. Mostly only its end is one.",
 )
 def held(self, text):
@@ -1471,7 +1915,7 @@ def held(self, text):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "Only the first sequence of the list makes you wait.",
 )
 def held(self, text):
@@ -1482,11 +1926,11 @@ def held(self, text):
     return 0
 
 
-# 15.12: letters while they are written
+# 15.15: letters while they are written
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You decode each token by itself. A character of several bytes may lie in several tokens, and becomes "
     "a row of question marks.",
 )
@@ -1495,7 +1939,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You drop bytes that are no character. Whoever reads should see that something is broken.",
 )
 def feed(self, new):
@@ -1503,7 +1947,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "Bytes that wait at the end are lost with you. They will never be a character; the decoder's `finish` "
     "says what stands for them.",
 )
@@ -1512,7 +1956,7 @@ def finish(self):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "What the decoder says at the end goes past the stops. It may be what completes a sequence, or come "
     "after one.",
 )
@@ -1521,18 +1965,18 @@ def finish(self):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "What waits for a sequence to be complete is lost at the end. It has turned out to be text.",
 )
 def finish(self):
     return self.stops.feed(self.letters.finish())
 
 
-# 15.13: events on the wire
+# 15.16: events on the wire
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You write `data: ` once, in front of everything. A line break in the data ends the field, and an empty "
     "line ends the event.",
 )
@@ -1541,7 +1985,7 @@ def event(data):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You split with `splitlines`. It also breaks at characters such as U+2028, and drops an empty line at the "
     "end: what arrives is not what was sent.",
 )
@@ -1551,7 +1995,7 @@ def event(data):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "The empty line behind the event is missing. The reader waits for it.",
 )
 def event(data):
@@ -1560,7 +2004,7 @@ def event(data):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You read each piece by itself. A line that begins in one piece and ends in the next is lost.",
     symbol="EventReader.feed",
 )
@@ -1578,7 +2022,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You decode before you have whole lines. A character whose bytes arrive in two pieces becomes two signs for "
     "something broken.",
     symbol="EventReader.feed",
@@ -1599,7 +2043,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You take all spaces away from the data. Only one behind the colon is not part of it; tokens begin with "
     "spaces.",
     symbol="EventReader.feed",
@@ -1619,7 +2063,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "Every line of data is an event with you. The event ends at the empty line; until then the lines belong "
     "together.",
     symbol="EventReader.feed",
@@ -1636,7 +2080,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "An empty line without data in front of it is an event with you. Comments keep a connection alive; they end "
     "with an empty line, too.",
     symbol="EventReader.feed",
@@ -1655,11 +2099,11 @@ def feed(self, new):
     return found
 
 
-# 15.14: what the mean hides
+# 15.17: what the mean hides
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You take the values in the order in which they came. A percentile is one of their ranks: sort them.",
 )
 def percentile(values, q):
@@ -1673,7 +2117,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You take the value at the rank below, without the way to the next one. Of ten values the 99th "
     "percentile is then the second largest.",
 )
@@ -1685,7 +2129,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You divide the way into as many parts as there are values. Between n values there are n - 1 gaps.",
 )
 def percentile(values, q):
@@ -1699,7 +2143,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You sort the caller's list. It was in the order in which the requests came.",
 )
 def percentile(values, q):
@@ -1713,7 +2157,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You count a request with all of its time, also with what lies outside of the window.",
 )
 def in_flight(starts, ends, begin, end):
@@ -1723,7 +2167,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "A request that is not in the window at all counts with a negative time.",
 )
 def in_flight(starts, ends, begin, end):
@@ -1733,7 +2177,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You take the mean of the numbers at the moments when somebody comes or goes. Each number counts for "
     "as long as it lasts.",
 )
@@ -1746,7 +2190,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You count only requests that came and went within the window. Long ones are cut off by every window, "
     "and they are those that fill the server.",
 )
@@ -1757,11 +2201,11 @@ def in_flight(starts, ends, begin, end):
     return sum(inside) / (end - begin)
 
 
-# 15.15: who goes next?
+# 15.18: who goes next?
 
 
 @misconception(
-    "15.15",
+    "15.18",
     "That is first come, first served. One long prompt takes all of a step, and of the next, and all "
     "short ones behind it wait.",
 )
@@ -1778,7 +2222,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.15",
+    "15.18",
     "Shortest first: as long as short ones come, a long prompt gets nothing. Keep a part of the budget for "
     "whoever has waited longest.",
 )
@@ -1795,7 +2239,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.15",
+    "15.18",
     "Prompts come first with you. While prompts come, every answer that is half written stands still.",
 )
 def shares(jobs, budget):
@@ -1812,7 +2256,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.15",
+    "15.18",
     "You give whole prompts or nothing. A prompt that is longer than the budget never comes, and what is "
     "left of a step is wasted: take a part.",
 )
@@ -1829,7 +2273,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.15",
+    "15.18",
     "You count jobs, not tokens: a prompt takes all of its length, and the step is over its budget.",
 )
 def shares(jobs, budget):
@@ -1839,7 +2283,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.15",
+    "15.18",
     "You keep a quarter of the budget for prompts even if there are none. What nobody uses there should go "
     "to those who write.",
 )

@@ -7,9 +7,13 @@ import tempfile
 import mlx.core as mx
 
 from tinymlx import core, nn
+from tinymlx.compiler.tracing import trace
 from tinymlx.core import array as to_array
+from tinymlx.core.convolution.general import convolved
+from tinymlx.core.convolution.sizes import Geometry
 from tinymlx.deployment import contract, exporting, ready
 from tinymlx.formats import blocks, gguf, safetensors
+from tinymlx.formats.mil import Op, Program, convert, convolution, layouts
 from tinymlx.formats.pieces import Reader
 from tinymlx.serving import (
     batching,
@@ -297,6 +301,159 @@ def answered(fields, outputs, count):
 def scaling(mean, deviation, order):
     scale, bias, factor = contract.image_scaling(mean, deviation, order)
     return {"scale": scale, "bias": bias, "factor": factor}
+
+
+# Core ML, 15.8 to 15.10. A program goes out as plain data.
+
+
+def described(program):
+    """A program as `tests/course/mil.py` runs it."""
+    return {
+        "inputs": list(program.inputs),
+        "outputs": list(program.outputs),
+        "constants": dict(program.constants),
+        "ops": [
+            {
+                "kind": op.kind,
+                "inputs": {k: list(x) if isinstance(x, list) else x for k, x in op.inputs.items()},
+                "attributes": dict(op.attributes),
+                "output": op.output,
+                "shape": list(op.shape),
+                "dtype": op.dtype,
+            }
+            for op in program.ops
+        ],
+    }
+
+
+def attention(q, k, v, mask=None):
+    """Of several heads, as chapter 11 writes it; ``q`` is (N, L, D)."""
+    n, length, dims = q.shape
+    q, k, v = (x.reshape(n, x.shape[1], 2, dims // 2).transpose(0, 2, 1, 3) for x in (q, k, v))
+    scores = q @ k.swapaxes(-1, -2) * (dims // 2) ** -0.5
+    if mask is not None:
+        scores = core.where(mask, scores, -1e9)
+    y = core.softmax(scores, axis=-1) @ v
+    return y.transpose(0, 2, 1, 3).reshape(n, length, dims)
+
+
+FUNCTIONS = {
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
+    "multiply": lambda x, y: x * y,
+    "divide": lambda x, y: x / y,
+    "power": lambda x, y: core.abs(x) ** y,
+    "maximum": core.maximum,
+    "minimum": core.minimum,
+    "less": lambda x, y: x < y,
+    "greater_equal": lambda x, y: x >= y,
+    "equal": lambda x, y: core.floor(x) == core.floor(y),
+    "exp": core.exp,
+    "log": lambda x: core.log(core.abs(x)),
+    "square": core.square,
+    "sqrt": lambda x: core.sqrt(core.abs(x)),
+    "rsqrt": lambda x: core.rsqrt(core.abs(x)),
+    "reciprocal": lambda x: core.reciprocal(x),
+    "sigmoid": core.sigmoid,
+    "tanh": core.tanh,
+    "erf": core.erf,
+    "sign": core.sign,
+    "negative": lambda x: -x,
+    "number right": lambda x: (x - 2) / 4,
+    "number left": lambda x: 2 - 1 / x,
+    "power of two": lambda x: 2.0**x,
+    "matmul": lambda x, y: x @ y,
+    "linear": lambda x, w, b: core.addmm(b, x, w),
+    "two and a half": lambda x, w, b: core.addmm(b, x, w, alpha=2.5),
+    "flatten": lambda x: core.flatten(x, 1),
+    "minus one": lambda x: x.reshape(-1, x.shape[-1]),
+    "unflatten": lambda x: core.unflatten(x, -1, (2, -1)),
+    "backwards": lambda x: x.T,
+    "swapped": lambda x: x.swapaxes(0, -1),
+    "rotated": lambda x: x.transpose(1, 2, 0),
+    "moved": lambda x: core.moveaxis(x, 0, -1),
+    "moved back": lambda x: core.moveaxis(x, -1, 1),
+    "attention": attention,
+    "same shape": lambda x: core.flatten(x, 1) + 1,
+    "sorted": lambda x: core.sort(x),
+}
+
+
+def program_of(name, arrays, constants=()):
+    """A function's program. ``constants`` are arguments that are known when it is converted."""
+    function = FUNCTIONS[name]
+    return described(convert(lambda *xs: function(*xs, *constants), *arrays))
+
+
+def program_of_reduction(name, x, axis, keepdims):
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    reduce = getattr(core, name)
+    return described(convert(lambda x: reduce(x, axis=axis, keepdims=keepdims), x))
+
+
+def program_of_softmax(x, axis):
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    return described(convert(lambda x: core.softmax(x, axis=axis), x))
+
+
+def program_of_convolution(x, w, at):
+    """``at``: what a convolution has; what is left out is usual."""
+    n = x.ndim - 2
+    usual = {
+        "stride": [1] * n,
+        "low": [0] * n,
+        "high": [0] * n,
+        "kernel_dilation": [1] * n,
+        "input_dilation": [1] * n,
+        "groups": 1,
+        "flip": False,
+    }
+    numbers = {k: tuple(v) if isinstance(v, list) else v for k, v in {**usual, **at}.items()}
+    return described(convert(lambda x: convolved(x, w, at=Geometry(**numbers)), x))
+
+
+def program_of_computed_kernel(x, w):
+    return described(convert(lambda x, w: core.conv2d(x, w), x, w))
+
+
+def program_of_pooling(x, kind, sides):
+    layer = {"max": nn.MaxPool2d, "mean": nn.AvgPool2d}[kind](tuple(sides))
+    return described(convert(layer, x))
+
+
+def is_pooling(x, shape, axes, over, keepdims=False):
+    """Whether three nodes are a pooling, and of what."""
+
+    def function(x):
+        y = x.reshape(*shape).transpose(*axes)
+        return core.max(y, axis=tuple(over), keepdims=keepdims)
+
+    graph = trace(function, x)
+    found = convolution.window_of(graph.nodes[-1], graph.makers())
+    if found is None:
+        return {"sides": None, "shape": None}
+    return {"sides": list(found[1]), "shape": list(found[0].shape)}
+
+
+def without_transposes(spec):
+    """The pass on a program from plain data; and whether the old one has stayed as it is."""
+    program = Program(
+        {k: (tuple(shape), dtype) for k, (shape, dtype) in spec["inputs"].items()},
+        {k: mx.array(x) for k, x in spec["constants"].items()},
+        [
+            Op(o["kind"], o["inputs"], o["attributes"], o["output"], tuple(o["shape"]), o["dtype"])
+            for o in spec["ops"]
+        ],
+        spec["outputs"],
+    )
+    program.shapes = {k: shape for k, (shape, _) in program.inputs.items()}
+    program.shapes |= {k: x.shape for k, x in program.constants.items()}
+    program.shapes |= {op.output: op.shape for op in program.ops}
+    before = described(program)
+    found = described(layouts.without_transposes(program))
+    after = described(program)
+    kept = before["ops"] == after["ops"] and list(before["constants"]) == list(after["constants"])
+    return {"program": found, "kept": kept}
 
 
 # Serving

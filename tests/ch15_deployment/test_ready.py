@@ -1,4 +1,4 @@
-"""Judges of 15.5 to 15.7: a network without training in it, in a file, with what an app must know."""
+"""Judges of 15.5 to 15.7: a network without training in it, in a file, with what apps need."""
 
 import numpy as np
 import pytest

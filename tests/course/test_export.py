@@ -189,7 +189,7 @@ def test_what_cannot_be_exported(folder: Path) -> None:
     for chapter, to, out, told in [
         (8, "gguf", None, "Chapter 8 has no network to export"),
         (7, "png", None, "There is no format png"),
-        (7, "coreml", None, "comes with chapter 15"),
+        (7, "coreml", folder / "net.mlmodel", r"ends in \.mlpackage"),
         (7, "gguf", folder / "net.safetensors", r"ends in \.gguf"),
         (7, "gguf", Path("/proc/nowhere/net.gguf"), "cannot be written"),
     ]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from tinymlx import core
 from tinymlx.core import array
@@ -92,9 +93,8 @@ def read(metadata: dict[str, str]) -> Contract:
         ValueError: it is not there, or damaged.
     """
     try:
-        found = json.loads(metadata["contract"])
-        lists = {name: tuple(found.pop(name)) for name in ("mean", "deviation", "classes")}
-        return Contract(**lists, **found)
+        found: dict[str, Any] = json.loads(metadata["contract"])
+        return Contract(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
     except (KeyError, TypeError) as error:
         raise ValueError("[Contract] The metadata have no contract, or a damaged one.") from error
 

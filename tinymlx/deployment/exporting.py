@@ -95,7 +95,7 @@ def export(
     Raises:
         ValueError: the function of the file is not the one that it was; the sentence says where.
     """
-    given = weights or {}
+    given: dict[str, Any] = weights or {}
     core.eval(given, *examples[0])
     core.export_function(file, function, *examples[0], shapeless=shapeless, **given)
     found = core.import_function(file)

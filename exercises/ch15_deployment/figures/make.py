@@ -15,9 +15,10 @@ GREY = "#e4e4e4"
 
 
 def main(out: Path) -> None:
+    draw_serving(out)
     draw_file(out)
     draw_axes(out)
-    draw_serving(out)
+    draw_layouts(out)
 
 
 def save(fig: Any, out: Path, name: str) -> None:
@@ -93,3 +94,27 @@ def draw_axes(out: Path) -> None:
     ax.annotate("", (7.0, 0.6), (7.0, 2.6), arrowprops=arrow)
     ax.text(6.9, 0.3, "axis 0", fontsize=9, color=plotting.BLUE, ha="right")
     save(fig, out, "axes")
+
+
+def draw_layouts(out: Path) -> None:
+    """A row of operations as they are converted, and what is left of it."""
+    fig, ax = plotting.figure(1, 1, width=9.0, height=2.6)
+    bare(ax)
+    ax.set(xlim=(-0.3, 23.3), ylim=(-0.7, 4.2))
+    before = ["first", "conv", "last", "add", "relu", "first", "conv", "last", "add", "relu"]
+    ax.text(0, 3.75, "each convolution for itself: 4 transpositions", fontsize=10, color=INK)
+    row_of(ax, 2.5, before)
+    ax.text(0, 1.6, "where they wait: 2, at the doors", fontsize=10, color=INK)
+    row_of(ax, 0.35, ["first", "conv", "add", "relu", "conv", "add", "relu", "last"])
+    ax.text(0, -0.35, "first: channels go behind the batch;  last: back to the end", fontsize=8)
+    save(fig, out, "layouts")
+
+
+def row_of(ax: Any, y: float, names: list[str]) -> None:
+    """Operations side by side with arrows between; transpositions are orange."""
+    for i, name in enumerate(names):
+        turns = name in ("first", "last")
+        box(ax, 2.3 * i, y, 1.9, PALE[3] if turns else PALE[0], name)
+        if i:
+            arrow = {"arrowstyle": "->", "color": "#888888"}
+            ax.annotate("", (2.3 * i, y + 0.5), (2.3 * i - 0.4, y + 0.5), arrowprops=arrow)
