@@ -1300,3 +1300,293 @@ def normalized(build, node):
     for a in axes:
         name = build.emit("softmax", {"x": name}, y.shape, y.dtype, axis=a)
     return name
+
+
+# 15.11: precision
+
+
+@misconception(
+    "15.11",
+    "You try one stage in float16 after the other. A hundred stages take a hundred runs; if the first "
+    "fifty are fine together, none of them has to be tried alone.",
+    symbol="first_loss",
+)
+def first_loss(stages, x, tolerance=1e-2):
+    expected = mixed(stages, x, 0)
+    size = core.max(core.abs(expected)).item()
+    if not core.all(core.isfinite(expected)).item():
+        raise ValueError("[first_loss] The output in float32 has something that is not finite.")
+    for count in range(1, len(stages) + 1):
+        found = mixed(stages, x, count)
+        near = core.max(core.abs(found - expected)).item() <= tolerance * size
+        if not core.all(core.isfinite(found)).item() or not near:
+            return count - 1
+    return None
+
+
+@misconception(
+    "15.11",
+    "You look only for what is not finite. Numbers below 6e-8 become 0 in float16, and large ones lose "
+    "their digits: the output is finite and wrong.",
+    symbol="first_loss",
+)
+def first_loss(stages, x, tolerance=1e-2):
+    expected = mixed(stages, x, 0)
+    if not core.all(core.isfinite(expected)).item():
+        raise ValueError("[first_loss] The output in float32 has something that is not finite.")
+
+    def bad(count):
+        return not core.all(core.isfinite(mixed(stages, x, count))).item()
+
+    if not stages or not bad(len(stages)):
+        return None
+    good, known = 0, len(stages)
+    while known - good > 1:
+        middle = (good + known) // 2
+        if bad(middle):
+            known = middle
+        else:
+            good = middle
+    return known - 1
+
+
+@misconception(
+    "15.11",
+    "You return how many stages in float16 are too many. The guilty one is the last of these, and stages "
+    "are counted from 0.",
+    symbol="first_loss",
+)
+def first_loss(stages, x, tolerance=1e-2):
+    expected = mixed(stages, x, 0)
+    size = core.max(core.abs(expected)).item()
+    if not core.all(core.isfinite(expected)).item():
+        raise ValueError("[first_loss] The output in float32 has something that is not finite.")
+
+    def bad(count):
+        found = mixed(stages, x, count)
+        if not core.all(core.isfinite(found)).item():
+            return True
+        return bool(core.max(core.abs(found - expected)).item() > tolerance * size)
+
+    if not stages or not bad(len(stages)):
+        return None
+    good, known = 0, len(stages)
+    while known - good > 1:
+        middle = (good + known) // 2
+        if bad(middle):
+            known = middle
+        else:
+            good = middle
+    return known
+
+
+@misconception(
+    "15.11",
+    "You compare differences with the tolerance itself. An output of a hundredth may then be quite wrong, "
+    "and one of thousands must be too exact: compare relative to its size.",
+    symbol="first_loss",
+)
+def first_loss(stages, x, tolerance=1e-2):
+    expected = mixed(stages, x, 0)
+    if not core.all(core.isfinite(expected)).item():
+        raise ValueError("[first_loss] The output in float32 has something that is not finite.")
+
+    def bad(count):
+        found = mixed(stages, x, count)
+        if not core.all(core.isfinite(found)).item():
+            return True
+        return bool(core.max(core.abs(found - expected)).item() > tolerance)
+
+    if not stages or not bad(len(stages)):
+        return None
+    good, known = 0, len(stages)
+    while known - good > 1:
+        middle = (good + known) // 2
+        if bad(middle):
+            known = middle
+        else:
+            good = middle
+    return known - 1
+
+
+@misconception(
+    "15.11",
+    "You compute everything in float32 and round what lies between the stages. What overflows inside of a "
+    "stage never overflows so: the stage itself has to compute in float16.",
+    symbol="mixed",
+)
+def mixed(stages, x, count):
+    for i, stage in enumerate(stages):
+        x = stage(x)
+        if i < count:
+            x = x.astype(core.float16).astype(core.float32)
+    return x
+
+
+# 15.12: palettes
+
+
+@misconception(
+    "15.12",
+    "You compare every weight with every entry. For sixteen entries that is an array of sixteen times the "
+    "weights; on a line, a weight only has to be put between borders.",
+    symbol="nearest",
+)
+def nearest(table, weights):
+    return core.argmin(core.abs(weights[..., None] - table), axis=-1).astype(core.uint8)
+
+
+@misconception(
+    "15.12",
+    "You look weights up in the table instead of between its middles. Each goes to the next entry above "
+    "it, not to the nearest.",
+    symbol="nearest",
+)
+def nearest(table, weights):
+    return core.searchsorted(table[:-1], weights).astype(core.uint8)
+
+
+@misconception(
+    "15.12",
+    "You divide by the number of weights of an entry that has none. It becomes NaN, and its neighbours with "
+    "it; it should stay where it is.",
+    symbol="palette",
+)
+def palette(weights, count=16, rounds=50):
+    if not 2 <= count <= 256 or weights.size == 0:
+        raise ValueError("[palette] There should be weights, and 2 to 256 entries.")
+    flat = weights.astype(core.float32).reshape(-1)
+    low, high = core.min(flat), core.max(flat)
+    table = low + (high - low) * core.arange(count) / (count - 1)
+    codes = nearest(table, flat)
+    for _ in range(rounds):
+        sums = core.zeros((count,)).at[codes].add(flat)
+        sizes = core.zeros((count,)).at[codes].add(core.ones(flat.shape))
+        table = sums / sizes
+        new = nearest(table, flat)
+        if core.array_equal(new, codes).item():
+            break
+        codes = new
+    return table, codes.reshape(weights.shape)
+
+
+@misconception(
+    "15.12",
+    "You let an entry without weights become 0. It should stay where it is; at 0 the table is no longer in "
+    "order.",
+    symbol="palette",
+)
+def palette(weights, count=16, rounds=50):
+    if not 2 <= count <= 256 or weights.size == 0:
+        raise ValueError("[palette] There should be weights, and 2 to 256 entries.")
+    flat = weights.astype(core.float32).reshape(-1)
+    low, high = core.min(flat), core.max(flat)
+    table = low + (high - low) * core.arange(count) / (count - 1)
+    codes = nearest(table, flat)
+    for _ in range(rounds):
+        sums = core.zeros((count,)).at[codes].add(flat)
+        sizes = core.zeros((count,)).at[codes].add(core.ones(flat.shape))
+        table = sums / core.maximum(sizes, 1)
+        new = nearest(table, flat)
+        if core.array_equal(new, codes).item():
+            break
+        codes = new
+    return table, codes.reshape(weights.shape)
+
+
+@misconception(
+    "15.12",
+    "You return the codes of the table before its last move. Codes belong to a table: look again when it "
+    "has moved.",
+    symbol="palette",
+)
+def palette(weights, count=16, rounds=50):
+    if not 2 <= count <= 256 or weights.size == 0:
+        raise ValueError("[palette] There should be weights, and 2 to 256 entries.")
+    flat = weights.astype(core.float32).reshape(-1)
+    low, high = core.min(flat), core.max(flat)
+    table = low + (high - low) * core.arange(count) / (count - 1)
+    codes = nearest(table, flat)
+    for i in range(rounds):
+        new = nearest(table, flat)
+        if i and core.array_equal(new, codes).item():
+            break
+        codes = new
+        sums = core.zeros((count,)).at[codes].add(flat)
+        sizes = core.zeros((count,)).at[codes].add(core.ones(flat.shape))
+        table = core.where(sizes > 0, sums / core.maximum(sizes, 1), table)
+    return table, codes.reshape(weights.shape)
+
+
+# 15.13: pruning
+
+
+@misconception(
+    "15.13",
+    "You take away everything up to the border. Where several are equal to it, too many go: the share is "
+    "exact.",
+    symbol="kept",
+)
+def kept(magnitudes, sparsity):
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"[kept] A share is from 0 to 1; it is {sparsity}.")
+    count = round(sparsity * magnitudes.size)
+    if count == 0:
+        return core.ones(magnitudes.shape, core.bool_)
+    return magnitudes > core.sort(magnitudes)[count - 1]
+
+
+@misconception(
+    "15.13",
+    "You cut the number of weights that go down to a whole one. It is rounded to the nearest.",
+    symbol="kept",
+)
+def kept(magnitudes, sparsity):
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"[kept] A share is from 0 to 1; it is {sparsity}.")
+    count = int(sparsity * magnitudes.size)
+    if count == 0:
+        return core.ones(magnitudes.shape, core.bool_)
+    border = core.sort(magnitudes)[count - 1]
+    below, equal = magnitudes < border, magnitudes == border
+    more = count - core.sum(below.astype(core.int32))
+    gone = below | (equal & (core.cumsum(equal.astype(core.int32)) <= more))
+    return core.logical_not(gone)
+
+
+@misconception(
+    "15.13",
+    "You rank weights, not their magnitudes. The most negative ones are large, and go first.",
+    symbol="pruned",
+)
+def pruned(weights, sparsity, everywhere=False):
+    flat = {name: w.astype(core.float32).reshape(-1) for name, w in weights.items()}
+    if everywhere and flat:
+        all_of_them = kept(core.concatenate(list(flat.values())), sparsity)
+        ends = [0]
+        for x in flat.values():
+            ends.append(ends[-1] + x.size)
+        masks = {name: all_of_them[a:b] for name, a, b in zip(flat, ends, ends[1:])}
+    else:
+        masks = {name: kept(x, sparsity) for name, x in flat.items()}
+    return {
+        name: core.where(masks[name].reshape(w.shape), w, core.zeros((), w.dtype))
+        for name, w in weights.items()
+    }
+
+
+@misconception(
+    "15.13",
+    "You prune each layer by itself in any case. Ranked together, a layer of small weights loses more than "
+    "one of large weights.",
+    symbol="pruned",
+)
+def pruned(weights, sparsity, everywhere=False):
+    masks = {
+        name: kept(core.abs(w).astype(core.float32).reshape(-1), sparsity)
+        for name, w in weights.items()
+    }
+    return {
+        name: core.where(masks[name].reshape(w.shape), w, core.zeros((), w.dtype))
+        for name, w in weights.items()
+    }
