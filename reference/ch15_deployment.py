@@ -216,3 +216,50 @@ def scaling(mean, deviation, order):
     if order == "BGR":
         bias, factor = bias[::-1], factor[::-1]
     return {"scale": 1 / 255 / shared, "bias": bias, "factor": factor}
+
+
+# Fewer bytes, 15.11 to 15.13
+
+
+@in_numpy
+def codes_of(table, weights):
+    """How many borders are below."""
+    borders = (table[1:] + table[:-1]) / 2
+    return {"codes": (weights[..., None] > borders).sum(-1).astype(np.uint8)}
+
+
+@in_numpy
+def palette_of(weights, count, rounds):
+    flat = weights.reshape(-1)
+    table = np.linspace(flat.min(), flat.max(), count)
+    codes = codes_of(table, flat)["codes"]
+    for _ in range(rounds):
+        for k in range(count):
+            if (codes == k).any():
+                table[k] = flat[codes == k].mean()
+        new = codes_of(table, flat)["codes"]
+        if (new == codes).all():
+            break
+        codes = new
+    return {"table": table, "codes": codes.reshape(weights.shape)}
+
+
+@in_numpy
+def stay(magnitudes, sparsity):
+    """A stable sort: of equal ones the first go first."""
+    gone = np.argsort(magnitudes, kind="stable")[: round(sparsity * len(magnitudes))]
+    kept = np.ones(len(magnitudes), bool)
+    kept[gone] = False
+    return {"kept": kept}
+
+
+@in_numpy
+def pruned(weights, sparsity, everywhere):
+    parts = {name: np.abs(w).reshape(-1) for name, w in weights.items()}
+    if everywhere:
+        kept = stay(np.concatenate(list(parts.values())), sparsity)["kept"]
+        cuts = np.cumsum([len(x) for x in parts.values()])[:-1]
+        masks = dict(zip(parts, np.split(kept, cuts)))
+    else:
+        masks = {name: stay(x, sparsity)["kept"] for name, x in parts.items()}
+    return {"weights": {n: w * masks[n].reshape(w.shape) for n, w in weights.items()}}

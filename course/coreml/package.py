@@ -19,7 +19,7 @@ WEIGHTS = ("plain", "palettes", "linear")
 #: Deployment targets by the names that people know.
 TARGETS = ("iOS15", "iOS16", "iOS17", "iOS18", "macOS12", "macOS13", "macOS14", "macOS15")
 #: A pass of coremltools that we leave out: it makes ``x * a + b`` a batch norm with a variance of
-#: 1, adds its own epsilon of 1e-5 to that, and folds it. Measured on chapter 7's network: an error of
+#: 1, adds its own epsilon of 1e-5 to that, and folds it. Measured on chapter 7: an error of
 #: 1.4e-4 with it, of 1e-6 without. (``tinymlx.deployment.ready`` folds exactly.)
 LEFT_OUT = {"common::fuse_elementwise_to_batchnorm"}
 DTYPES = {"fp32": np.float32, "fp16": np.float16, "int32": np.int32, "bool": np.bool_}

@@ -1302,13 +1302,303 @@ def normalized(build, node):
     return name
 
 
-# Serving
-
-# 15.11: full, or late
+# 15.11: precision
 
 
 @misconception(
     "15.11",
+    "You try one stage in float16 after the other. A hundred stages take a hundred runs; if the first "
+    "fifty are fine together, none of them has to be tried alone.",
+    symbol="first_loss",
+)
+def first_loss(stages, x, tolerance=1e-2):
+    expected = mixed(stages, x, 0)
+    size = core.max(core.abs(expected)).item()
+    if not core.all(core.isfinite(expected)).item():
+        raise ValueError("[first_loss] The output in float32 has something that is not finite.")
+    for count in range(1, len(stages) + 1):
+        found = mixed(stages, x, count)
+        near = core.max(core.abs(found - expected)).item() <= tolerance * size
+        if not core.all(core.isfinite(found)).item() or not near:
+            return count - 1
+    return None
+
+
+@misconception(
+    "15.11",
+    "You look only for what is not finite. Numbers below 6e-8 become 0 in float16, and large ones lose "
+    "their digits: the output is finite and wrong.",
+    symbol="first_loss",
+)
+def first_loss(stages, x, tolerance=1e-2):
+    expected = mixed(stages, x, 0)
+    if not core.all(core.isfinite(expected)).item():
+        raise ValueError("[first_loss] The output in float32 has something that is not finite.")
+
+    def bad(count):
+        return not core.all(core.isfinite(mixed(stages, x, count))).item()
+
+    if not stages or not bad(len(stages)):
+        return None
+    good, known = 0, len(stages)
+    while known - good > 1:
+        middle = (good + known) // 2
+        if bad(middle):
+            known = middle
+        else:
+            good = middle
+    return known - 1
+
+
+@misconception(
+    "15.11",
+    "You return how many stages in float16 are too many. The guilty one is the last of these, and stages "
+    "are counted from 0.",
+    symbol="first_loss",
+)
+def first_loss(stages, x, tolerance=1e-2):
+    expected = mixed(stages, x, 0)
+    size = core.max(core.abs(expected)).item()
+    if not core.all(core.isfinite(expected)).item():
+        raise ValueError("[first_loss] The output in float32 has something that is not finite.")
+
+    def bad(count):
+        found = mixed(stages, x, count)
+        if not core.all(core.isfinite(found)).item():
+            return True
+        return bool(core.max(core.abs(found - expected)).item() > tolerance * size)
+
+    if not stages or not bad(len(stages)):
+        return None
+    good, known = 0, len(stages)
+    while known - good > 1:
+        middle = (good + known) // 2
+        if bad(middle):
+            known = middle
+        else:
+            good = middle
+    return known
+
+
+@misconception(
+    "15.11",
+    "You compare differences with the tolerance itself. An output of a hundredth may then be quite wrong, "
+    "and one of thousands must be too exact: compare relative to its size.",
+    symbol="first_loss",
+)
+def first_loss(stages, x, tolerance=1e-2):
+    expected = mixed(stages, x, 0)
+    if not core.all(core.isfinite(expected)).item():
+        raise ValueError("[first_loss] The output in float32 has something that is not finite.")
+
+    def bad(count):
+        found = mixed(stages, x, count)
+        if not core.all(core.isfinite(found)).item():
+            return True
+        return bool(core.max(core.abs(found - expected)).item() > tolerance)
+
+    if not stages or not bad(len(stages)):
+        return None
+    good, known = 0, len(stages)
+    while known - good > 1:
+        middle = (good + known) // 2
+        if bad(middle):
+            known = middle
+        else:
+            good = middle
+    return known - 1
+
+
+@misconception(
+    "15.11",
+    "You compute everything in float32 and round what lies between the stages. What overflows inside of a "
+    "stage never overflows so: the stage itself has to compute in float16.",
+    symbol="mixed",
+)
+def mixed(stages, x, count):
+    for i, stage in enumerate(stages):
+        x = stage(x)
+        if i < count:
+            x = x.astype(core.float16).astype(core.float32)
+    return x
+
+
+# 15.12: palettes
+
+
+@misconception(
+    "15.12",
+    "You compare every weight with every entry. For sixteen entries that is an array of sixteen times the "
+    "weights; on a line, a weight only has to be put between borders.",
+    symbol="nearest",
+)
+def nearest(table, weights):
+    return core.argmin(core.abs(weights[..., None] - table), axis=-1).astype(core.uint8)
+
+
+@misconception(
+    "15.12",
+    "You look weights up in the table instead of between its middles. Each goes to the next entry above "
+    "it, not to the nearest.",
+    symbol="nearest",
+)
+def nearest(table, weights):
+    return core.searchsorted(table[:-1], weights).astype(core.uint8)
+
+
+@misconception(
+    "15.12",
+    "You divide by the number of weights of an entry that has none. It becomes NaN, and its neighbours with "
+    "it; it should stay where it is.",
+    symbol="palette",
+)
+def palette(weights, count=16, rounds=50):
+    if not 2 <= count <= 256 or weights.size == 0:
+        raise ValueError("[palette] There should be weights, and 2 to 256 entries.")
+    flat = weights.astype(core.float32).reshape(-1)
+    low, high = core.min(flat), core.max(flat)
+    table = low + (high - low) * core.arange(count) / (count - 1)
+    codes = nearest(table, flat)
+    for _ in range(rounds):
+        sums = core.zeros((count,)).at[codes].add(flat)
+        sizes = core.zeros((count,)).at[codes].add(core.ones(flat.shape))
+        table = sums / sizes
+        new = nearest(table, flat)
+        if core.array_equal(new, codes).item():
+            break
+        codes = new
+    return table, codes.reshape(weights.shape)
+
+
+@misconception(
+    "15.12",
+    "You let an entry without weights become 0. It should stay where it is; at 0 the table is no longer in "
+    "order.",
+    symbol="palette",
+)
+def palette(weights, count=16, rounds=50):
+    if not 2 <= count <= 256 or weights.size == 0:
+        raise ValueError("[palette] There should be weights, and 2 to 256 entries.")
+    flat = weights.astype(core.float32).reshape(-1)
+    low, high = core.min(flat), core.max(flat)
+    table = low + (high - low) * core.arange(count) / (count - 1)
+    codes = nearest(table, flat)
+    for _ in range(rounds):
+        sums = core.zeros((count,)).at[codes].add(flat)
+        sizes = core.zeros((count,)).at[codes].add(core.ones(flat.shape))
+        table = sums / core.maximum(sizes, 1)
+        new = nearest(table, flat)
+        if core.array_equal(new, codes).item():
+            break
+        codes = new
+    return table, codes.reshape(weights.shape)
+
+
+@misconception(
+    "15.12",
+    "You return the codes of the table before its last move. Codes belong to a table: look again when it "
+    "has moved.",
+    symbol="palette",
+)
+def palette(weights, count=16, rounds=50):
+    if not 2 <= count <= 256 or weights.size == 0:
+        raise ValueError("[palette] There should be weights, and 2 to 256 entries.")
+    flat = weights.astype(core.float32).reshape(-1)
+    low, high = core.min(flat), core.max(flat)
+    table = low + (high - low) * core.arange(count) / (count - 1)
+    codes = nearest(table, flat)
+    for i in range(rounds):
+        new = nearest(table, flat)
+        if i and core.array_equal(new, codes).item():
+            break
+        codes = new
+        sums = core.zeros((count,)).at[codes].add(flat)
+        sizes = core.zeros((count,)).at[codes].add(core.ones(flat.shape))
+        table = core.where(sizes > 0, sums / core.maximum(sizes, 1), table)
+    return table, codes.reshape(weights.shape)
+
+
+# 15.13: pruning
+
+
+@misconception(
+    "15.13",
+    "You take away everything up to the border. Where several are equal to it, too many go: the share is "
+    "exact.",
+    symbol="kept",
+)
+def kept(magnitudes, sparsity):
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"[kept] A share is from 0 to 1; it is {sparsity}.")
+    count = round(sparsity * magnitudes.size)
+    if count == 0:
+        return core.ones(magnitudes.shape, core.bool_)
+    return magnitudes > core.sort(magnitudes)[count - 1]
+
+
+@misconception(
+    "15.13",
+    "You cut the number of weights that go down to a whole one. It is rounded to the nearest.",
+    symbol="kept",
+)
+def kept(magnitudes, sparsity):
+    if not 0 <= sparsity <= 1:
+        raise ValueError(f"[kept] A share is from 0 to 1; it is {sparsity}.")
+    count = int(sparsity * magnitudes.size)
+    if count == 0:
+        return core.ones(magnitudes.shape, core.bool_)
+    border = core.sort(magnitudes)[count - 1]
+    below, equal = magnitudes < border, magnitudes == border
+    more = count - core.sum(below.astype(core.int32))
+    gone = below | (equal & (core.cumsum(equal.astype(core.int32)) <= more))
+    return core.logical_not(gone)
+
+
+@misconception(
+    "15.13",
+    "You rank weights, not their magnitudes. The most negative ones are large, and go first.",
+    symbol="pruned",
+)
+def pruned(weights, sparsity, everywhere=False):
+    flat = {name: w.astype(core.float32).reshape(-1) for name, w in weights.items()}
+    if everywhere and flat:
+        all_of_them = kept(core.concatenate(list(flat.values())), sparsity)
+        ends = [0]
+        for x in flat.values():
+            ends.append(ends[-1] + x.size)
+        masks = {name: all_of_them[a:b] for name, a, b in zip(flat, ends, ends[1:])}
+    else:
+        masks = {name: kept(x, sparsity) for name, x in flat.items()}
+    return {
+        name: core.where(masks[name].reshape(w.shape), w, core.zeros((), w.dtype))
+        for name, w in weights.items()
+    }
+
+
+@misconception(
+    "15.13",
+    "You prune each layer by itself in any case. Ranked together, a layer of small weights loses more than "
+    "one of large weights.",
+    symbol="pruned",
+)
+def pruned(weights, sparsity, everywhere=False):
+    masks = {
+        name: kept(core.abs(w).astype(core.float32).reshape(-1), sparsity)
+        for name, w in weights.items()
+    }
+    return {
+        name: core.where(masks[name].reshape(w.shape), w, core.zeros((), w.dtype))
+        for name, w in weights.items()
+    }
+
+
+# Serving
+
+# 15.14: full, or late
+
+
+@misconception(
+    "15.14",
     "You look at the newest item. Who comes then pushes the deadline of all others away, and under a "
     "steady trickle nobody is ever late: the oldest one decides.",
 )
@@ -1322,7 +1612,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "At the deadline exactly nothing is due with you. Whoever sleeps for as long as `wake_up` says then "
     "asks in vain, and sleeps for 0 seconds, again and again.",
 )
@@ -1336,7 +1626,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "Your batch has everybody who is there. More than `most` are too many for one call of the network; "
     "the others are for the next batch.",
 )
@@ -1350,7 +1640,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "The items stay where they are after you have handed them out. They are answered again with the next "
     "batch.",
 )
@@ -1363,7 +1653,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "The newest go first with you. Under load the oldest ones are never answered.",
 )
 def due(self, now):
@@ -1376,7 +1666,7 @@ def due(self, now):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "You say how long the patience lasts, not how much of it is left: an item that has waited for most "
     "of it waits for all of it once more.",
 )
@@ -1389,7 +1679,7 @@ def wake_up(self, now):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "With nobody there you say 0. Then the thread that asks never sleeps: `None` means that something "
     "has to come first.",
 )
@@ -1400,7 +1690,7 @@ def wake_up(self, now):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "A deadline that has gone by gives a negative number of seconds with you; nobody can wait that long.",
 )
 def wake_up(self, now):
@@ -1412,7 +1702,7 @@ def wake_up(self, now):
 
 
 @misconception(
-    "15.11",
+    "15.14",
     "You forget that a full batch is due at once, whatever the clock says.",
 )
 def wake_up(self, now):
@@ -1421,11 +1711,11 @@ def wake_up(self, now):
     return max(0.0, self.items[0][0] + self.patience - now)
 
 
-# 15.12: pages
+# 15.15: pages
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You take a page ahead at every full one. A text of exactly 4 positions needs one page of 4; the "
     "next one is for whoever comes.",
 )
@@ -1435,7 +1725,7 @@ def missing(self, text, new):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You round the new positions up by themselves. There may be room on the page that the text has.",
 )
 def missing(self, text, new):
@@ -1443,7 +1733,7 @@ def missing(self, text, new):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You count all pages of the text, with those that it has.",
 )
 def missing(self, text, new):
@@ -1451,7 +1741,7 @@ def missing(self, text, new):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You hand pages out until there are none, and then refuse. The text keeps what it got, and has more "
     "pages than positions: nothing may have changed after a failure.",
 )
@@ -1465,7 +1755,7 @@ def grow(self, text, new):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You refuse when the last free page would be used up. Equal is enough.",
 )
 def grow(self, text, new):
@@ -1477,7 +1767,7 @@ def grow(self, text, new):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You copy the list of free pages and the text's own list each time. With 100,000 pages that is a "
     "long walk for one token: `pop` and `append` change a list where it is.",
 )
@@ -1491,7 +1781,7 @@ def grow(self, text, new):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You forget the text and keep its pages. They belong to nobody then, and after some hours the server "
     "has none left.",
 )
@@ -1501,7 +1791,7 @@ def release(self, text):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You give the pages back and keep the length. A text of the same number begins in the middle then.",
 )
 def release(self, text):
@@ -1509,7 +1799,7 @@ def release(self, text):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "A text that has no pages is an error with you. A client may leave before its request was let in, or "
     "twice.",
 )
@@ -1519,7 +1809,7 @@ def release(self, text):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You let the places run on from the first page. The next page of a text may lie anywhere.",
 )
 def places(self, text, start=0):
@@ -1528,7 +1818,7 @@ def places(self, text, start=0):
 
 
 @misconception(
-    "15.12",
+    "15.15",
     "You give the places of whole pages. The last page is seldom full, and behind the text's end stands "
     "what somebody else left there.",
 )
@@ -1536,11 +1826,11 @@ def places(self, text, start=0):
     return [page * self.size + i for page in self.pages[text] for i in range(self.size)][start:]
 
 
-# 15.13: they come and go
+# 15.16: they come and go
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You pad on the right. The newest position of each text has to stand in the last column: that is "
     "where the model's answer is read, and where `padding` says that a text is.",
 )
@@ -1556,7 +1846,7 @@ def planned(table, texts, new):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "Where a text has fewer new positions than its neighbour, you let the model write over the old ones, "
     "with keys of the token 0. Those columns write nowhere.",
 )
@@ -1569,7 +1859,7 @@ def planned(table, texts, new):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You say how long each text is, not how much stands in front of it.",
 )
 def planned(table, texts, new):
@@ -1583,7 +1873,7 @@ def planned(table, texts, new):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You let nobody in while somebody is running. That is a batch as in the old days: it is finished when "
     "its longest text is, and most of it idles until then.",
 )
@@ -1607,7 +1897,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You add up the lengths. All texts of one call are padded to the longest: it counts as often as there "
     "are texts.",
 )
@@ -1629,7 +1919,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "A prompt above the budget is never let in by you, and nobody behind it either. Alone it may come.",
 )
 def let_in(self):
@@ -1650,7 +1940,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "Who does not fit is skipped, and those behind it come in. As long as short ones come, the long one "
     "waits forever.",
 )
@@ -1674,7 +1964,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "Somebody who comes back needs pages for what it has written, too, not only for its prompt.",
 )
 def let_in(self):
@@ -1695,7 +1985,7 @@ def let_in(self):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "Whoever has to give way goes to the end of the queue with you. It was there before those who wait.",
 )
 def make_room(self, row):
@@ -1710,7 +2000,7 @@ def make_room(self, row):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "The one that needs a page gives way itself. So the oldest ones are thrown out again and again, and "
     "nobody comes to an end: the one let in last has to go.",
 )
@@ -1724,7 +2014,7 @@ def make_room(self, row):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You forget what a row has written when it gives way. Its client has read that already, and gets it "
     "once more.",
 )
@@ -1741,7 +2031,7 @@ def make_room(self, row):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You compute the prompts of newcomers before those who are running have their pages. A newcomer takes "
     "the last page, and is thrown out for it in the same step, its prompt for nothing.",
 )
@@ -1761,7 +2051,7 @@ def step(self):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "You call the model once for each row. It reads all its weights for each of them; that they are read "
     "once for all is what a batch is for.",
 )
@@ -1780,7 +2070,7 @@ def step(self):
 
 
 @misconception(
-    "15.13",
+    "15.16",
     "Those who are let in lose a step: their prompt is computed in it, and with that their first token.",
 )
 def step(self):
@@ -1797,11 +2087,11 @@ def step(self):
     return events
 
 
-# 15.14: a stop sequence in pieces
+# 15.17: a stop sequence in pieces
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You look for a sequence in each piece alone. One that begins in a piece and ends in the next is "
     "never found.",
 )
@@ -1816,7 +2106,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You cut at the sequence that begins first. The one that is complete first ends the text, even if "
     "another had begun before it.",
 )
@@ -1834,7 +2124,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You take the first sequence of the list that occurs, wherever it is. Another one may be complete "
     "long before it.",
 )
@@ -1852,7 +2142,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "After a sequence you go on. What comes behind it is not part of the answer.",
 )
 def feed(self, text):
@@ -1867,7 +2157,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You hand the sequence on with the text.",
 )
 def feed(self, text):
@@ -1884,7 +2174,7 @@ def feed(self, text):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You hold back as many characters as the longest sequence has, less one, whatever they are. The "
     "reader sees every answer late: only what is a beginning of a sequence has to wait.",
 )
@@ -1894,7 +2184,7 @@ def held(self, text):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     'You hold back the shortest beginning that fits. In "aa" before "aab" both letters wait.',
 )
 def held(self, text):
@@ -1907,7 +2197,7 @@ def held(self, text):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "You ask whether all of the text is a beginning. Mostly only its end is one.",
 )
 def held(self, text):
@@ -1915,7 +2205,7 @@ def held(self, text):
 
 
 @misconception(
-    "15.14",
+    "15.17",
     "Only the first sequence of the list makes you wait.",
 )
 def held(self, text):
@@ -1926,11 +2216,11 @@ def held(self, text):
     return 0
 
 
-# 15.15: letters while they are written
+# 15.18: letters while they are written
 
 
 @misconception(
-    "15.15",
+    "15.18",
     "You decode each token by itself. A character of several bytes may lie in several tokens, and becomes "
     "a row of question marks.",
 )
@@ -1939,7 +2229,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.15",
+    "15.18",
     "You drop bytes that are no character. Whoever reads should see that something is broken.",
 )
 def feed(self, new):
@@ -1947,7 +2237,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.15",
+    "15.18",
     "Bytes that wait at the end are lost with you. They will never be a character; the decoder's `finish` "
     "says what stands for them.",
 )
@@ -1956,7 +2246,7 @@ def finish(self):
 
 
 @misconception(
-    "15.15",
+    "15.18",
     "What the decoder says at the end goes past the stops. It may be what completes a sequence, or come "
     "after one.",
 )
@@ -1965,18 +2255,18 @@ def finish(self):
 
 
 @misconception(
-    "15.15",
+    "15.18",
     "What waits for a sequence to be complete is lost at the end. It has turned out to be text.",
 )
 def finish(self):
     return self.stops.feed(self.letters.finish())
 
 
-# 15.16: events on the wire
+# 15.19: events on the wire
 
 
 @misconception(
-    "15.16",
+    "15.19",
     "You write `data: ` once, in front of everything. A line break in the data ends the field, and an empty "
     "line ends the event.",
 )
@@ -1985,7 +2275,7 @@ def event(data):
 
 
 @misconception(
-    "15.16",
+    "15.19",
     "You split with `splitlines`. It also breaks at characters such as U+2028, and drops an empty line at the "
     "end: what arrives is not what was sent.",
 )
@@ -1995,7 +2285,7 @@ def event(data):
 
 
 @misconception(
-    "15.16",
+    "15.19",
     "The empty line behind the event is missing. The reader waits for it.",
 )
 def event(data):
@@ -2004,7 +2294,7 @@ def event(data):
 
 
 @misconception(
-    "15.16",
+    "15.19",
     "You read each piece by itself. A line that begins in one piece and ends in the next is lost.",
     symbol="EventReader.feed",
 )
@@ -2022,7 +2312,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.16",
+    "15.19",
     "You decode before you have whole lines. A character whose bytes arrive in two pieces becomes two signs for "
     "something broken.",
     symbol="EventReader.feed",
@@ -2043,7 +2333,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.16",
+    "15.19",
     "You take all spaces away from the data. Only one behind the colon is not part of it; tokens begin with "
     "spaces.",
     symbol="EventReader.feed",
@@ -2063,7 +2353,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.16",
+    "15.19",
     "Every line of data is an event with you. The event ends at the empty line; until then the lines belong "
     "together.",
     symbol="EventReader.feed",
@@ -2080,7 +2370,7 @@ def feed(self, new):
 
 
 @misconception(
-    "15.16",
+    "15.19",
     "An empty line without data in front of it is an event with you. Comments keep a connection alive; they end "
     "with an empty line, too.",
     symbol="EventReader.feed",
@@ -2099,11 +2389,11 @@ def feed(self, new):
     return found
 
 
-# 15.17: what the mean hides
+# 15.20: what the mean hides
 
 
 @misconception(
-    "15.17",
+    "15.20",
     "You take the values in the order in which they came. A percentile is one of their ranks: sort them.",
 )
 def percentile(values, q):
@@ -2117,7 +2407,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.17",
+    "15.20",
     "You take the value at the rank below, without the way to the next one. Of ten values the 99th "
     "percentile is then the second largest.",
 )
@@ -2129,7 +2419,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.17",
+    "15.20",
     "You divide the way into as many parts as there are values. Between n values there are n - 1 gaps.",
 )
 def percentile(values, q):
@@ -2143,7 +2433,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.17",
+    "15.20",
     "You sort the caller's list. It was in the order in which the requests came.",
 )
 def percentile(values, q):
@@ -2157,7 +2447,7 @@ def percentile(values, q):
 
 
 @misconception(
-    "15.17",
+    "15.20",
     "You count a request with all of its time, also with what lies outside of the window.",
 )
 def in_flight(starts, ends, begin, end):
@@ -2167,7 +2457,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.17",
+    "15.20",
     "A request that is not in the window at all counts with a negative time.",
 )
 def in_flight(starts, ends, begin, end):
@@ -2177,7 +2467,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.17",
+    "15.20",
     "You take the mean of the numbers at the moments when somebody comes or goes. Each number counts for "
     "as long as it lasts.",
 )
@@ -2190,7 +2480,7 @@ def in_flight(starts, ends, begin, end):
 
 
 @misconception(
-    "15.17",
+    "15.20",
     "You count only requests that came and went within the window. Long ones are cut off by every window, "
     "and they are those that fill the server.",
 )
@@ -2201,11 +2491,11 @@ def in_flight(starts, ends, begin, end):
     return sum(inside) / (end - begin)
 
 
-# 15.18: who goes next?
+# 15.21: who goes next?
 
 
 @misconception(
-    "15.18",
+    "15.21",
     "That is first come, first served. One long prompt takes all of a step, and of the next, and all "
     "short ones behind it wait.",
 )
@@ -2222,7 +2512,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.18",
+    "15.21",
     "Shortest first: as long as short ones come, a long prompt gets nothing. Keep a part of the budget for "
     "whoever has waited longest.",
 )
@@ -2239,7 +2529,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.18",
+    "15.21",
     "Prompts come first with you. While prompts come, every answer that is half written stands still.",
 )
 def shares(jobs, budget):
@@ -2256,7 +2546,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.18",
+    "15.21",
     "You give whole prompts or nothing. A prompt that is longer than the budget never comes, and what is "
     "left of a step is wasted: take a part.",
 )
@@ -2273,7 +2563,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.18",
+    "15.21",
     "You count jobs, not tokens: a prompt takes all of its length, and the step is over its budget.",
 )
 def shares(jobs, budget):
@@ -2283,7 +2573,7 @@ def shares(jobs, budget):
 
 
 @misconception(
-    "15.18",
+    "15.21",
     "You keep a quarter of the budget for prompts even if there are none. What nobody uses there should go "
     "to those who write.",
 )

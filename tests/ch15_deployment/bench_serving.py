@@ -189,7 +189,7 @@ def main():
         given.out.write_text(json.dumps([round(x, 4) for x in latencies]))
 
 
-@exercise("15.13")
+@exercise("15.16")
 def bench_engine(race):
     """32 requests of 20 tokens: all together, and one at a time."""
 

@@ -11,7 +11,7 @@ from tinymlx.compiler.tracing import trace
 from tinymlx.core import array as to_array
 from tinymlx.core.convolution.general import convolved
 from tinymlx.core.convolution.sizes import Geometry
-from tinymlx.deployment import contract, exporting, ready
+from tinymlx.deployment import contract, exporting, palettes, precision, pruning, ready
 from tinymlx.formats import blocks, gguf, safetensors
 from tinymlx.formats.mil import Op, Program, convert, convolution, layouts
 from tinymlx.formats.pieces import Reader
@@ -454,6 +454,91 @@ def without_transposes(spec):
     after = described(program)
     kept = before["ops"] == after["ops"] and list(before["constants"]) == list(after["constants"])
     return {"program": found, "kept": kept}
+
+
+# Fewer bytes, 15.11 to 15.13
+
+
+def stages_of(count, losing, kind, seen):
+    """Stages that do little; those in ``losing`` lose something in float16. ``seen`` notes each."""
+
+    def stage(i):
+        def run(x):
+            seen.append([i, str(x.dtype).split(".")[-1]])
+            if i not in losing:
+                return x * 1.5 - 0.5 * x
+            if kind == "overflow":  # only between: neither what comes in nor what goes out is large
+                return core.sqrt(core.square(x * 400)) / 400
+            if kind == "infinite":
+                return (
+                    x * 60000 / 60000 * core.array(2.0, x.dtype) / 2
+                    if x.dtype == core.float32
+                    else x * 60000 * 60000
+                )
+            if kind == "small":  # squares that are zero in halves
+                return core.sqrt(core.square(x * 1e-5)) * 1e5
+            return x + 0.02 if x.dtype == core.float16 else x
+
+        return run
+
+    return [stage(i) for i in range(count)]
+
+
+def lost(x, count, losing, kind="overflow", tolerance=1e-2):
+    """The stage that is found, and how many runs it took."""
+    seen = []
+    found = precision.first_loss(stages_of(count, losing, kind, seen), x, tolerance)
+    halves = []
+    for start in range(0, len(seen), max(count, 1)):
+        run = seen[start : start + count]
+        halves.append(sum(dtype == "float16" for _, dtype in run))
+    return {"stage": found, "halves": halves}
+
+
+def lost_in_any_case(x):
+    return precision.first_loss([lambda x: x / 0, lambda x: x], x)
+
+
+def run_in_part(x, count, how_many):
+    """The dtypes in which stages were run, and the output."""
+    seen = []
+    y = precision.mixed(stages_of(count, [], "overflow", seen), x, how_many)
+    return {"y": y, "dtypes": [dtype for _, dtype in seen]}
+
+
+def rounded_stages(x, count):
+    """A sum that shows how often it was rounded."""
+    return {"y": precision.mixed([lambda x: x + 0.1, lambda x: x / 3, lambda x: x * 7], x, count)}
+
+
+def codes_of(table, weights):
+    return {"codes": palettes.nearest(table, weights)}
+
+
+def palette_of(weights, count, rounds):
+    table, codes = palettes.palette(weights, count, rounds)
+    return {"table": table, "codes": codes}
+
+
+def memory_of_codes(size, count):
+    """Peak memory in numbers for each weight, beside the weights."""
+    weights = core.random.normal((size,))
+    table = core.sort(core.random.normal((count,)))
+    core.eval(weights, table)
+    mx.synchronize()
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    codes = palettes.nearest(table, weights)
+    core.eval(codes)
+    return {"numbers": (mx.get_peak_memory() - before) / size / 4, "codes": codes[:4]}
+
+
+def stay(magnitudes, sparsity):
+    return {"kept": pruning.kept(magnitudes, sparsity)}
+
+
+def pruned(weights, sparsity, everywhere):
+    return {"weights": pruning.pruned(weights, sparsity, everywhere)}
 
 
 # Serving

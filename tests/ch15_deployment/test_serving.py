@@ -1,4 +1,4 @@
-"""Judges of 15.11 to 15.18: batches, pages, an engine, streams, percentiles, who goes next."""
+"""Judges of 15.14 to 15.21: batches, pages, an engine, streams, percentiles, who goes next."""
 
 import statistics
 
@@ -13,7 +13,7 @@ def whole(draw, low, high):
     return int(draw.integers(1, low=low, high=high)[0])
 
 
-# 15.11
+# 15.14
 
 
 def arrivals(draw, most, patience, count):
@@ -31,14 +31,14 @@ def arrivals(draw, most, patience, count):
     return [*script, ["due", now + patience], ["wake", now + patience], ["due", now + patience]]
 
 
-@exercise("15.11")
+@exercise("15.14")
 @pytest.mark.parametrize("most,patience", [(1, 1.0), (3, 0.5), (4, 2.0), (3, 0.0)])
 def test_batches(check, draw, most, patience):
     """Full, late, or neither; the order stays."""
     check("batches", most=most, patience=patience, script=arrivals(draw, most, patience, 60))
 
 
-@exercise("15.11")
+@exercise("15.14")
 def test_one_that_comes_at_the_deadline(check):
     """It goes along, if it is there before somebody asks; and one too many waits on."""
     for most in (2, 3, 9):
@@ -62,7 +62,7 @@ def test_one_that_comes_at_the_deadline(check):
         check("batches", most=most, patience=0.5, script=script)
 
 
-@exercise("15.11")
+@exercise("15.14")
 def test_a_crowd(check):
     """Many batches are due at once; each question gets one of them."""
     script = [["offer", item, 3.0] for item in range(10)]
@@ -71,7 +71,7 @@ def test_a_crowd(check):
     check("batches", most=4, patience=1.0, script=script)
 
 
-# 15.12
+# 15.15
 
 
 def needed(positions, size):
@@ -122,7 +122,7 @@ def judge_pages(found, count, size, script):
         before = {k: v for k, v in step.items() if k != "said"}
 
 
-@exercise("15.12")
+@exercise("15.15")
 @pytest.mark.parametrize("count,size", [(9, 4), (5, 1), (1, 8), (12, 3)])
 def test_pages_come_and_go(probe, draw, count, size):
     """Texts grow, leave, come back, and find nothing left."""
@@ -144,7 +144,7 @@ def test_pages_come_and_go(probe, draw, count, size):
     judge_pages(probe("paged", count=count, size=size, script=script)["steps"], count, size, script)
 
 
-@exercise("15.12")
+@exercise("15.15")
 def test_exactly_full_and_one_too_many(probe):
     """A page is not taken before somebody stands on it, and a failure takes none."""
     script = [
@@ -171,7 +171,7 @@ def test_exactly_full_and_one_too_many(probe):
     judge_pages(probe("paged", count=3, size=4, script=script)["steps"], 3, 4, script)
 
 
-@exercise("15.12")
+@exercise("15.15")
 def test_the_price_of_a_page(probe):
     """Free pages are not gone through, and the pages of a text are not copied."""
     found = probe("price_of_a_page", count=500)
@@ -180,10 +180,10 @@ def test_the_price_of_a_page(probe):
     assert found["walks"] == 0, f"the free pages were gone through {found['walks']} times"
 
 
-# 15.13
+# 15.16
 
 
-@exercise("15.13")
+@exercise("15.16")
 @pytest.mark.parametrize("new", [[1, 1, 1], [3, 1, 5], [7, 2, 5]], ids=str)
 def test_where_a_step_reads_and_writes(probe, new):
     """Unequal lengths, unequal news: padding stands in front of both."""
@@ -218,7 +218,7 @@ def crowd(draw, count, steps, longest, most, ends):
     return found
 
 
-@exercise("15.13")
+@exercise("15.16")
 @pytest.mark.parametrize(
     "count,rows,budget", [(200, 4, 1000), (200, 8, 20), (9, 5, 1000), (9, 3, 12)], ids=str
 )
@@ -230,7 +230,7 @@ def test_every_step_of_a_crowd(check, draw, count, rows, budget):
     check("served", count=count, **inputs)
 
 
-@exercise("15.13")
+@exercise("15.16")
 def test_pages_run_out(check):
     """The last one let in gives way, waits in front, and loses no token."""
     coming = [[0, [1, 2, 3], 9, []], [0, [4, 5], 9, []], [1, [6], 8, []], [2, [7, 8], 3, []]]
@@ -239,7 +239,7 @@ def test_pages_run_out(check):
         check("served", count=count, **inputs)
 
 
-@exercise("15.13")
+@exercise("15.16")
 def test_alone_and_a_long_prompt_first(check):
     """One request; a prompt above the budget comes alone; nobody overtakes it."""
     for coming in (
@@ -252,7 +252,7 @@ def test_alone_and_a_long_prompt_first(check):
         check("served", count=4, **inputs)
 
 
-# 15.14
+# 15.17
 
 
 def cut(draw, text):
@@ -270,7 +270,7 @@ def letters(draw, count, low=1):
     return "".join("ab\n"[i] for i in draw.integers(whole(draw, low, count + 1), low=0, high=3))
 
 
-@exercise("15.14")
+@exercise("15.17")
 def test_random_texts_in_random_pieces(check, draw):
     """Nothing of a sequence is handed on, and nothing that cannot become one is held back."""
     for _ in range(25):
@@ -279,7 +279,7 @@ def test_random_texts_in_random_pieces(check, draw):
         check("stopped", sequences=sequences, texts=[*cut(draw, text), "b"])
 
 
-@exercise("15.14")
+@exercise("15.17")
 @pytest.mark.parametrize(
     "sequences,texts",
     [
@@ -303,14 +303,14 @@ def test_texts_that_nearly_stop(check, sequences, texts):
     check("stopped", sequences=sequences, texts=texts)
 
 
-@exercise("15.14")
+@exercise("15.17")
 def test_a_long_answer_is_not_kept(check):
     """What waits is all that is remembered."""
     texts = ["the sea and "] * 50 + ["the sa", "il"]
     check("stopped", sequences=["the sail", "and no"], texts=texts)
 
 
-# 15.15
+# 15.18
 
 
 def in_pieces(draw, text):
@@ -323,7 +323,7 @@ def in_pieces(draw, text):
     return found
 
 
-@exercise("15.15")
+@exercise("15.18")
 @pytest.mark.parametrize("sequences", [[], ["海n"], ["n", "é\n"], ["\ufffd"]], ids=str)
 def test_letters_in_pieces(check, draw, sequences):
     """Characters of one to four bytes, in tokens that end in the middle of them."""
@@ -334,7 +334,7 @@ def test_letters_in_pieces(check, draw, sequences):
         check("shown", sequences=sequences, pieces=[*in_pieces(draw, text), [ord("b")]])
 
 
-@exercise("15.15")
+@exercise("15.18")
 @pytest.mark.parametrize("sequences", [[], ["b\ufffd"], ["\ufffd"], ["\ufffd\ufffd"]], ids=str)
 def test_broken_bytes(check, sequences):
     """Bytes that are no text; a character that never comes to its end may complete a sequence."""
@@ -349,7 +349,7 @@ def test_broken_bytes(check, sequences):
         check("shown", sequences=sequences, pieces=pieces)
 
 
-@exercise("15.15")
+@exercise("15.18")
 def test_the_end_of_what_waits(check):
     """Half of a sequence is text after all; after a whole one nothing comes."""
     stop = list(b"stop")
@@ -358,10 +358,10 @@ def test_the_end_of_what_waits(check):
     check("shown", sequences=["stop"], pieces=[[0x61], stop, [0xC3]])
 
 
-# 15.16
+# 15.19
 
 
-@exercise("15.16")
+@exercise("15.19")
 def test_events_are_sent(check):
     """Line breaks of three kinds, and characters that only look like one."""
     texts = [
@@ -379,7 +379,7 @@ def test_events_are_sent(check):
     check("sent", texts=[*texts, "\n\r\n\r\r"])
 
 
-@exercise("15.16")
+@exercise("15.19")
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
 def test_events_in_pieces(check, draw, end):
     """Fields of all kinds, cut anywhere: in a line, in a character, in a line break."""
@@ -402,7 +402,7 @@ def test_events_in_pieces(check, draw, end):
         check("heard", pieces=in_pieces(draw, data.encode()))
 
 
-@exercise("15.16")
+@exercise("15.19")
 def test_events_at_once_and_byte_by_byte(check):
     """Several in one piece, none in many; what has not ended is nothing yet; broken bytes."""
     text = (
@@ -412,10 +412,10 @@ def test_events_at_once_and_byte_by_byte(check):
     check("heard", pieces=[[byte] for byte in text])
 
 
-# 15.17
+# 15.20
 
 
-@exercise("15.17")
+@exercise("15.20")
 @pytest.mark.parametrize("count", [1, 2, 3, 10, 101])
 def test_percentiles(check, draw, count):
     """In any order, which stays; also of a single value."""
@@ -424,13 +424,13 @@ def test_percentiles(check, draw, count):
     check("percentiles", values=np.array([2.0, 2.0, 7.0], np.float32), shares=[0, 50, 75, 100])
 
 
-@exercise("15.17")
+@exercise("15.20")
 @pytest.mark.parametrize("values,q", [([], 50), ([1.0], -1), ([1.0], 100.5)], ids=str)
 def test_no_percentile(check, values, q):
     check.raises("percentiles", "ValueError", values=np.array(values, np.float32), shares=[q])
 
 
-@exercise("15.17")
+@exercise("15.20")
 def test_how_many_at_a_time(check, draw):
     """Windows that cut requests, that none touches, that lie inside of one."""
     starts = [x / 8 for x in draw.integers(12, low=0, high=80).tolist()]
@@ -440,7 +440,7 @@ def test_how_many_at_a_time(check, draw):
     check("flying", starts=[1.0, 7.0], ends=[3.0, 7.0], windows=[[0.0, 4.0], [3.0, 6.0], [0, 1]])
 
 
-@exercise("15.17")
+@exercise("15.20")
 @pytest.mark.parametrize(
     "starts,ends,window",
     [
@@ -456,7 +456,7 @@ def test_no_window(check, starts, ends, window):
     check.raises("flying", "ValueError", starts=starts, ends=ends, windows=[window])
 
 
-# 15.18
+# 15.21
 
 
 def first_come(jobs, budget):
@@ -547,7 +547,7 @@ def mixed(draw, count):
     return found
 
 
-@exercise("15.18")
+@exercise("15.21")
 def test_short_ones_first_and_no_time_lost(probe, draw):
     """Short prompts have their first token in half the time; everything is done as soon."""
     coming = mixed(draw, 90)
@@ -564,7 +564,7 @@ def test_short_ones_first_and_no_time_lost(probe, draw):
     )
 
 
-@exercise("15.18")
+@exercise("15.21")
 @pytest.mark.parametrize("budget", [8, 64])
 def test_a_long_prompt_in_a_flood_of_short_ones(probe, budget):
     """However many short ones come, the oldest prompt comes to its end."""
@@ -574,7 +574,7 @@ def test_a_long_prompt_in_a_flood_of_short_ones(probe, budget):
     assert own.first[0] < 60, f"its first token came in step {own.first[0] + 1}; alone in step 6"
 
 
-@exercise("15.18")
+@exercise("15.21")
 @pytest.mark.parametrize("budget", [8, 64])
 def test_more_who_write_than_the_budget_has_tokens(probe, budget):
     """A prompt comes through a crowd that writes, and everybody in the crowd gets on."""
@@ -585,7 +585,7 @@ def test_more_who_write_than_the_budget_has_tokens(probe, budget):
     assert own.longest < 8, f"somebody who writes has waited for {own.longest} steps"
 
 
-@exercise("15.18")
+@exercise("15.21")
 def test_prompts_do_not_stop_those_who_write(probe):
     """One long prompt after the other, and some answers that are half written."""
     coming = [[0, 2, 90] for _ in range(6)] + [[step, 200, 2] for step in range(2, 40, 3)]
@@ -593,7 +593,7 @@ def test_prompts_do_not_stop_those_who_write(probe):
     assert own.longest < 8, f"somebody who writes has waited for {own.longest} steps"
 
 
-@exercise("15.18")
+@exercise("15.21")
 def test_nobody_there_and_too_small_a_budget(check, probe):
     """A step in which nobody is there; a budget that is none."""
     own = judged(probe, [[3, 5, 2], [9, 70, 1]], 8)

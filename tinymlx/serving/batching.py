@@ -40,7 +40,7 @@ class Batcher(Generic[Item]):
         as many items as there are, up to ``most``; they are not here any more then.
         """
         raise NotImplementedError(
-            "15.11 due - exercises/ch15_deployment/lesson.md; "
+            "15.14 due - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
@@ -48,6 +48,6 @@ class Batcher(Generic[Item]):
         """In how many seconds :meth:`due` is to be asked again at the latest; ``None``: not before
         something has come."""
         raise NotImplementedError(
-            "15.11 wake_up - exercises/ch15_deployment/lesson.md; "
+            "15.14 wake_up - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )

@@ -82,7 +82,7 @@ class Engine:
             What happened: one event for each row that took part.
         """
         raise NotImplementedError(
-            "15.13 step - exercises/ch15_deployment/lesson.md; "
+            "15.16 step - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
@@ -94,7 +94,7 @@ class Engine:
         token. It may be this row itself; then it has no room.
         """
         raise NotImplementedError(
-            "15.13 make_room - exercises/ch15_deployment/lesson.md; "
+            "15.16 make_room - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
@@ -109,7 +109,7 @@ class Engine:
             Those that were let in, in their order.
         """
         raise NotImplementedError(
-            "15.13 let_in - exercises/ch15_deployment/lesson.md; "
+            "15.16 let_in - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 

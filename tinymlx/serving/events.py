@@ -17,7 +17,7 @@ def event(data: str) -> bytes:
         data: any text, also none.
     """
     raise NotImplementedError(
-        "15.16 event - exercises/ch15_deployment/lesson.md; "
+        "15.19 event - exercises/ch15_deployment/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
@@ -48,6 +48,6 @@ class EventReader:
                 ``errors="replace"``.
         """
         raise NotImplementedError(
-            "15.16 feed - exercises/ch15_deployment/lesson.md; "
+            "15.19 feed - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )

@@ -19,7 +19,7 @@ def percentile(values: Sequence[float], q: float) -> float:
         ValueError: there is no value, or ``q`` is outside.
     """
     raise NotImplementedError(
-        "15.17 percentile - exercises/ch15_deployment/lesson.md; "
+        "15.20 percentile - exercises/ch15_deployment/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
@@ -41,7 +41,7 @@ def in_flight(starts: Sequence[float], ends: Sequence[float], begin: float, end:
             ``end`` is not after ``begin``.
     """
     raise NotImplementedError(
-        "15.17 in_flight - exercises/ch15_deployment/lesson.md; "
+        "15.20 in_flight - exercises/ch15_deployment/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 

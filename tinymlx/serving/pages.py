@@ -48,7 +48,7 @@ class PageTable:
     def missing(self, text: int, new: int) -> int:
         """How many pages a text needs beyond those that it has, for ``new`` more positions."""
         raise NotImplementedError(
-            "15.12 missing - exercises/ch15_deployment/lesson.md; "
+            "15.15 missing - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
@@ -66,14 +66,14 @@ class PageTable:
         through: what a page costs does not depend on how many there are.
         """
         raise NotImplementedError(
-            "15.12 grow - exercises/ch15_deployment/lesson.md; "
+            "15.15 grow - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
     def release(self, text: int) -> None:
         """Take all pages of a text back. A text that has none is no mistake."""
         raise NotImplementedError(
-            "15.12 release - exercises/ch15_deployment/lesson.md; "
+            "15.15 release - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
@@ -84,7 +84,7 @@ class PageTable:
         places 8 to 11.
         """
         raise NotImplementedError(
-            "15.12 places - exercises/ch15_deployment/lesson.md; "
+            "15.15 places - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
@@ -123,7 +123,7 @@ def planned(table: PageTable, texts: Sequence[int], new: Sequence[int]) -> Plan:
         new: how many positions of each are new, at least one.
     """
     raise NotImplementedError(
-        "15.13 planned - exercises/ch15_deployment/lesson.md; "
+        "15.16 planned - exercises/ch15_deployment/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 

@@ -57,6 +57,6 @@ def shares(jobs: Sequence[Job], budget: int) -> dict[int, int]:
         ValueError: the budget is below 8.
     """
     raise NotImplementedError(
-        "15.18 shares - exercises/ch15_deployment/lesson.md; "
+        "15.21 shares - exercises/ch15_deployment/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )

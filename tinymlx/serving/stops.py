@@ -40,14 +40,14 @@ class Stops:
             text: any number of characters, also none.
         """
         raise NotImplementedError(
-            "15.14 feed - exercises/ch15_deployment/lesson.md; "
+            "15.17 feed - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
     def held(self, text: str) -> int:
         """How many characters at the end of a text are a beginning of a sequence, at most."""
         raise NotImplementedError(
-            "15.14 held - exercises/ch15_deployment/lesson.md; "
+            "15.17 held - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 

@@ -45,7 +45,7 @@ class TextStream:
             new: any number of bytes, also none.
         """
         raise NotImplementedError(
-            "15.15 feed - exercises/ch15_deployment/lesson.md; "
+            "15.18 feed - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )
 
@@ -57,6 +57,6 @@ class TextStream:
         character then, too: the one that stands for what is broken.
         """
         raise NotImplementedError(
-            "15.15 finish - exercises/ch15_deployment/lesson.md; "
+            "15.18 finish - exercises/ch15_deployment/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"
         )

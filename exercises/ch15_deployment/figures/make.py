@@ -5,7 +5,8 @@ from typing import Any
 
 from matplotlib.patches import Rectangle
 
-from tinymlx import plotting
+from tinymlx import core, plotting
+from tinymlx.deployment.palettes import palette
 
 from .serving import main as draw_serving
 
@@ -19,6 +20,7 @@ def main(out: Path) -> None:
     draw_file(out)
     draw_axes(out)
     draw_layouts(out)
+    draw_palette(out)
 
 
 def save(fig: Any, out: Path, name: str) -> None:
@@ -118,3 +120,22 @@ def row_of(ax: Any, y: float, names: list[str]) -> None:
         if i:
             arrow = {"arrowstyle": "->", "color": "#888888"}
             ax.annotate("", (2.3 * i, y + 0.5), (2.3 * i - 0.4, y + 0.5), arrowprops=arrow)
+
+
+def draw_palette(out: Path) -> None:
+    """Where sixteen values stand among weights, at equal distances and by k-means."""
+    core.random.seed(0)
+    weights = core.random.normal((256, 64))
+    table, _ = palette(weights)
+    low, high = core.min(weights).item(), core.max(weights).item()
+    fig, ax = plotting.figure(1, 1, width=8.0, height=3.2)
+    ax.hist(weights.reshape(-1).tolist(), bins=80, color=GREY)
+    equal = [low + (high - low) * i / 15 for i in range(16)]
+    for values, y, colour, name in (
+        (equal, -90, plotting.ORANGE, "equal steps"),
+        (table.tolist(), -190, plotting.BLUE, "k-means"),
+    ):
+        ax.plot(values, [y] * 16, "|", color=colour, markersize=11, markeredgewidth=2, label=name)
+    ax.set(xlabel="weight", ylabel="weights in a bin", ylim=(-260, None))
+    ax.legend()
+    save(fig, out, "palette")

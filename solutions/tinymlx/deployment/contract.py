@@ -94,7 +94,10 @@ def read(metadata: dict[str, str]) -> Contract:
     """
     try:
         found: dict[str, Any] = json.loads(metadata["contract"])
-        return Contract(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in found.items()
+        }
+        return Contract(**fields)
     except (KeyError, TypeError) as error:
         raise ValueError("[Contract] The metadata have no contract, or a damaged one.") from error
 
