@@ -38,7 +38,7 @@ class Door:
         tolerance: the greatest difference of the outputs, relative to the largest one.
         probabilities: whether ``predict`` gives these.
         memory: bytes, where they are not MLX's own here.
-        said: why there is no function, in a sentence.
+        said: why there is no function, or what else is to be known, in a sentence.
     """
 
     name: str
@@ -223,7 +223,8 @@ def as_program(network: Network, out: Path) -> Door:
             rows.append(np.load(out / "out.npy"))
         return np.concatenate(rows)
 
-    return Door(name, predict, file, memory=lambda: max(used))
+    said = "the time is that of a whole process, its start counted, and so is the memory"
+    return Door(name, predict, file, memory=lambda: max(used), said=said)
 
 
 def as_core_ml(network: Network, out: Path) -> Door:

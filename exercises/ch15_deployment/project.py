@@ -77,7 +77,8 @@ def main(out: Path, quick: bool = False, setting: Setting | None = None) -> dict
         )
         with around as door:
             row = rows[open_door.__name__] = behind(door, pictures, wanted, setting)
-        console.print(f"  {row['name']}: {row['said'] or 'the same network'}")
+        said = "the same network" if "apart" in row else row["said"]
+        console.print(f"  {row['name']}: {said}")
         unfinished.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     table(list(rows.values()), console)
     draw(list(rows.values()), out)
@@ -151,7 +152,7 @@ def cell(row: Row, name: str, form: str, factor: float = 1.0) -> str:
 
 def table(rows: list[Row], console: Console) -> None:
     """A row for each door."""
-    shown = Table("door", "file (MB)", "outputs differ", "same class", "ms", "memory (MB)", "")
+    shown = Table("door", "file (MB)", "outputs differ", "same class", "ms", "memory (MB)")
     for row in rows:
         shown.add_row(
             row["name"],
@@ -160,9 +161,11 @@ def table(rows: list[Row], console: Console) -> None:
             cell(row, "same class", ".1%"),
             cell(row, "seconds", ".3g", 1e3),
             cell(row, "memory", ".3g", 1e-6),
-            row["said"],
         )
     console.print(shown)
+    for row in rows:
+        if row["said"]:
+            console.print(f"{row['name']}: {row['said']}.")
 
 
 def draw(rows: list[Row], out: Path) -> None:
@@ -170,8 +173,8 @@ def draw(rows: list[Row], out: Path) -> None:
     fig, axes = plotting.figure(1, 3, width=10.0, height=3.8)
     kinds = (
         ("bytes", 1e-6, "file (MB)", False),
-        ("seconds", 1e3, "a picture (ms)", True),
-        ("apart", 1.0, "outputs differ (of the largest)", True),
+        ("seconds", 1e3, "a picture (ms)", False),
+        ("apart", 1.0, "outputs differ by", True),
     )
     for ax, (name, factor, label, logarithmic) in zip(axes, kinds, strict=True):
         there = [row for row in rows if row.get(name, 0) > 0]
@@ -180,6 +183,7 @@ def draw(rows: list[Row], out: Path) -> None:
         ax.tick_params(axis="y", labelsize=8)
         if logarithmic:
             ax.set_xscale("log")
+            ax.set_xlim(1e-8, 1)
         ax.invert_yaxis()
         if name == "apart":
             ax.axvline(1e-5, color=plotting.ORANGE, linewidth=1.2)
