@@ -106,6 +106,23 @@ def test_packages(
         assert np.abs(answer - expected).max() < max(allowed, 1e-3)
 
 
+@pytest.mark.parametrize("chapter", ["ch09_gan", "ch10_autoencoder", "ch13_diffusion_clip"])
+def test_what_other_chapters_export(project: Project, registry: Registry, chapter: str) -> None:
+    """Their functions as programs: the same pictures, the same vectors."""
+    with implementation(project, registry, "solutions"):
+        from tinymlx import core
+        from tinymlx.formats.mil import convert
+
+        _, function, shape, told = load_script(
+            project.exercises / chapter / "project.py"
+        ).exported()
+        assert told["shape"] == ",".join(map(str, shape))
+        x = core.random.normal((1, *shape))
+        program, expected = convert(function, x), np.array(function(x).tolist(), np.float32)
+    (found,) = mil.run(plain(program), [np.array(x.tolist(), np.float32)])
+    assert np.abs(found - expected).max() < 1e-5
+
+
 def test_a_package_of_an_older_kind(networks: Any, tmp_path: Path) -> None:
     """Palettes as iOS 16 has them; a package that is there is replaced."""
     program, (x,), expected = networks["lenet"]()
