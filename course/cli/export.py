@@ -10,7 +10,7 @@ from typing import Any
 from course.cli.project import check_trained, implementation, load_script
 from course.cli.terminal import console
 from course.errors import CourseError
-from course.paths import find_project
+from course.paths import Project, find_project
 from course.registry import load_registry
 
 ENDINGS = {
@@ -68,7 +68,9 @@ def export(
         script = load_script(project.exercises / folder / "project.py")
         if not hasattr(script, "exported"):
             raise CourseError(
-                f"Chapter {chapter} has no network to export; chapter 7 has (`tinymlx export 7`)."
+                f"No trained network came with chapter {chapter}; {with_networks(project)} have "
+                f"one. Your own run leaves its weights in {project.relative(target.parent)}: run "
+                f"`tinymlx run {chapter}` first, and write them with tinymlx.formats.safetensors."
             )
         check_trained(project.exercises / folder / "trained")
         try:
@@ -84,6 +86,12 @@ def export(
             raise CourseError(f"{target} cannot be written ({error.strerror}).") from error
     console().print(f"Wrote {project.relative(target)}, {size_of(target) / 1e6:.2f} MB.")
     return target
+
+
+def with_networks(project: Project) -> str:
+    """The chapters that came with trained weights."""
+    found = sorted(int(x.parent.name[2:4]) for x in project.exercises.glob("ch*/trained"))
+    return "chapters " + ", ".join(map(str, found))
 
 
 def size_of(path: Path) -> int:

@@ -21,7 +21,9 @@ TARGETS = ("iOS15", "iOS16", "iOS17", "iOS18", "macOS12", "macOS13", "macOS14", 
 #: A pass of coremltools that we leave out: it makes ``x * a + b`` a batch norm with a variance of
 #: 1, adds its own epsilon of 1e-5 to that, and folds it. Measured on chapter 7: an error of
 #: 1.4e-4 with it, of 1e-6 without. (``tinymlx.deployment.ready`` folds exactly.)
-LEFT_OUT = {"common::fuse_elementwise_to_batchnorm"}
+#: And one that ends in a KeyError where two states are written one after the other (9.0).
+LEFT_OUT = {"common::fuse_elementwise_to_batchnorm", "common::canonicalize_inplace_pattern"}
+WITH_MEMORY = ("iOS18", "macOS15")
 DTYPES = {"fp32": np.float32, "fp16": np.float16, "int32": np.int32, "bool": np.bool_}
 
 
@@ -48,6 +50,10 @@ def write(
         CourseError: an argument is unknown, or ``coremltools`` is not installed.
     """
     check(precision, target, weights)
+    if program.states and target not in WITH_MEMORY:
+        raise CourseError(
+            f"{target} has no memory that outlives a call; {' and '.join(WITH_MEMORY)} have."
+        )
     ct = tools()
     with quiet():
         built = function(ct, program, target)
@@ -123,8 +129,13 @@ def function(ct: Any, program: Any, target: str) -> Any:
         name: Builder.TensorSpec(shape, kinds[kind])
         for name, (shape, kind) in program.inputs.items()
     }
+    for name in program.states:  # memory is in float16, whatever is computed in
+        specs[name] = Builder.StateTensorSpec(program.inputs[name][0], types.fp16)
     with Function(specs, getattr(ct.target, target)) as made:
         found: dict[str, Any] = {name: made.inputs[name] for name in program.inputs}
+        for name in program.states:
+            read = Builder.read_state(input=made.inputs[name])
+            found[name] = Builder.cast(x=read, dtype=program.inputs[name][1])
         found |= {name: np.array(x) for name, x in program.constants.items()}
         for op in program.ops:
             given = {
@@ -133,6 +144,9 @@ def function(ct: Any, program: Any, target: str) -> Any:
             }
             more = {key: typed(op, key, x) for key, x in op.attributes.items()}
             found[op.output] = getattr(Builder, op.kind)(**given, **more, name=op.output)
+        for name, new in program.states.items():
+            written = Builder.cast(x=found[new], dtype="fp16")
+            Builder.coreml_update_state(state=made.inputs[name], value=written)
         outputs = [
             Builder.identity(x=found[name], name=f"output_{i}")
             for i, name in enumerate(program.outputs)

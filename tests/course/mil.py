@@ -14,7 +14,14 @@ from typing import Any
 
 import numpy as np
 
-KINDS = {"fp32": np.float32, "fp16": np.float16, "int32": np.int32, "bool": np.bool_}
+KINDS = {
+    "int16": np.int16,
+    "uint16": np.uint16,
+    "fp32": np.float32,
+    "fp16": np.float16,
+    "int32": np.int32,
+    "bool": np.bool_,
+}
 erf = np.vectorize(math.erf, otypes=[float])
 
 
@@ -181,6 +188,7 @@ OPS: dict[str, Callable[..., Any]] = {
     "squeeze": lambda x, axes: np.squeeze(x, tuple(int(a) for a in axes)),
     "tile": lambda x, reps: np.tile(x, [int(n) for n in reps]),
     "concat": lambda values, axis, interleave=False: np.concatenate(values, axis=int(axis)),
+    "stack": lambda values, axis: np.stack(values, axis=int(axis)),
     "slice_by_size": lambda x, begin, size: x[
         tuple(slice(int(a), int(a) + int(n)) for a, n in zip(begin, size))
     ],
@@ -229,7 +237,7 @@ def run_package(path: Path, inputs: dict[str, np.ndarray], state: Any = None) ->
 
 def computed(op: Any, found: dict[str, Any], state: dict[str, Any], path: Path) -> None:
     """One operation of a protobuf; what it makes goes into ``found``."""
-    name = op.outputs[0].name
+    name = op.outputs[0].name if op.outputs else ""
     if op.type == "const":
         found[name] = constant(op.attributes["val"], path)
         return
@@ -242,11 +250,10 @@ def computed(op: Any, found: dict[str, Any], state: dict[str, Any], path: Path) 
             for a in argument.arguments
         ]
         given[key] = bound if key == "values" else bound[0]
-    if op.type == "read_state":
+    if op.type == "write_state":
+        state[given["input"]][...] = given["data"]
+    elif op.type == "read_state":
         found[name] = state[given["input"]].copy()
-    elif op.type in ("coreml_update_state", "write_state"):
-        state[given.get("state", given.get("input"))][...] = given.get("value", given.get("data"))
-        found[name] = given.get("value", given.get("data"))
     elif op.type in OLD and not op.inputs:
         old = {key: constant(x, path) for key, x in op.attributes.items() if key != "name"}
         found[name] = OLD[op.type](**old)

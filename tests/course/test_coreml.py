@@ -106,6 +106,23 @@ def test_packages(
         assert np.abs(answer - expected).max() < max(allowed, 1e-3)
 
 
+@pytest.mark.parametrize("chapter", ["ch09_gan", "ch10_autoencoder", "ch13_diffusion_clip"])
+def test_what_other_chapters_export(project: Project, registry: Registry, chapter: str) -> None:
+    """Their functions as programs: the same pictures, the same vectors."""
+    with implementation(project, registry, "solutions"):
+        from tinymlx import core
+        from tinymlx.formats.mil import convert
+
+        _, function, shape, told = load_script(
+            project.exercises / chapter / "project.py"
+        ).exported()
+        assert told["shape"] == ",".join(map(str, shape))
+        x = core.random.normal((1, *shape))
+        program, expected = convert(function, x), np.array(function(x).tolist(), np.float32)
+    (found,) = mil.run(plain(program), [np.array(x.tolist(), np.float32)])
+    assert np.abs(found - expected).max() < 1e-5
+
+
 def test_a_package_of_an_older_kind(networks: Any, tmp_path: Path) -> None:
     """Palettes as iOS 16 has them; a package that is there is replaced."""
     program, (x,), expected = networks["lenet"]()
@@ -122,6 +139,39 @@ def test_export_of_a_chapter(tmp_path: Path) -> None:
     spec = coreml.tools().models.MLModel(str(file), skip_model_load=True).get_spec()
     assert spec.description.metadata.userDefined["tinymlx.classes"].startswith("airplane,")
     assert spec.description.input[0].type.multiArrayType.shape == [1, 32, 32, 3]
+
+
+def test_a_language_model_with_memory(project: Project, registry: Registry, tmp_path: Path) -> None:
+    """Token by token: as the whole text at once; its keys and values stay in the package's state,
+    which Core ML keeps in float16."""
+    with implementation(project, registry, "solutions"):
+        from tinymlx import core
+        from tinymlx.deployment.stateful import empty, step_of
+        from tinymlx.formats.mil import convert, with_states
+        from tinymlx.models.language.gpt2 import GPT2, GPT2Config
+
+        core.random.seed(0)
+        model = GPT2(GPT2Config(50, 8, 16, 2, 2))
+        tokens = core.array([[3, 7, 1, 30, 2]], core.int32)
+        expected = np.array(model(tokens).tolist(), np.float32)[0]
+        room, first = empty(model, 8), core.array([0], core.int32)
+        program = convert(step_of(model, 8), tokens[:, :1], first, room, room)
+    rooms = [np.zeros((2, 1, 2, 8, 8), np.float32)] * 2
+    steps = [
+        (np.array([[t]], np.int32), np.array([i], np.int32)) for i, t in enumerate([3, 7, 1, 30, 2])
+    ]
+    for (token, place), y in zip(steps, expected, strict=True):
+        found, *rooms = mil.run(plain(program), [token, place, *rooms])
+        assert np.abs(found[0, 0] - y).max() < 1e-5 * np.abs(expected).max()
+    program = with_states(program, {2: 1, 3: 2})
+    with pytest.raises(CourseError, match="iOS17 has no memory"):
+        coreml.write(program, tmp_path / "old.mlpackage")
+    file = tmp_path / "gpt.mlpackage"
+    coreml.write(program, file, "float16", "iOS18")
+    state = {name: np.zeros(rooms[0].shape, np.float16) for name in program.states}
+    for (token, place), y in zip(steps, expected, strict=True):
+        found = mil.run_package(file, {"input_0": token, "input_1": place}, state)["output_0"]
+        assert np.abs(found[0, 0] - y).max() < 1e-2 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,6 @@ def draw_palette(out: Path) -> None:
         (table.tolist(), -190, plotting.BLUE, "k-means"),
     ):
         ax.plot(values, [y] * 16, "|", color=colour, markersize=11, markeredgewidth=2, label=name)
-    ax.set(xlabel="weight", ylabel="weights in a bin", ylim=(-260, None))
+    ax.set(xlabel="weight", ylabel="weights in a bin", ylim=(-260, None), yticks=range(0, 601, 200))
     ax.legend()
     save(fig, out, "palette")

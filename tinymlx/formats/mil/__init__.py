@@ -15,6 +15,6 @@ Nothing here needs ``coremltools``: that is what ``course.coreml`` hands the pro
 """
 
 from .convert import COVERED, convert
-from .program import Op, Program, Unsupported
+from .program import Op, Program, Unsupported, with_states
 
-__all__ = ["COVERED", "Op", "Program", "Unsupported", "convert"]
+__all__ = ["COVERED", "Op", "Program", "Unsupported", "convert", "with_states"]

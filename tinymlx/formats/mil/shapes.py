@@ -94,6 +94,13 @@ def joined(build: Builder, node: Node) -> str:
     )
 
 
+def stacked(build: Builder, node: Node) -> str:
+    """``stack`` along a new axis."""
+    names, y = [build.name(x) for x in node.values], node.output
+    axis = node.params.get("axis", 0) % len(y.shape)
+    return build.emit("stack", {"values": names}, y.shape, y.dtype, axis=axis)
+
+
 def cut(build: Builder, node: Node) -> list[str]:
     """``split`` into parts, each a ``slice_by_size``."""
     x = node.values[0]

@@ -48,6 +48,7 @@ RULES: dict[Any, Callable[[Builder, Node], Any]] = {
     arranging.broadcast_to: shapes.broadcast,
     reductions.softmax: shapes.normalized,
     joining.concatenated: shapes.joined,
+    joining.stacked: shapes.stacked,
     joining.split: shapes.cut,
     indexing.sliced: shapes.sliced,
     indexing.gathered: shapes.looked_up,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mlx.core as mx
@@ -51,6 +51,7 @@ class Program:
         ops: in an order in which each finds its inputs ready.
         outputs: names.
         shapes: of all values and constants, by name.
+        states: inputs that outlive a call, each with the value that it has afterwards.
     """
 
     inputs: dict[str, tuple[tuple[int, ...], str]] = field(default_factory=dict)
@@ -58,6 +59,21 @@ class Program:
     ops: list[Op] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+
+
+def with_states(program: Program, states: dict[int, int]) -> Program:
+    """A program some of whose inputs are memory.
+
+    Args:
+        program: any.
+        states: for the index of such an input that of the output which is its next value. These
+            outputs are none any more.
+    """
+    names = list(program.inputs)
+    kept = [y for i, y in enumerate(program.outputs) if i not in states.values()]
+    found = {names[i]: program.outputs[j] for i, j in states.items()}
+    return replace(program, outputs=kept, states=found)
 
 
 class Builder:
