@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from course.cli.serve import listening
 from course.serve.app import Server
 
 
@@ -23,7 +23,7 @@ def on_loopback(server: Server, seconds: float = 20.0) -> Iterator[str]:
     Raises:
         RuntimeError: the server did not begin.
     """
-    with socket.create_server(("127.0.0.1", 0)) as bound:
+    with listening("127.0.0.1", 0) as bound:
         runner = uvicorn.Server(uvicorn.Config(server.app(), log_level="error"))
         thread = threading.Thread(target=runner.run, args=([bound],), daemon=True)
         thread.start()

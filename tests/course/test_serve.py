@@ -372,6 +372,7 @@ def test_what_cannot_be_served(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(CourseError, match="One language model"), serving(str(folder), str(folder)):
         pass
     with serve.listening("127.0.0.1", 0) as taken:
+        assert taken.proto == socket.IPPROTO_TCP  # or answers wait for acknowledgements
         port = taken.getsockname()[1]
         with pytest.raises(CourseError, match="choose another one with --port"):
             serve.listening("127.0.0.1", port)
