@@ -256,7 +256,7 @@ def stay(magnitudes, sparsity):
 @in_numpy
 def pruned(weights, sparsity, everywhere):
     parts = {name: np.abs(w).reshape(-1) for name, w in weights.items()}
-    if everywhere:
+    if everywhere and parts:
         kept = stay(np.concatenate(list(parts.values())), sparsity)["kept"]
         cuts = np.cumsum([len(x) for x in parts.values()])[:-1]
         masks = dict(zip(parts, np.split(kept, cuts)))

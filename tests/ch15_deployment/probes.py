@@ -199,9 +199,11 @@ def ready_chain(x, kinds, seed, dtype=None):
         "kinds": [getattr(layer, "__name__", type(layer).__name__) for layer in left],
         "same": [any(layer is old for old in layers) for layer in left],
         "dtypes": [
-            str(layer.weight.dtype)
-            for layer in left
-            if isinstance(layer, dict) and "weight" in layer
+            str(w.dtype)
+            for x in left
+            if isinstance(x, dict)
+            for w in x.values()
+            if isinstance(w, core.array)
         ],
         "kept": kept,
         "y": y,
@@ -365,6 +367,10 @@ FUNCTIONS = {
     "matmul": lambda x, y: x @ y,
     "linear": lambda x, w, b: core.addmm(b, x, w),
     "two and a half": lambda x, w, b: core.addmm(b, x, w, alpha=2.5),
+    "half the bias": lambda x, w, b: core.addmm(b, x, w, beta=0.5),
+    "mean of all": lambda x: core.mean(x),
+    "sum of rows": lambda x: core.sum(x, axis=-1),
+    "turned": lambda x: x.transpose(0, -1, 1),
     "flatten": lambda x: core.flatten(x, 1),
     "minus one": lambda x: x.reshape(-1, x.shape[-1]),
     "unflatten": lambda x: core.unflatten(x, -1, (2, -1)),
@@ -477,7 +483,10 @@ def stages_of(count, losing, kind, seen):
                 )
             if kind == "small":  # squares that are zero in halves
                 return core.sqrt(core.square(x * 1e-5)) * 1e5
-            return x + 0.02 if x.dtype == core.float16 else x
+            shift = {"shifted": 0.02, "lowered": -0.02}.get(kind)
+            if shift is None:  # one of all
+                shift = core.array([0.03] + [0.0] * (x.size - 1), x.dtype)
+            return x + shift if x.dtype == core.float16 else x
 
         return run
 
@@ -496,7 +505,7 @@ def lost(x, count, losing, kind="overflow", tolerance=1e-2):
 
 
 def lost_in_any_case(x):
-    return precision.first_loss([lambda x: x / 0, lambda x: x], x)
+    return precision.first_loss([lambda x: x / (x - x[0]), lambda x: x], x)
 
 
 def run_in_part(x, count, how_many):
@@ -518,6 +527,23 @@ def codes_of(table, weights):
 def palette_of(weights, count, rounds):
     table, codes = palettes.palette(weights, count, rounds)
     return {"table": table, "codes": codes}
+
+
+def rounds_of(weights, count, rounds):
+    """How often weights look for their entry."""
+    calls = []
+    nearest = palettes.nearest
+
+    def counted(*args):
+        calls.append(1)
+        return nearest(*args)
+
+    palettes.nearest = counted
+    try:
+        table, _ = palettes.palette(weights, count, rounds)
+    finally:
+        palettes.nearest = nearest
+    return {"calls": len(calls), "table": table}
 
 
 def memory_of_codes(size, count):

@@ -46,7 +46,7 @@ def test_small_variance(check, draw):
 def test_folding_in_halves(probe, draw):
     """Computed in float32, rounded once, in the dtype of the weight."""
     w, b = draw.normal(64, 8, dtype="float16"), draw.normal(64, dtype="float16")
-    norm = statistics(draw, 64)
+    norm = {name: x.astype(np.float16) for name, x in statistics(draw, 64).items()}
     found = probe("folded", weight=w, bias=b, norm=norm, eps=1e-5)
     factor = norm["weight"] / np.sqrt(norm["running_var"].astype(np.float64) + 1e-5)
     expected = {
@@ -109,7 +109,7 @@ def test_chain_cast(probe, draw):
     """What was folded is cast; what was not stays."""
     kinds = ["conv", "norm", "relu", "linear"]
     found = ready(probe, draw, kinds, ["Conv2d", "relu", "Linear"], [False, True, True], "float16")
-    assert found["dtypes"] == ["mlx.core.float16", "mlx.core.float32"]
+    assert found["dtypes"] == ["mlx.core.float16"] * 2 + ["mlx.core.float32"] * 2
 
 
 # 15.6
@@ -233,6 +233,15 @@ def test_softmax_once(probe, draw):
             assert [name for name, _ in pairs] == [CLASSES[i] for i in order[:count]]
             found = np.array([value for _, value in pairs])
             assert abs(found - p[order[:count]]).max() < 1e-5, f"{kind}: {found}, not {p}"
+
+
+@exercise("15.7")
+def test_outputs_in_halves(probe, draw):
+    """The softmax is computed in float32."""
+    logits = draw.normal(4, dtype="float16")
+    p = np.exp(logits.astype(np.float64)) / np.exp(logits.astype(np.float64)).sum()
+    pairs = probe("answered", fields=FIELDS, outputs=logits, count=4)["pairs"]
+    assert all(abs(p[CLASSES.index(name)] - value) < 1e-6 for name, value in pairs)
 
 
 @exercise("15.7")

@@ -48,9 +48,10 @@ def test_planted_overflow(probe, draw, count):
 
 
 @exercise("15.11")
-@pytest.mark.parametrize("kind", ["infinite", "small", "shifted"])
+@pytest.mark.parametrize("kind", ["infinite", "small", "shifted", "lowered", "one of all"])
 def test_other_losses(probe, draw, kind):
-    """What is infinite, what is zero, what is only a little different; the first of several."""
+    """What is infinite, what is zero, what is only a little different, up or down, in one place;
+    the first of several."""
     x = draw.uniform(6, low=0.5, high=1)
     for losing in ([0], [3], [5], [2, 4], [4, 5]):
         search(probe, x, 6, losing, kind=kind)
@@ -73,6 +74,13 @@ def test_relative_to_the_output(probe, draw):
     assert found == {"stage": None, "halves": [0, 5]}
     search(probe, x, 5, [3], kind="shifted", tolerance=1e-2)
     found = probe("lost", x=x, count=5, losing=[3], kind="shifted", tolerance=0.1)
+    assert found["stage"] is None
+    # Relative to the largest magnitude, also among small and negative ones.
+    x = np.array([-2, 0.001, 0.5], np.float32)
+    found = probe("lost", x=x, count=5, losing=[3], kind="shifted", tolerance=0.012)
+    assert found["stage"] is None
+    # A difference may be equal to what is allowed.
+    found = probe("lost", x=np.ones(3, np.float32), count=4, losing=[], tolerance=0.0)
     assert found["stage"] is None
 
 
@@ -137,6 +145,15 @@ def test_palette_of_halves(probe, draw):
 
 
 @exercise("15.12")
+def test_rounds_of_a_palette(probe, draw):
+    """It ends when nothing goes elsewhere; a table that never moved is in float32, too."""
+    w = np.array([0, 1, 2, 3] * 9, np.float32)
+    assert probe("rounds_of", weights=w, count=4, rounds=50)["calls"] <= 3
+    found = probe("rounds_of", weights=w.astype(np.float16), count=4, rounds=0)
+    assert found["table"].dtype == np.float32 and found["table"].tolist() == [0, 1, 2, 3]
+
+
+@exercise("15.12")
 def test_palette_that_is_none(check, draw):
     """Too few entries, too many for a byte, no weights; the ends are allowed."""
     w = np.round(draw.normal(4, 100), 3)
@@ -188,6 +205,14 @@ def test_layers_with_zeros(check, draw, everywhere):
     """Each by itself, or all together; what stays stays as it is, with its sign."""
     for sparsity in (0.0, 0.3, 0.5, 0.9):
         check("pruned", weights=layers(draw), sparsity=sparsity, everywhere=everywhere)
+
+
+@exercise("15.13")
+def test_no_layers(check, draw):
+    """Nothing of nothing; beside something."""
+    for everywhere in (False, True):
+        check("pruned", weights=layers(draw), sparsity=0.5, everywhere=everywhere)
+        check("pruned", weights={}, sparsity=0.5, everywhere=everywhere)
 
 
 @exercise("15.13")

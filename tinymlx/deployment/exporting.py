@@ -8,7 +8,7 @@ from typing import Any
 from tinymlx import core
 from tinymlx.core import array
 from tinymlx.nn import Module
-from tinymlx.utils import tree_flatten, tree_unflatten
+from tinymlx.utils import tree_unflatten
 
 
 def with_weights(model: Module, function: Callable[..., array]) -> Callable[..., array]:

@@ -77,7 +77,7 @@ class Contract:
         """
         p = outputs.astype(core.float32)
         if self.outputs == "logits":
-            p = core.softmax(p, axis=-1)
+            p = core.softmax(p)
         found = sorted(zip(self.classes, p.tolist()), key=lambda pair: -pair[1])
         return found[:count]
 

@@ -8,7 +8,7 @@ from typing import Any
 from tinymlx import core
 from tinymlx.core import array
 from tinymlx.nn import Module
-from tinymlx.utils import tree_flatten, tree_unflatten
+from tinymlx.utils import tree_unflatten
 
 
 def with_weights(model: Module, function: Callable[..., array]) -> Callable[..., array]:
@@ -30,15 +30,12 @@ def with_weights(model: Module, function: Callable[..., array]) -> Callable[...,
     """
 
     def f(*xs: array, **weights: array) -> array:
-        own = dict(tree_flatten(model.parameters()))
-        unknown = [name for name in weights if name not in own]
-        if unknown:
-            raise ValueError(f"[with_weights] The model has no parameter {unknown[0]!r}.")
+        own = model.parameters()
         try:
             model.update(tree_unflatten(list(weights.items())))
             return function(*xs)
         finally:
-            model.update(tree_unflatten(list(own.items())))
+            model.update(own)
 
     return f
 
@@ -70,7 +67,6 @@ def first_lie(
         expected = function(*example)
         try:
             (found,) = other(*example)
-            core.eval(found)
         except (ValueError, RuntimeError) as error:
             return f"example {i}: raises {error}"
         if found.shape != expected.shape:

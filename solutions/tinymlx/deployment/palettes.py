@@ -44,21 +44,18 @@ def palette(weights: array, count: int = 16, rounds: int = 50) -> tuple[array, a
     Raises:
         ValueError: ``count`` is not from 2 to 256, or there are no weights.
     """
-    if not 2 <= count <= 256 or weights.size == 0:
-        raise ValueError(
-            f"[palette] There should be weights, and 2 to 256 entries; there are {weights.size} "
-            f"and {count}."
-        )
-    flat = weights.astype(core.float32).reshape(-1)
-    low, high = core.min(flat), core.max(flat)
+    if not 2 <= count <= 256:
+        raise ValueError(f"[palette] There should be 2 to 256 entries; there are {count}.")
+    weights = weights.astype(core.float32)
+    low, high = core.min(weights), core.max(weights)
     table = low + (high - low) * core.arange(count) / (count - 1)
-    codes = nearest(table, flat)
+    codes = nearest(table, weights)
     for _ in range(rounds):
-        sums = core.zeros((count,)).at[codes].add(flat)
-        sizes = core.zeros((count,)).at[codes].add(core.ones(flat.shape))
+        sums = core.zeros((count,)).at[codes].add(weights)
+        sizes = core.zeros((count,)).at[codes].add(core.ones(weights.shape))
         table = core.where(sizes > 0, sums / core.maximum(sizes, 1), table)
-        new = nearest(table, flat)
+        new = nearest(table, weights)
         if core.array_equal(new, codes).item():
             break
         codes = new
-    return table, codes.reshape(weights.shape)
+    return table, codes

@@ -29,8 +29,8 @@ def kept(magnitudes: array, sparsity: float) -> array:
         return core.ones(magnitudes.shape, core.bool_)
     border = core.sort(magnitudes)[count - 1]
     below, equal = magnitudes < border, magnitudes == border
-    more = count - core.sum(below.astype(core.int32))
-    gone = below | (equal & (core.cumsum(equal.astype(core.int32)) <= more))
+    more = count - core.sum(below)
+    gone = below | (equal & (core.cumsum(equal) <= more))
     return core.logical_not(gone)
 
 
@@ -52,7 +52,7 @@ def pruned(
     Raises:
         ValueError: ``sparsity`` is not from 0 to 1.
     """
-    flat = {name: core.abs(w).astype(core.float32).reshape(-1) for name, w in weights.items()}
+    flat = {name: core.abs(w).reshape(-1) for name, w in weights.items()}
     if everywhere and flat:
         all_of_them = kept(core.concatenate(list(flat.values())), sparsity)
         ends = [0]

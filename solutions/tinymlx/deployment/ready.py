@@ -69,9 +69,8 @@ def ready(layers: Sequence[Callable[..., Any]], dtype: Dtype | None = None) -> l
             continue
         before = found[-1] if found else None
         if isinstance(layer, nn.BatchNorm) and isinstance(before, WITH_WEIGHTS):
-            weight = before.weight if dtype is None else before.weight.astype(core.float32)
             bias = before.bias if "bias" in before else None
-            weight, bias = folded(weight, bias, layer)
+            weight, bias = folded(before.weight, bias, layer)
             if dtype is not None:
                 weight, bias = weight.astype(dtype), bias.astype(dtype)
             found[-1] = with_parameters(before, weight, bias)

@@ -12,8 +12,6 @@ So each convolution is wrapped into two transpositions; :mod:`.layouts` takes aw
 
 from __future__ import annotations
 
-from typing import Any
-
 import mlx.core as mx
 
 from tinymlx.compiler.graph import Node, Value
@@ -130,7 +128,8 @@ def pooled(build: Builder, node: Node, x: Value, sides: tuple[int, ...]) -> str:
         build: the builder.
         node: the reduction, of :data:`POOLS`.
         x: the pictures, channels last.
-        sides: of a window; they are the steps, too.
+        sides: of a window, MIL's ``kernel_sizes``; they are the steps, ``strides``, too. There is
+            no padding: ``pad_type`` is ``"valid"``.
 
     Returns:
         The name of the output, channels last.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import mlx.core as mx
-
 from tinymlx.compiler.graph import Node, Value
-from tinymlx.core import products
 
 from .program import Builder, refuse
 
@@ -33,6 +30,3 @@ def product(build: Builder, node: Node) -> str:
 def known(x: object, ndim: int) -> bool:
     """Whether a value is a constant with so many axes."""
     return isinstance(x, Value) and x.constant is not None and len(x.shape) == ndim
-
-
-__all__ = ["known", "product", "products"]

@@ -12,8 +12,6 @@ So each convolution is wrapped into two transpositions; :mod:`.layouts` takes aw
 
 from __future__ import annotations
 
-from typing import Any
-
 import mlx.core as mx
 
 from tinymlx.compiler.graph import Node, Value
@@ -59,7 +57,7 @@ def convolved(build: Builder, node: Node) -> str:
     weight = flipped(w.constant) if at.flip else w.constant
     if max(at.input_dilation) > 1:
         return widened(build, node, weight)
-    kernel = build.constant(mx.contiguous(mx.transpose(weight, to_first(ndim))))
+    kernel = build.constant(mx.transpose(weight, to_first(ndim)))
     first = build.transposed(build.name(x), to_first(ndim), x.dtype)
     shape = [node.output.shape[a] for a in to_first(ndim)]
     pad = [n for pair in zip(at.low, at.high) for n in pair]
@@ -68,8 +66,8 @@ def convolved(build: Builder, node: Node) -> str:
         {"x": first, "weight": kernel},
         shape,
         x.dtype,
-        strides=list(at.stride),
-        dilations=list(at.kernel_dilation),
+        strides=at.stride,
+        dilations=at.kernel_dilation,
         groups=at.groups,
         pad_type="custom",
         pad=pad,
@@ -149,24 +147,21 @@ def pooled(build: Builder, node: Node, x: Value, sides: tuple[int, ...]) -> str:
         build: the builder.
         node: the reduction, of :data:`POOLS`.
         x: the pictures, channels last.
-        sides: of a window; they are the steps, too.
+        sides: of a window, MIL's ``kernel_sizes``; they are the steps, ``strides``, too. There is
+            no padding: ``pad_type`` is ``"valid"``.
 
     Returns:
         The name of the output, channels last.
     """
     first = build.transposed(build.name(x), to_first(4), x.dtype)
     shape = [node.output.shape[a] for a in to_first(4)]
-    numbers: dict[str, Any] = {"kernel_sizes": list(sides), "strides": list(sides)}
-    if node.primitive is reductions.mean:
-        numbers["exclude_padding_from_average"] = False
     made = build.emit(
         POOLS[node.primitive],
         {"x": first},
         shape,
         x.dtype,
+        kernel_sizes=sides,
+        strides=sides,
         pad_type="valid",
-        pad=[0, 0, 0, 0],
-        ceil_mode=False,
-        **numbers,
     )
     return build.transposed(made, to_last(4), x.dtype)

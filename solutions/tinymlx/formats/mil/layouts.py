@@ -91,7 +91,6 @@ class Mover:
         for i, axis in enumerate(perm):
             shape[axis] = op.shape[i]
         self.keep(replace(op, inputs=inputs, output=name, shape=tuple(shape)))
-        self.dtypes[name] = op.dtype
         self.waiting[op.output] = name, perm
         return True
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import mlx.core as mx
-
 from tinymlx.compiler.graph import Node, Value
-from tinymlx.core import products
 
 from .program import Builder, refuse
 
@@ -29,25 +26,19 @@ def product(build: Builder, node: Node) -> str:
     if len(a.shape) < 2 or len(b.shape) < 2:
         raise refuse(build, node, "its matrices need two axes at least")
     if not start:
-        return build.emit(
-            "matmul", {"x": build.name(a), "y": build.name(b)}, y.shape, y.dtype,
-            transpose_x=False, transpose_y=False,
-        )  # fmt: skip
+        return build.emit("matmul", {"x": build.name(a), "y": build.name(b)}, y.shape, y.dtype)
     if node.params.get("alpha", 1) != 1 or node.params.get("beta", 1) != 1:
         raise refuse(build, node, "it scales its terms")
     c = start[0]
     if known(b, 2) and known(c, 1):
-        weight = build.constant(mx.contiguous(b.constant.T))
+        weight = build.constant(b.constant.T)
         inputs = {"x": build.name(a), "weight": weight, "bias": build.name(c)}
         return build.emit("linear", inputs, y.shape, y.dtype)
     inputs = {"x": build.name(a), "y": build.name(b)}
-    wide = build.emit("matmul", inputs, y.shape, y.dtype, transpose_x=False, transpose_y=False)
+    wide = build.emit("matmul", inputs, y.shape, y.dtype)
     return build.emit("add", {"x": wide, "y": build.name(c)}, y.shape, y.dtype)
 
 
 def known(x: object, ndim: int) -> bool:
     """Whether a value is a constant with so many axes."""
     return isinstance(x, Value) and x.constant is not None and len(x.shape) == ndim
-
-
-__all__ = ["known", "product", "products"]

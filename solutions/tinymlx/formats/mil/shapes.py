@@ -26,7 +26,7 @@ def reshaped(build: Builder, node: Node) -> str:
     x, y = node.values[0], node.output
     if x.shape == y.shape:
         return build.name(x)
-    return build.emit("reshape", {"x": build.name(x)}, y.shape, y.dtype, shape=list(y.shape))
+    return build.emit("reshape", {"x": build.name(x)}, y.shape, y.dtype, shape=y.shape)
 
 
 def order_of(node: Node) -> list[int]:
@@ -43,7 +43,7 @@ def order_of(node: Node) -> list[int]:
         axes = params.get("axes")
         return order[::-1] if axes is None else [a % ndim for a in axes]
     if node.primitive is shapes.swapaxes:
-        i, j = params["axis1"] % ndim, params["axis2"] % ndim
+        i, j = params["axis1"], params["axis2"]
         order[i], order[j] = order[j], order[i]
         return order
     order.remove(params["source"] % ndim)
@@ -80,11 +80,11 @@ def normalized(build: Builder, node: Node) -> str:
     axes = list(range(ndim)) if axis is None else sorted(a % ndim for a in axis)
     if axes != list(range(ndim - len(axes), ndim)):
         raise refuse(build, node, "it goes over axes that are not the last ones")
-    front = x.shape[: ndim - len(axes)]
+    front = x.shape[: -len(axes)]
     row = [*front, math.prod(x.shape[len(front) :])]
     flat = build.emit("reshape", {"x": build.name(x)}, row, y.dtype, shape=row)
     made = build.emit("softmax", {"x": flat}, row, y.dtype, axis=len(front))
-    return build.emit("reshape", {"x": made}, y.shape, y.dtype, shape=list(y.shape))
+    return build.emit("reshape", {"x": made}, y.shape, y.dtype, shape=y.shape)
 
 
 def broadcast(build: Builder, node: Node) -> str:
