@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from course.cli.project import check_trained, implementation, load_script
 from course.cli.terminal import console
 from course.errors import CourseError
-from course.paths import find_project
+from course.paths import Project, find_project
 from course.registry import load_registry
 
-ENDINGS = {"safetensors": ".safetensors", "gguf": ".gguf", "mlxfn": ".mlxfn"}
-LATER = ("coreml",)
+ENDINGS = {
+    "safetensors": ".safetensors",
+    "gguf": ".gguf",
+    "mlxfn": ".mlxfn",
+    "coreml": ".mlpackage",
+}
 
 
-def export(chapter: int, to: str, out: Path | None, batch: int, impl: str) -> Path:
+@dataclass(frozen=True)
+class CoreML:
+    """How a package of Core ML is made.
+
+    Attributes:
+        precision: in what it computes, ``"float32"`` or ``"float16"``.
+        target: the first system on which it has to run.
+        weights: ``"plain"``, ``"palettes"`` or ``"linear"``.
+    """
+
+    precision: str = "float32"
+    target: str = "iOS17"
+    weights: str = "plain"
+
+
+def export(
+    chapter: int, to: str, out: Path | None, batch: int, impl: str, coreml: CoreML | None = None
+) -> Path:
     """Write a chapter's trained network.
 
     Args:
@@ -25,6 +47,7 @@ def export(chapter: int, to: str, out: Path | None, batch: int, impl: str) -> Pa
         out: the file; by default in the folder of the chapter's results.
         batch: how many inputs at a time the exported function takes.
         impl: whose code.
+        coreml: how a package of Core ML is made.
 
     Returns:
         The file.
@@ -33,8 +56,6 @@ def export(chapter: int, to: str, out: Path | None, batch: int, impl: str) -> Pa
         CourseError: there is no such format, the chapter has no trained network, its weights are
             damaged, or the file cannot be written.
     """
-    if to in LATER:
-        raise CourseError(f"{to} comes with chapter 15; there are {', '.join(ENDINGS)}.")
     if to not in ENDINGS:
         raise CourseError(f"There is no format {to}; there are {', '.join(ENDINGS)}.")
     project = find_project()
@@ -47,19 +68,36 @@ def export(chapter: int, to: str, out: Path | None, batch: int, impl: str) -> Pa
         script = load_script(project.exercises / folder / "project.py")
         if not hasattr(script, "exported"):
             raise CourseError(
-                f"Chapter {chapter} has no network to export; chapter 7 has (`tinymlx export 7`)."
+                f"No trained network came with chapter {chapter}; {with_networks(project)} have "
+                f"one. Your own run leaves its weights in {project.relative(target.parent)}: run "
+                f"`tinymlx run {chapter}` first, and write them with tinymlx.formats.safetensors."
             )
         check_trained(project.exercises / folder / "trained")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             model, function, shape, told = script.exported()
-            WRITE[to](target, model, function, (batch, *shape), told)
+            if to == "coreml":
+                as_coreml(target, model, function, (batch, *shape), told, coreml or CoreML())
+            else:
+                WRITE[to](target, model, function, (batch, *shape), told)
         except ValueError as error:
             raise CourseError(f"Chapter {chapter} cannot be exported: {error}") from error
         except OSError as error:
             raise CourseError(f"{target} cannot be written ({error.strerror}).") from error
-    console().print(f"Wrote {project.relative(target)}, {target.stat().st_size / 1e6:.2f} MB.")
+    console().print(f"Wrote {project.relative(target)}, {size_of(target) / 1e6:.2f} MB.")
     return target
+
+
+def with_networks(project: Project) -> str:
+    """The chapters that came with trained weights."""
+    found = sorted(int(x.parent.name[2:4]) for x in project.exercises.glob("ch*/trained"))
+    return "chapters " + ", ".join(map(str, found))
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    files = [path] if path.is_file() else [x for x in path.rglob("*") if x.is_file()]
+    return sum(file.stat().st_size for file in files)
 
 
 def as_safetensors(file: Path, model: Any, function: Any, shape: Any, told: dict[str, str]) -> None:
@@ -90,6 +128,24 @@ def as_mlxfn(
     text = "\n".join(f"{name}={value}" for name, value in told.items())
     with replacing(str(file)) as unfinished:
         core.export_function(unfinished, function, core.zeros(shape), metadata=text)
+
+
+def as_coreml(
+    file: Path,
+    model: Any,
+    function: Callable[..., Any],
+    shape: Any,
+    told: dict[str, str],
+    how: CoreML,
+) -> None:
+    """A package for Core ML, for inputs of this shape."""
+    from course import coreml
+    from tinymlx import core
+    from tinymlx.formats.mil import convert
+
+    coreml.check(how.precision, how.target, how.weights)
+    program = convert(function, core.zeros(shape))
+    coreml.write(program, file, how.precision, how.target, how.weights, told)
 
 
 WRITE: dict[str, Callable[..., None]] = {

@@ -172,22 +172,28 @@ def bench(
 @app.command()
 def export(
     chapter: Annotated[int, typer.Argument(help="The chapter whose trained network to write.")],
-    to: Annotated[str, typer.Option(help="safetensors, gguf or mlxfn.")] = "safetensors",
+    to: Annotated[str, typer.Option(help="safetensors, gguf, mlxfn or coreml.")] = "safetensors",
     out: Annotated[Path | None, typer.Option(help="The file.")] = None,
     batch: Annotated[int, typer.Option(help="Inputs at a time, of a function.", min=1)] = 1,
+    precision: Annotated[str, typer.Option(help="Core ML: float32 or float16.")] = "float32",
+    target: Annotated[
+        str, typer.Option(help="Core ML: the first system, such as iOS17.")
+    ] = "iOS17",
+    weights: Annotated[str, typer.Option(help="Core ML: plain, palettes or linear.")] = "plain",
     impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
 ) -> None:
     """Write a trained network as a file for other programs."""
+    from course.cli.export import CoreML
     from course.cli.export import export as write
 
-    write(chapter, to, out, batch, impl)
+    write(chapter, to, out, batch, impl, CoreML(precision, target, weights))
 
 
 @app.command()
 def serve(
     models: Annotated[
         list[str],
-        typer.Argument(help="A folder with a language model, and/or 'digits'.", metavar="MODEL..."),
+        typer.Argument(help="A folder with a language model, 'digits', or 7.", metavar="MODEL..."),
     ],
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8000,

@@ -98,6 +98,7 @@ STANDARD: dict[str, frozenset[str]] = {
     ),
     "heapq": frozenset(),
     "itertools": frozenset(),
+    "json": frozenset("dumps loads JSONDecodeError".split()),
     "math": frozenset(),
     "numbers": frozenset(),
     "operator": frozenset(

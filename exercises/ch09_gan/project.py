@@ -483,16 +483,39 @@ def read_weights(training: Training) -> None:
     Raises:
         ValueError: they make digits of another size.
     """
-    path = Path(__file__).parent / "trained" / "weights.safetensors"
     if training.x.shape[1] != 28:
         raise ValueError(
             "they draw digits of 28 x 28 pixels; fetch some with `tinymlx data mnist`."
         )
-    prefix = f"{training.kind}."
-    found = {n[len(prefix) :]: w for n, w in core.load(str(path)).items() if n.startswith(prefix)}
     generator = training.duel.generator
-    generator.load_weights([(name, w.astype(core.float32)) for name, w in found.items()])
+    load_generator(generator, training.kind)
     training.shadow.state["parameters"] = generator.parameters()
+
+
+def load_generator(generator: Module, kind: str) -> None:
+    """Put the weights that came with the course into a generator of that kind."""
+    path = Path(__file__).parent / "trained" / "weights.safetensors"
+    prefix = f"{kind}."
+    found = {n[len(prefix) :]: w for n, w in core.load(str(path)).items() if n.startswith(prefix)}
+    generator.load_weights([(name, w.astype(core.float32)) for name, w in found.items()])
+
+
+def exported() -> tuple[Module, Callable[[array], array], tuple[int, ...], dict[str, str]]:
+    """What ``tinymlx export 9`` writes: the generator without labels that came with the course.
+
+    Returns:
+        The generator; a function from noise, ``(N, 64)``, to pictures, ``(N, 28, 28, 1)`` from 0 to
+        1; the shape of one row of noise; and what a program without Python has to be told.
+    """
+    generator, _ = networks("dcgan", 28, FULL.width, FULL.penalty > 0, FULL.clouds)
+    load_generator(generator, "dcgan")
+    generator.eval()
+
+    def pictures(z: array) -> array:
+        return unscaled(generator(z))
+
+    told = {"shape": str(LATENT), "makes": "digits of 28 x 28 pixels, ink is 1"}
+    return generator, pictures, (LATENT,), told
 
 
 # Pictures

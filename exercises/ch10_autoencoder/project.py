@@ -363,6 +363,23 @@ def with_weights(model: nn.Module, side: int) -> nn.Module:
     return model.eval()
 
 
+def exported() -> tuple[nn.Module, Callable[[array], array], tuple[int, ...], dict[str, str]]:
+    """What ``tinymlx export 10`` writes: the variational autoencoder that came with the course.
+
+    Returns:
+        The model; its decoder, a function from codes, ``(N, 32)``, to pictures, ``(N, 28, 28, 1)``
+        from 0 to 1; the shape of one code; and what a program without Python has to be told.
+    """
+    make = ConvVAE((28, 28), FULL.channels, FULL.hidden[0], FULL.latent, 0.1)
+    model = with_weights(make, 28)
+
+    def pictures(z: array) -> array:
+        return nn.sigmoid(model.decode(z))
+
+    told = {"shape": str(FULL.latent), "makes": "digits of 28 x 28 pixels, ink is 1"}
+    return model, pictures, (FULL.latent,), told
+
+
 def draw_interpolation(run: Run, model: nn.Module, steps: int = 11) -> None:
     """From one test digit to another: along an arc between codes, and pixel by pixel."""
     labels = run.data.test.y.tolist()

@@ -15,6 +15,7 @@ from tinymlx.nn import Module
 
 from .captioned import END, Captions, Pools, learned_captions, some_scenes
 from .runs import Batch, Numbers, Run, chance, in_pieces, seeded, weights_count
+from .settings import Setting
 from .weights import read
 
 MANY = 256  # captions to choose from
@@ -22,7 +23,12 @@ MANY = 256  # captions to choose from
 
 def network(run: Run, captions: Captions) -> CLIP:
     """Both towers, untrained."""
-    towers = run.setting.towers
+    return untrained(run.setting, captions)
+
+
+def untrained(setting: Setting, captions: Captions) -> CLIP:
+    """Both towers in the sizes of a setting."""
+    towers = setting.towers
     core.random.seed(0)
     return CLIP(towers.text(captions.size, END), towers.vision(), towers.dims)
 

@@ -10,13 +10,17 @@ with the course, they are used. Training can be stopped with Ctrl-C: the same co
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from tinymlx.core import array
+from tinymlx.models.clip import CLIP
+
 from . import weights
-from .clips import clip
+from .captioned import learned_captions
+from .clips import clip, untrained
 from .digits import digits
 from .floor import floor
 from .latent import latent
@@ -67,6 +71,21 @@ def main(
     run.table()
     run.finish()
     return numbers
+
+
+def exported() -> tuple[CLIP, Callable[[array], array], tuple[int, ...], dict[str, str]]:
+    """What ``tinymlx export 13`` writes: CLIP with the weights that came with the course.
+
+    Returns:
+        The model; its tower for pictures, a function from ``(N, 32, 32, 3)`` from 0 to 1 to vectors
+        of length 1; the shape of one picture; and what a program without Python has to be told.
+    """
+    model = weights.read("clip", untrained(SHOWN, learned_captions()))
+
+    def vectors(x: array) -> array:
+        return model.pictures(2 * x - 1)
+
+    return model, vectors, (32, 32, 3), {"shape": "32,32,3", "makes": "a vector of length 1"}
 
 
 def run_part(run: Run, part: str, trained: bool) -> Numbers:

@@ -34,6 +34,7 @@ LONG = {
     "tests/course/test_proofs.py::test_the_graders_of_a_chapter[ch13": 65,
     f"{FIGURES}[ch13]": 12,
     "tests/course/test_proofs.py::test_the_graders_of_a_chapter[ch14": 60,
+    "tests/course/test_proofs.py::test_the_graders_of_a_chapter[ch15": 45,
     f"{FIGURES}[ch12]": 16,
     f"{FIGURES}[ch11]": 8,
     f"{FIGURES}[ch06]": 22,

@@ -57,8 +57,8 @@ def test_bytes_are_those_of_the_library(t: Any, tmp_path: Path) -> None:
         t.safetensors.save(str(tmp_path / "x"), ours, metadata)
         expected = safetensors.numpy.save(arrays, metadata or None)
         assert (tmp_path / "x").read_bytes() == expected
-        opened = t.safetensors.SafeFile(str(tmp_path / "x"))
-        assert opened.metadata == (metadata or {})
+        with t.safetensors.safe_open(str(tmp_path / "x")) as opened:
+            assert opened.metadata == (metadata or {})
         for name, x in t.safetensors.load(str(tmp_path / "x")).items():
             assert np.array_equal(np.array(x.tolist()).reshape(x.shape), arrays[name]), name
             assert x.dtype == ours[name].dtype and x.shape == arrays[name].shape

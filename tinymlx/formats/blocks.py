@@ -35,10 +35,10 @@ def to_q8_0(x: array) -> array:
     Raises:
         ValueError: ``N`` is no multiple of 32.
     """
-    blocks = in_blocks(x)
-    scale = core.max(core.abs(blocks), axis=-1, keepdims=True) / 127
-    codes = away_from_zero(blocks * inverse(scale))
-    return packed(scale, core.view(codes.astype(core.int8), core.uint8), x)
+    raise NotImplementedError(
+        "15.4 to_q8_0 - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def from_q8_0(data: array) -> array:
@@ -70,12 +70,10 @@ def to_q4_0(x: array) -> array:
     Raises:
         ValueError: ``N`` is no multiple of 32.
     """
-    blocks = in_blocks(x)
-    largest = core.argmax(core.abs(blocks), axis=-1, keepdims=True)
-    scale = core.take_along_axis(blocks, largest, axis=-1) / -8
-    codes = core.minimum(core.floor(blocks * inverse(scale) + 8.5), 15).astype(core.uint8)
-    half = LENGTH // 2
-    return packed(scale, codes[..., :half] + 16 * codes[..., half:], x)
+    raise NotImplementedError(
+        "15.4 to_q4_0 - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def from_q4_0(data: array) -> array:
@@ -87,9 +85,10 @@ def from_q4_0(data: array) -> array:
     Returns:
         Shape ``(..., blocks * 32)``.
     """
-    scale, codes = taken_apart(data, 18)
-    both = core.concatenate([codes % 16, codes // 16], axis=-1)
-    return (scale * (both.astype(core.float32) - 8)).reshape(*data.shape[:-1], -1)
+    raise NotImplementedError(
+        "15.4 from_q4_0 - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def in_blocks(x: array) -> array:

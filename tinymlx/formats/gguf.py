@@ -98,19 +98,40 @@ def save(
     """
     entries = {"general.architecture": "tinymlx", **(metadata or {})}
     parts = {name: coded(name, x, (blocks or {}).get(name)) for name, x in arrays.items()}
-    start = MAGIC + struct.pack("<IQQ", VERSION, len(parts), len(entries))
-    start += b"".join(text(name) + value(name, x) for name, x in entries.items())
-    offset = 0
-    for name, (kind, shape, data) in parts.items():
-        axes = struct.pack(f"<I{len(shape)}Q", len(shape), *reversed(shape))
-        start += text(name) + axes + struct.pack("<IQ", kind, offset)
-        offset += aligned(data.nbytes)
+    listed = {name: (kind, shape, data.nbytes) for name, (kind, shape, data) in parts.items()}
+    start = beginning(entries, listed)
     with replacing(file) as unfinished, open(unfinished, "wb") as out:
         out.write(start)
-        out.write(bytes(aligned(len(start)) - len(start)))
         for _, _, data in parts.values():
             out.write(to_bytes(data))
             out.write(bytes(aligned(data.nbytes) - data.nbytes))
+
+
+def beginning(
+    entries: Mapping[str, Any], arrays: Mapping[str, tuple[int, tuple[int, ...], int]]
+) -> bytes:
+    """All that stands in front of the numbers.
+
+    ``GGUF``, the version as 4 bytes, how many arrays and how many entries as 8 bytes each. Then
+    for each entry its name and its value. Then for each array: its name; how many axes (4 bytes);
+    the axes, the last one first (8 bytes each); its kind (4 bytes); its offset (8 bytes), counted
+    from the first of the numbers. Each array begins at a multiple of :data:`ALIGNMENT`, and so do
+    the numbers, counted from the beginning of the file: zeros fill up to there.
+
+    Args:
+        entries: about the model, by their names.
+        arrays: for each name the kind, the shape, and how many bytes there are.
+
+    Returns:
+        These bytes; their number is a multiple of :data:`ALIGNMENT`.
+
+    Raises:
+        ValueError: an entry cannot be written.
+    """
+    raise NotImplementedError(
+        "15.3 beginning - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def coded(name: str, x: array, block: str | None) -> tuple[int, tuple[int, ...], array]:
@@ -137,30 +158,29 @@ def text(x: str) -> bytes:
 
 
 def value(name: str, x: Any) -> bytes:
-    """An entry's value: the number of its kind, then the value.
+    """An entry's value: the number of its kind (4 bytes), then the value.
 
-    Whole numbers are ``int32`` if they fit, ``int64`` otherwise; floating ones ``float32``. A list
-    has the kind of its members, and how many there are.
+    ==================  ==========================================================================
+    ``str``             kind 8; its length in bytes, then UTF-8 (:func:`text`)
+    ``bool``            kind 7; one byte
+    ``int``             kind 5, ``int32``, if it fits; otherwise kind 11, ``int64``
+    ``float``           kind 6, ``float32``
+    a list or tuple     kind 9; the kind of its members (4 bytes), how many (8 bytes), then the
+                        members without their kinds. An empty list has members of the kind 4.
+    ==================  ==========================================================================
+
+    Args:
+        name: of the entry, for errors.
+        x: the value.
 
     Raises:
-        ValueError: it cannot be written.
+        ValueError: it is something else, a whole number of more than 64 bits, or a list whose
+            members have different kinds or are lists.
     """
-    if isinstance(x, str):
-        return struct.pack("<I", TEXT) + text(x)
-    if isinstance(x, (list, tuple)):
-        members = [value(name, member) for member in x] or [struct.pack("<I", 4)]
-        kinds = {member[:4] for member in members}
-        if len(kinds) > 1 or kinds == {struct.pack("<I", LIST)}:
-            raise ValueError(f"[gguf] The list {name!r} should have members of one simple kind.")
-        content = b"".join(member[4:] for member in members) if x else b""
-        return struct.pack("<I", LIST) + kinds.pop() + struct.pack("<Q", len(x)) + content
-    if isinstance(x, bool):
-        return struct.pack("<I?", 7, x)
-    if isinstance(x, int) and -(2**63) <= x < 2**63:
-        return struct.pack("<Ii", 5, x) if -(2**31) <= x < 2**31 else struct.pack("<Iq", 11, x)
-    if isinstance(x, float):
-        return struct.pack("<If", 6, x)
-    raise ValueError(f"[gguf] The entry {name!r} is {type(x).__name__}, which cannot be written.")
+    raise NotImplementedError(
+        "15.3 value - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def aligned(size: int) -> int:
@@ -245,25 +265,24 @@ def checked(reader: Reader, count: int, name: str) -> int:
 
 
 def entry(reader: Reader) -> tuple[str, Entry]:
-    """The name of an array, and what the file says about it.
+    """The name of an array, and what the file says about it; see :func:`beginning` for the order.
+
+    Args:
+        reader: stands before the name.
+
+    Returns:
+        The name and an :class:`Entry` with the shape as in the rest of this library. The size in
+        bytes is that of all numbers; in blocks, 32 weights of the last axis have
+        ``BLOCK_BYTES[kind]``.
 
     Raises:
-        BrokenFile: it has too many axes, or an unknown kind.
+        BrokenFile: it has more than :data:`MOST_AXES` axes, an unknown kind, or is in blocks and
+            the last axis is no multiple of 32. No axis is read if there are too many.
     """
-    name = name_of(reader)
-    axes = reader.number("I", f"the number of axes of {name!r}")
-    if axes > MOST_AXES:
-        raise BrokenFile(f"{reader.name} is damaged: {name!r} would have {axes} axes.")
-    shape = tuple(reader.number("Q", f"an axis of {name!r}") for _ in range(axes))[::-1]
-    kind, start = reader.number("I", f"the kind of {name!r}"), reader.number("Q", "an offset")
-    count = math.prod(shape)
-    if kind in PLAIN:
-        return name, Entry(shape, kind, start, count * PLAIN[kind].size)
-    if kind not in BLOCK_BYTES:
-        raise BrokenFile(f"{reader.name} has {name!r} in the kind {kind}, which is unknown here.")
-    if not shape or shape[-1] % LENGTH:
-        raise BrokenFile(f"{reader.name} is damaged: {name!r} of shape {shape} is in blocks of 32.")
-    return name, Entry(shape, kind, start, count // LENGTH * BLOCK_BYTES[kind])
+    raise NotImplementedError(
+        "15.3 entry - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def read(source: BinaryIO, reader: Reader, first: int, name: str, entry: Entry) -> array:

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from tinymlx import core
 from tinymlx.core import Dtype, array
@@ -49,6 +49,7 @@ DTYPES: dict[str, Dtype] = {
 }
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 MOST = 100_000_000  # bytes of a header; the format's own limit
+END = 2  # seek from the end of a file
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,22 @@ class Place:
     stop: int
 
 
+def in_order(arrays: Mapping[str, array]) -> list[str]:
+    """The names in the order in which arrays are written: that of their dtypes in :data:`DTYPES`;
+    of one dtype, that of the bytes of their names in UTF-8."""
+    raise NotImplementedError(
+        "15.1 in_order - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
+
+
 def header(arrays: Mapping[str, array], metadata: Mapping[str, str] | None = None) -> bytes:
     """What stands in front of the numbers.
 
-    Arrays are in the order of :data:`DTYPES`; of one dtype, in the order of their names. Their
-    places follow each other without gaps. JSON is written without spaces between its parts, other
-    letters than English ones as they are, metadata first (and not at all if there is none).
+    Arrays are in the order of :func:`in_order`, and their places follow each other without gaps.
+    JSON is written without spaces between its parts, other letters than English ones as they are,
+    metadata first (and not at all if there is none); of each array first its dtype, then its shape,
+    then its offsets.
 
     Args:
         arrays: by their names.
@@ -84,28 +95,26 @@ def header(arrays: Mapping[str, array], metadata: Mapping[str, str] | None = Non
     Raises:
         ValueError: an array is called ``"__metadata__"``.
     """
-    if "__metadata__" in arrays:
-        raise ValueError('[safetensors] No array can be called "__metadata__".')
-    entries: dict[str, Any] = {} if not metadata else {"__metadata__": dict(metadata)}
-    start = 0
-    for name in in_order(arrays):
-        x = arrays[name]
-        stop = start + x.nbytes
-        entries[name] = {
-            "dtype": NAMES[x.dtype],
-            "shape": list(x.shape),
-            "data_offsets": [start, stop],
-        }
-        start = stop
-    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text
+    raise NotImplementedError(
+        "15.1 header - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
-def in_order(arrays: Mapping[str, array]) -> list[str]:
-    """The names in the order in which arrays are written."""
-    ranks = {dtype: i for i, dtype in enumerate(DTYPES.values())}
-    return sorted(arrays, key=lambda name: (ranks[arrays[name].dtype], name.encode("utf-8")))
+def read_header(reader: Reader) -> bytes:
+    """The text of the header; behind it the reader stands at the first number.
+
+    Args:
+        reader: stands at the beginning of a file.
+
+    Raises:
+        BrokenFile: the header would have more than :data:`MOST` bytes, or more than are left. Not a
+            byte of it is read then.
+    """
+    raise NotImplementedError(
+        "15.2 read_header - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def places(text: bytes, size: int) -> tuple[dict[str, Place], dict[str, str]]:
@@ -119,24 +128,16 @@ def places(text: bytes, size: int) -> tuple[dict[str, Place], dict[str, str]]:
         The place of each array, in the order of the header, and the metadata.
 
     Raises:
-        BrokenFile: the header is no JSON of the right form; a name stands in it twice; a dtype is
-            unknown; a size is negative or no whole number; an array does not have as many bytes as
-            its shape and dtype ask for; arrays overlap, leave a gap, or do not end where the file
-            does.
+        BrokenFile: the metadata are no texts (:func:`is_texts`); an array does not have exactly as
+            many bytes as its shape and dtype ask for; arrays overlap, leave a gap, or do not begin
+            and end where the numbers do. An array without elements has no bytes, and stands
+            anywhere between others. (That the header is JSON in which no name stands twice is the
+            work of :func:`parsed`, the form of an entry that of :func:`place`.)
     """
-    entries = parsed(text)
-    metadata = entries.pop("__metadata__", {})
-    if not is_texts(metadata):
-        raise BrokenFile("its metadata are no texts")
-    found = {name: place(name, entry) for name, entry in entries.items()}
-    end = 0
-    for name, x in sorted(found.items(), key=lambda item: (item[1].start, item[1].stop)):
-        if x.start != end:
-            raise BrokenFile(f"{name!r} begins at byte {x.start}, and the one before ends at {end}")
-        end = x.stop
-    if end != size:
-        raise BrokenFile(f"the arrays have {end} bytes, and {size} bytes follow the header")
-    return found, metadata
+    raise NotImplementedError(
+        "15.2 places - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 def parsed(text: bytes) -> dict[str, Any]:
@@ -164,10 +165,10 @@ def parsed(text: bytes) -> dict[str, Any]:
 
 
 def place(name: str, entry: Any) -> Place:
-    """One entry of a header.
+    """One entry of a header. Its form is looked at, and not yet whether it is true.
 
     Raises:
-        BrokenFile: it is not of the right form, or contradicts itself.
+        BrokenFile: it is not of the right form, or its dtype is unknown.
     """
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise BrokenFile(f"{name!r} should have dtype, shape and data_offsets")
@@ -176,11 +177,7 @@ def place(name: str, entry: Any) -> Place:
         raise BrokenFile(f"{name!r} has the dtype {dtype!r}, which is unknown here")
     if not are_sizes(shape) or not are_sizes(offsets) or len(offsets) != 2:
         raise BrokenFile(f"{name!r} has the shape {shape!r} and the offsets {offsets!r}")
-    start, stop = offsets
-    needed = math.prod(shape) * DTYPES[dtype].size
-    if stop - start != needed:
-        raise BrokenFile(f"{name!r} needs {needed} bytes, and has those from {start} to {stop}")
-    return Place(dtype, tuple(shape), start, stop)
+    return Place(dtype, tuple(shape), *offsets)
 
 
 def are_sizes(x: Any) -> bool:
@@ -216,50 +213,63 @@ class SafeFile:
     """A file whose header has been read; arrays are read when they are asked for.
 
     Args:
-        file: the path.
+        source: a file that is open for reading bytes, and stays open as long as arrays are asked
+            for (:func:`safe_open` does both).
+        name: what to call it in an error.
 
     Raises:
-        FileNotFoundError: there is no such file.
         BrokenFile: it is damaged or incomplete, or no such file.
 
     Attributes:
         places: where each array stands.
         metadata: texts by their names.
+        first: the byte of the file at which the numbers begin.
     """
 
-    def __init__(self, file: str) -> None:
-        self.file = file
-        with open(file, "rb") as source:
-            reader = Reader(source, file, os.path.getsize(file))
-            length = reader.number("Q", "the length of its header")
-            if length > MOST:
-                raise BrokenFile(
-                    f"{file} is no .safetensors file, or damaged: its header would have {length} "
-                    f"bytes; the format allows {MOST}."
-                )
-            text = reader.take(length, "its header")
-            self._start = 8 + length
-            try:
-                self.places, self.metadata = places(text, reader.left())
-            except BrokenFile as error:
-                raise BrokenFile(
-                    f"{file} is damaged, incomplete, or no .safetensors file: {error}."
-                ) from error
+    def __init__(self, source: BinaryIO, name: str) -> None:
+        self.source = source
+        reader = Reader(source, name, source.seek(0, END))
+        source.seek(0)
+        text = read_header(reader)
+        self.first = 8 + len(text)
+        try:
+            self.places, self.metadata = places(text, reader.size - self.first)
+        except BrokenFile as error:
+            raise BrokenFile(
+                f"{name} is damaged, incomplete, or no .safetensors file: {error}."
+            ) from error
 
     def __getitem__(self, name: str) -> array:
-        """The array of that name, read now.
+        """The array of that name. Its bytes are read now, and no others.
 
         Raises:
             KeyError: there is none.
         """
-        x = self.places[name]
-        with open(self.file, "rb") as source:
-            source.seek(self._start + x.start)
-            data = source.read(x.stop - x.start)
-        return from_bytes(data, DTYPES[x.dtype], x.shape)
+        raise NotImplementedError(
+            "15.2 __getitem__ - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
+
+
+@contextmanager
+def safe_open(file: str) -> Iterator[SafeFile]:
+    """A file, open as long as the context lasts.
+
+    Args:
+        file: the path.
+
+    Yields:
+        A :class:`SafeFile`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BrokenFile: it is damaged or incomplete, or no such file.
+    """
+    with open(file, "rb") as source:
+        yield SafeFile(source, file)
 
 
 def load(file: str) -> dict[str, array]:
-    """All arrays of a file, by their names; see :class:`SafeFile` for errors."""
-    opened = SafeFile(file)
-    return {name: opened[name] for name in opened.places}
+    """All arrays of a file, by their names; see :func:`safe_open` for errors."""
+    with safe_open(file) as opened:
+        return {name: opened[name] for name in opened.places}

@@ -98,19 +98,44 @@ def save(
     """
     entries = {"general.architecture": "tinymlx", **(metadata or {})}
     parts = {name: coded(name, x, (blocks or {}).get(name)) for name, x in arrays.items()}
-    start = MAGIC + struct.pack("<IQQ", VERSION, len(parts), len(entries))
-    start += b"".join(text(name) + value(name, x) for name, x in entries.items())
-    offset = 0
-    for name, (kind, shape, data) in parts.items():
-        axes = struct.pack(f"<I{len(shape)}Q", len(shape), *reversed(shape))
-        start += text(name) + axes + struct.pack("<IQ", kind, offset)
-        offset += aligned(data.nbytes)
+    listed = {name: (kind, shape, data.nbytes) for name, (kind, shape, data) in parts.items()}
+    start = beginning(entries, listed)
     with replacing(file) as unfinished, open(unfinished, "wb") as out:
         out.write(start)
-        out.write(bytes(aligned(len(start)) - len(start)))
         for _, _, data in parts.values():
             out.write(to_bytes(data))
             out.write(bytes(aligned(data.nbytes) - data.nbytes))
+
+
+def beginning(
+    entries: Mapping[str, Any], arrays: Mapping[str, tuple[int, tuple[int, ...], int]]
+) -> bytes:
+    """All that stands in front of the numbers.
+
+    ``GGUF``, the version as 4 bytes, how many arrays and how many entries as 8 bytes each. Then
+    for each entry its name and its value. Then for each array: its name; how many axes (4 bytes);
+    the axes, the last one first (8 bytes each); its kind (4 bytes); its offset (8 bytes), counted
+    from the first of the numbers. Each array begins at a multiple of :data:`ALIGNMENT`, and so do
+    the numbers, counted from the beginning of the file: zeros fill up to there.
+
+    Args:
+        entries: about the model, by their names.
+        arrays: for each name the kind, the shape, and how many bytes there are.
+
+    Returns:
+        These bytes; their number is a multiple of :data:`ALIGNMENT`.
+
+    Raises:
+        ValueError: an entry cannot be written.
+    """
+    start = MAGIC + struct.pack("<IQQ", VERSION, len(arrays), len(entries))
+    start += b"".join(text(name) + value(name, x) for name, x in entries.items())
+    offset = 0
+    for name, (kind, shape, size) in arrays.items():
+        axes = struct.pack(f"<I{len(shape)}Q", len(shape), *reversed(shape))
+        start += text(name) + axes + struct.pack("<IQ", kind, offset)
+        offset += aligned(size)
+    return start + bytes(aligned(len(start)) - len(start))
 
 
 def coded(name: str, x: array, block: str | None) -> tuple[int, tuple[int, ...], array]:
@@ -137,13 +162,24 @@ def text(x: str) -> bytes:
 
 
 def value(name: str, x: Any) -> bytes:
-    """An entry's value: the number of its kind, then the value.
+    """An entry's value: the number of its kind (4 bytes), then the value.
 
-    Whole numbers are ``int32`` if they fit, ``int64`` otherwise; floating ones ``float32``. A list
-    has the kind of its members, and how many there are.
+    ==================  ==========================================================================
+    ``str``             kind 8; its length in bytes, then UTF-8 (:func:`text`)
+    ``bool``            kind 7; one byte
+    ``int``             kind 5, ``int32``, if it fits; otherwise kind 11, ``int64``
+    ``float``           kind 6, ``float32``
+    a list or tuple     kind 9; the kind of its members (4 bytes), how many (8 bytes), then the
+                        members without their kinds. An empty list has members of the kind 4.
+    ==================  ==========================================================================
+
+    Args:
+        name: of the entry, for errors.
+        x: the value.
 
     Raises:
-        ValueError: it cannot be written.
+        ValueError: it is something else, a whole number of more than 64 bits, or a list whose
+            members have different kinds or are lists.
     """
     if isinstance(x, str):
         return struct.pack("<I", TEXT) + text(x)
@@ -152,7 +188,7 @@ def value(name: str, x: Any) -> bytes:
         kinds = {member[:4] for member in members}
         if len(kinds) > 1 or kinds == {struct.pack("<I", LIST)}:
             raise ValueError(f"[gguf] The list {name!r} should have members of one simple kind.")
-        content = b"".join(member[4:] for member in members) if x else b""
+        content = b"".join(member[4:] for member in members)
         return struct.pack("<I", LIST) + kinds.pop() + struct.pack("<Q", len(x)) + content
     if isinstance(x, bool):
         return struct.pack("<I?", 7, x)
@@ -245,10 +281,19 @@ def checked(reader: Reader, count: int, name: str) -> int:
 
 
 def entry(reader: Reader) -> tuple[str, Entry]:
-    """The name of an array, and what the file says about it.
+    """The name of an array, and what the file says about it; see :func:`beginning` for the order.
+
+    Args:
+        reader: stands before the name.
+
+    Returns:
+        The name and an :class:`Entry` with the shape as in the rest of this library. The size in
+        bytes is that of all numbers; in blocks, 32 weights of the last axis have
+        ``BLOCK_BYTES[kind]``.
 
     Raises:
-        BrokenFile: it has too many axes, or an unknown kind.
+        BrokenFile: it has more than :data:`MOST_AXES` axes, an unknown kind, or is in blocks and
+            the last axis is no multiple of 32. No axis is read if there are too many.
     """
     name = name_of(reader)
     axes = reader.number("I", f"the number of axes of {name!r}")
