@@ -10,6 +10,16 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from reference.ch15_serving import (  # noqa: F401
+    batches,
+    flying,
+    heard,
+    percentiles,
+    sent,
+    served,
+    shown,
+    stopped,
+)
 from reference.kit import in_numpy
 
 # Files, 15.1 to 15.4

@@ -193,7 +193,7 @@ def export(
 def serve(
     models: Annotated[
         list[str],
-        typer.Argument(help="A folder with a language model, and/or 'digits'.", metavar="MODEL..."),
+        typer.Argument(help="A folder with a language model, 'digits', or 7.", metavar="MODEL..."),
     ],
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8000,

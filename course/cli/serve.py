@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import secrets
 import socket
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from course.cli.project import implementation
+from course.cli.project import check_trained, implementation, load_script
 from course.cli.terminal import console
 from course.errors import CourseError
 from course.paths import find_project
@@ -25,7 +26,8 @@ class Wanted:
     """What stands on the command line.
 
     Attributes:
-        models: folders with language models, or ``"digits"``; at most one of each kind.
+        models: folders with language models, ``"digits"``, or the number of a chapter whose
+            network classifies pictures; at most one language model and one classifier.
         host, port: where to listen; port 0 takes a free one.
         token: that clients have to send.
         rows: requests that are computed together.
@@ -61,6 +63,9 @@ def run(wanted: Wanted) -> None:
         raise CourseError(
             f"The package {error.name} is missing; install it with: pip install -e '.[serve]'"
         ) from None
+    # A core is left for HTTP: threads of BLAS wait by spinning, and where they have to share their
+    # cores a step takes several times as long (measured on two cores: 5 and 28 requests a second).
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(max(1, (os.cpu_count() or 1) - 1)))
     token = wanted.token
     if token is None and not is_loopback(wanted.host):
         token = secrets.token_urlsafe(24)
@@ -100,7 +105,9 @@ def listening(host: str, port: int) -> socket.socket:
         CourseError: the port is in use, or the address is not this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # With its protocol named, asyncio knows that it may send small pieces at once (TCP_NODELAY);
+    # without, every answer over a connection that is kept waits 40 ms for an acknowledgement.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
@@ -128,8 +135,10 @@ def prepared(wanted: Wanted, token: str | None, stack: ExitStack) -> Any:
     metrics = Metrics()
     text = pictures = None
     for model in wanted.models:
-        if model == DIGITS:
-            pictures = digits()
+        if model == DIGITS or model.isdecimal():
+            if pictures is not None:
+                raise CourseError("One classifier at a time can be served.")
+            pictures = digits() if model == DIGITS else network_of(int(model))
         elif text is not None:
             raise CourseError("One language model at a time can be served.")
         else:
@@ -148,15 +157,16 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
     from tinymlx import core
     from tinymlx.models.language.loading import load
     from tinymlx.serving.engine import Engine
+    from tinymlx.serving.events import event
     from tinymlx.serving.pages import PageTable
     from tinymlx.serving.requests import Request
-    from tinymlx.serving.stops import Stops
-    from tinymlx.text.utf8 import Utf8Decoder
+    from tinymlx.serving.streams import TextStream
 
     if not Path(folder).is_dir():
         raise CourseError(
-            f"There is no model {folder}: name a folder with config.json and the weights, or "
-            f"'{DIGITS}'. (`tinymlx data smollm2` fetches a model to talk to.)"
+            f"There is no model {folder}: name a folder with config.json and the weights, "
+            f"'{DIGITS}', or a chapter such as 7. (`tinymlx data smollm2` fetches a model to talk "
+            f"to.)"
         )
     try:
         model, tokenizer = load(folder)
@@ -164,7 +174,7 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
         raise CourseError(str(error)) from error
     # What is still to be computed belongs to the stream of this thread; others cannot.
     core.eval(model.parameters())
-    parts = SimpleNamespace(Request=Request, Stops=Stops, Utf8Decoder=Utf8Decoder)
+    parts = SimpleNamespace(Request=Request, TextStream=TextStream, event=event)
     engine = Engine(model, PageTable(wanted.pages, wanted.page), wanted.rows)
     name = Path(folder).resolve().name
     return TextModel(name, engine, tokenizer, parts, metrics.watch)
@@ -185,3 +195,36 @@ def digits() -> Any:
 
     names = [str(digit) for digit in range(10)]
     return Classifier("classifier-digits", names, (112, 112, 1), predict, Batcher(64, 0.005))
+
+
+def network_of(number: int) -> Any:
+    """The network of a chapter, with the weights that came with it.
+
+    Raises:
+        CourseError: the chapter has none, or one that does not classify pictures.
+    """
+    import mlx.core as mx
+    import numpy as np
+
+    from course.serve.classifying import Classifier
+    from tinymlx import core
+    from tinymlx.serving.batching import Batcher
+
+    project = find_project()
+    folder = project.exercises / load_registry(project).chapter(number).folder
+    script = load_script(folder / "project.py")
+    found = script.exported() if hasattr(script, "exported") else None
+    if found is None or "classes" not in found[3]:
+        raise CourseError(
+            f"The network of chapter {number} does not classify pictures; that of chapter 7 does."
+        )
+
+    check_trained(folder / "trained")
+    model, logits, shape, told = found
+
+    def predict(pictures: np.ndarray) -> np.ndarray:
+        return np.array(mx.array(core.softmax(logits(core.array(pictures)), axis=-1)))
+
+    names = told["classes"].split(",")
+    core.eval(model.parameters(), predict(np.zeros((1, *shape), np.float32)))
+    return Classifier(f"classifier-chapter-{number}", names, shape, predict, Batcher(32, 0.005))

@@ -179,24 +179,30 @@ class Server:
         self, asked: Asked, name: str, first: Piece, answer: AsyncGenerator[Piece, None]
     ) -> AsyncIterator[bytes]:
         """The events of a stream."""
-        assert self.text is not None
-        model, last = self.text.name, first
-        yield wire.event(wire.piece(asked, name, model, first.text, first.reason, True))
+        text = self.text
+        assert text is not None
+        model, last = text.name, first
+
+        def event(what: object) -> bytes:
+            found: bytes = text.parts.event(wire.data(what))
+            return found
+
+        yield event(wire.piece(asked, name, model, first.text, first.reason, True))
         try:
             async for last in within(answer, self.limits.seconds):
                 if last.text or last.reason:
                     part = wire.piece(asked, name, model, last.text, last.reason, False)
-                    yield wire.event(part)
+                    yield event(part)
         except (TooLong, Stopped) as error:
-            yield wire.event(BadRequest(str(error), 503, "server_error").plain())
+            yield event(BadRequest(str(error), 503, "server_error").plain())
             return
         finally:
             await answer.aclose()  # also when the client leaves: then it is cancelled
         if asked.usage:
             kind = "chat.completion.chunk" if asked.chat else "text_completion"
             counts = wire.usage((last.prompt, last.written))
-            yield wire.event({**wire.head(name, kind, model), "choices": [], "usage": counts})
-        yield wire.event("[DONE]")
+            yield event({**wire.head(name, kind, model), "choices": [], "usage": counts})
+        yield event("[DONE]")
 
     async def classify(self, request: Request) -> Response:
         """The classes of a picture."""

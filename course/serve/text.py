@@ -35,7 +35,7 @@ class TextModel:
         name: as clients see it.
         engine: answers requests.
         tokenizer: with ``encode``, ``bytes_of`` and ``eos``.
-        parts: the classes ``Request``, ``Stops`` and ``Utf8Decoder`` of the reader's package.
+        parts: ``Request``, ``TextStream`` and ``event`` of the reader's package.
         watch: see :class:`Worker`.
     """
 
@@ -73,7 +73,7 @@ class TextModel:
     async def answer(self, asked: Asked, metrics: Any) -> AsyncGenerator[Piece, None]:
         """The pieces of an answer: characters that are complete, in front of a stop sequence."""
         request = self.request(asked)
-        stops, letters = self.parts.Stops(asked.stops), self.parts.Utf8Decoder()
+        stream = self.parts.TextStream(asked.stops)
         count, written = len(request.prompt), 0
         events = self.worker.stream(request)
         try:
@@ -82,13 +82,10 @@ class TextModel:
                 if event.token is not None:
                     written += 1
                     metrics.tokens.inc()
-                    text = letters.feed(self.tokenizer.bytes_of(event.token))
+                    text = stream.feed(self.tokenizer.bytes_of(event.token))
                 if event.reason is not None:
-                    text += letters.finish()
-                text = stops.feed(text)
-                if event.reason is not None and not stops.stopped:
-                    text += stops.finish()
-                reason = "stop" if stops.stopped else event.reason
+                    text += stream.finish()
+                reason = "stop" if stream.stopped else event.reason
                 yield Piece(text, reason, count, written)
                 if reason is not None:
                     return

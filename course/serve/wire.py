@@ -237,7 +237,6 @@ def usage(counts: tuple[int, int]) -> dict[str, int]:
     }
 
 
-def event(data: Any) -> bytes:
-    """A server-sent event."""
-    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
-    return f"data: {text}\n\n".encode()
+def data(what: Any) -> str:
+    """The data of an event."""
+    return what if isinstance(what, str) else json.dumps(what, ensure_ascii=False)

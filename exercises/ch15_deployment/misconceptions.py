@@ -1590,3 +1590,1007 @@ def pruned(weights, sparsity, everywhere=False):
         name: core.where(masks[name].reshape(w.shape), w, core.zeros((), w.dtype))
         for name, w in weights.items()
     }
+
+
+# Serving
+
+# 15.14: full, or late
+
+
+@misconception(
+    "15.14",
+    "You look at the newest item. Who comes then pushes the deadline of all others away, and under a "
+    "steady trickle nobody is ever late: the oldest one decides.",
+)
+def due(self, now):
+    if not self.items:
+        return []
+    if len(self.items) < self.most and now - self.items[-1][0] < self.patience:
+        return []
+    batch, self.items = self.items[: self.most], self.items[self.most :]
+    return [item for _, item in batch]
+
+
+@misconception(
+    "15.14",
+    "At the deadline exactly nothing is due with you. Whoever sleeps for as long as `wake_up` says then "
+    "asks in vain, and sleeps for 0 seconds, again and again.",
+)
+def due(self, now):
+    if not self.items:
+        return []
+    if len(self.items) < self.most and now - self.items[0][0] <= self.patience:
+        return []
+    batch, self.items = self.items[: self.most], self.items[self.most :]
+    return [item for _, item in batch]
+
+
+@misconception(
+    "15.14",
+    "Your batch has everybody who is there. More than `most` are too many for one call of the network; "
+    "the others are for the next batch.",
+)
+def due(self, now):
+    if not self.items:
+        return []
+    if len(self.items) < self.most and now - self.items[0][0] < self.patience:
+        return []
+    batch, self.items = self.items, []
+    return [item for _, item in batch]
+
+
+@misconception(
+    "15.14",
+    "The items stay where they are after you have handed them out. They are answered again with the next "
+    "batch.",
+)
+def due(self, now):
+    if not self.items:
+        return []
+    if len(self.items) < self.most and now - self.items[0][0] < self.patience:
+        return []
+    return [item for _, item in self.items[: self.most]]
+
+
+@misconception(
+    "15.14",
+    "The newest go first with you. Under load the oldest ones are never answered.",
+)
+def due(self, now):
+    if not self.items:
+        return []
+    if len(self.items) < self.most and now - self.items[0][0] < self.patience:
+        return []
+    batch = [self.items.pop() for _ in range(min(self.most, len(self.items)))]
+    return [item for _, item in batch]
+
+
+@misconception(
+    "15.14",
+    "You say how long the patience lasts, not how much of it is left: an item that has waited for most "
+    "of it waits for all of it once more.",
+)
+def wake_up(self, now):
+    if not self.items:
+        return None
+    if len(self.items) >= self.most:
+        return 0.0
+    return self.patience
+
+
+@misconception(
+    "15.14",
+    "With nobody there you say 0. Then the thread that asks never sleeps: `None` means that something "
+    "has to come first.",
+)
+def wake_up(self, now):
+    if not self.items or len(self.items) >= self.most:
+        return 0.0
+    return max(0.0, self.items[0][0] + self.patience - now)
+
+
+@misconception(
+    "15.14",
+    "A deadline that has gone by gives a negative number of seconds with you; nobody can wait that long.",
+)
+def wake_up(self, now):
+    if not self.items:
+        return None
+    if len(self.items) >= self.most:
+        return 0.0
+    return self.items[0][0] + self.patience - now
+
+
+@misconception(
+    "15.14",
+    "You forget that a full batch is due at once, whatever the clock says.",
+)
+def wake_up(self, now):
+    if not self.items:
+        return None
+    return max(0.0, self.items[0][0] + self.patience - now)
+
+
+# 15.15: pages
+
+
+@misconception(
+    "15.15",
+    "You take a page ahead at every full one. A text of exactly 4 positions needs one page of 4; the "
+    "next one is for whoever comes.",
+)
+def missing(self, text, new):
+    positions = self.lengths.get(text, 0) + new
+    return max(0, positions // self.size + 1 - len(self.pages.get(text, ())))
+
+
+@misconception(
+    "15.15",
+    "You round the new positions up by themselves. There may be room on the page that the text has.",
+)
+def missing(self, text, new):
+    return -(-new // self.size)
+
+
+@misconception(
+    "15.15",
+    "You count all pages of the text, with those that it has.",
+)
+def missing(self, text, new):
+    return -(-(self.lengths.get(text, 0) + new) // self.size)
+
+
+@misconception(
+    "15.15",
+    "You hand pages out until there are none, and then refuse. The text keeps what it got, and has more "
+    "pages than positions: nothing may have changed after a failure.",
+)
+def grow(self, text, new):
+    for _ in range(self.missing(text, new)):
+        if not self.free:
+            raise OutOfPages("there are no more pages")
+        self.pages.setdefault(text, []).append(self.free.pop())
+    self.pages.setdefault(text, [])
+    self.lengths[text] = self.lengths.get(text, 0) + new
+
+
+@misconception(
+    "15.15",
+    "You refuse when the last free page would be used up. Equal is enough.",
+)
+def grow(self, text, new):
+    needed = self.missing(text, new)
+    if needed >= len(self.free) and needed:
+        raise OutOfPages(f"{needed} pages are needed, and {len(self.free)} are free")
+    self.pages.setdefault(text, []).extend(self.free.pop() for _ in range(needed))
+    self.lengths[text] = self.lengths.get(text, 0) + new
+
+
+@misconception(
+    "15.15",
+    "You copy the list of free pages and the text's own list each time. With 100,000 pages that is a "
+    "long walk for one token: `pop` and `append` change a list where it is.",
+)
+def grow(self, text, new):
+    needed = self.missing(text, new)
+    if needed > len(self.free):
+        raise OutOfPages(f"{needed} pages are needed, and {len(self.free)} are free")
+    taken, self.free = self.free[:needed], self.free[needed:]
+    self.pages[text] = [*self.pages.get(text, []), *taken]
+    self.lengths[text] = self.lengths.get(text, 0) + new
+
+
+@misconception(
+    "15.15",
+    "You forget the text and keep its pages. They belong to nobody then, and after some hours the server "
+    "has none left.",
+)
+def release(self, text):
+    self.pages.pop(text, None)
+    self.lengths.pop(text, None)
+
+
+@misconception(
+    "15.15",
+    "You give the pages back and keep the length. A text of the same number begins in the middle then.",
+)
+def release(self, text):
+    self.free.extend(reversed(self.pages.pop(text, [])))
+
+
+@misconception(
+    "15.15",
+    "A text that has no pages is an error with you. A client may leave before its request was let in, or "
+    "twice.",
+)
+def release(self, text):
+    self.free.extend(reversed(self.pages.pop(text)))
+    self.lengths.pop(text)
+
+
+@misconception(
+    "15.15",
+    "You let the places run on from the first page. The next page of a text may lie anywhere.",
+)
+def places(self, text, start=0):
+    first = self.pages[text][0] * self.size
+    return [first + position for position in range(start, self.lengths[text])]
+
+
+@misconception(
+    "15.15",
+    "You give the places of whole pages. The last page is seldom full, and behind the text's end stands "
+    "what somebody else left there.",
+)
+def places(self, text, start=0):
+    return [page * self.size + i for page in self.pages[text] for i in range(self.size)][start:]
+
+
+# 15.16: they come and go
+
+
+@misconception(
+    "15.16",
+    "You pad on the right. The newest position of each text has to stand in the last column: that is "
+    "where the model's answer is read, and where `padding` says that a text is.",
+)
+def planned(table, texts, new):
+    rows = [table.places(text) for text in texts]
+    longest, most = max(len(row) for row in rows), max(new)
+    write = [
+        row[len(row) - count :] + [table.nowhere] * (most - count) for row, count in zip(rows, new)
+    ]
+    padding = [longest - len(row) for row in rows]
+    read = [row + [0] * count for row, count in zip(rows, padding)]
+    return Plan(core.array(write), core.array(read), core.array(padding))
+
+
+@misconception(
+    "15.16",
+    "Where a text has fewer new positions than its neighbour, you let the model write over the old ones, "
+    "with keys of the token 0. Those columns write nowhere.",
+)
+def planned(table, texts, new):
+    rows = [table.places(text) for text in texts]
+    longest, most = max(len(row) for row in rows), max(new)
+    padding = [longest - len(row) for row in rows]
+    read = [[0] * count + row for row, count in zip(rows, padding)]
+    return Plan(core.array([row[-most:] for row in read]), core.array(read), core.array(padding))
+
+
+@misconception(
+    "15.16",
+    "You say how long each text is, not how much stands in front of it.",
+)
+def planned(table, texts, new):
+    rows = [table.places(text) for text in texts]
+    longest, most = max(len(row) for row in rows), max(new)
+    write = [
+        [table.nowhere] * (most - count) + row[len(row) - count :] for row, count in zip(rows, new)
+    ]
+    read = [[0] * (longest - len(row)) + row for row in rows]
+    return Plan(core.array(write), core.array(read), core.array([len(row) for row in rows]))
+
+
+@misconception(
+    "15.16",
+    "You let nobody in while somebody is running. That is a batch as in the old days: it is finished when "
+    "its longest text is, and most of it idles until then.",
+)
+def let_in(self):
+    found = []
+    longest = 0
+    while self.waiting and len(self.running) < self.rows:
+        if len(self.running) > len(found):
+            break
+        row = self.waiting[0]
+        longest = max(longest, len(row.text))
+        if found and longest * (len(found) + 1) > self.budget:
+            break
+        try:
+            self.table.grow(row.number, len(row.text))
+        except OutOfPages:
+            break
+        self.running.append(self.waiting.popleft())
+        found.append(row)
+    return found
+
+
+@misconception(
+    "15.16",
+    "You add up the lengths. All texts of one call are padded to the longest: it counts as often as there "
+    "are texts.",
+)
+def let_in(self):
+    found = []
+    total = 0
+    while self.waiting and len(self.running) < self.rows:
+        row = self.waiting[0]
+        total += len(row.text)
+        if found and total > self.budget:
+            break
+        try:
+            self.table.grow(row.number, len(row.text))
+        except OutOfPages:
+            break
+        self.running.append(self.waiting.popleft())
+        found.append(row)
+    return found
+
+
+@misconception(
+    "15.16",
+    "A prompt above the budget is never let in by you, and nobody behind it either. Alone it may come.",
+)
+def let_in(self):
+    found = []
+    longest = 0
+    while self.waiting and len(self.running) < self.rows:
+        row = self.waiting[0]
+        longest = max(longest, len(row.text))
+        if longest * (len(found) + 1) > self.budget:
+            break
+        try:
+            self.table.grow(row.number, len(row.text))
+        except OutOfPages:
+            break
+        self.running.append(self.waiting.popleft())
+        found.append(row)
+    return found
+
+
+@misconception(
+    "15.16",
+    "Who does not fit is skipped, and those behind it come in. As long as short ones come, the long one "
+    "waits forever.",
+)
+def let_in(self):
+    found = []
+    longest = 0
+    for row in list(self.waiting):
+        if len(self.running) >= self.rows:
+            break
+        if found and max(longest, len(row.text)) * (len(found) + 1) > self.budget:
+            continue
+        try:
+            self.table.grow(row.number, len(row.text))
+        except OutOfPages:
+            continue
+        longest = max(longest, len(row.text))
+        self.waiting.remove(row)
+        self.running.append(row)
+        found.append(row)
+    return found
+
+
+@misconception(
+    "15.16",
+    "Somebody who comes back needs pages for what it has written, too, not only for its prompt.",
+)
+def let_in(self):
+    found = []
+    longest = 0
+    while self.waiting and len(self.running) < self.rows:
+        row = self.waiting[0]
+        longest = max(longest, len(row.text))
+        if found and longest * (len(found) + 1) > self.budget:
+            break
+        try:
+            self.table.grow(row.number, len(row.request.prompt))
+        except OutOfPages:
+            break
+        self.running.append(self.waiting.popleft())
+        found.append(row)
+    return found
+
+
+@misconception(
+    "15.16",
+    "Whoever has to give way goes to the end of the queue with you. It was there before those who wait.",
+)
+def make_room(self, row):
+    while row in self.running:
+        try:
+            self.table.grow(row.number, 1)
+            return
+        except OutOfPages:
+            last = self.running.pop()
+            self.table.release(last.number)
+            self.waiting.append(last)
+
+
+@misconception(
+    "15.16",
+    "The one that needs a page gives way itself. So the oldest ones are thrown out again and again, and "
+    "nobody comes to an end: the one let in last has to go.",
+)
+def make_room(self, row):
+    try:
+        self.table.grow(row.number, 1)
+    except OutOfPages:
+        self.running.remove(row)
+        self.table.release(row.number)
+        self.waiting.appendleft(row)
+
+
+@misconception(
+    "15.16",
+    "You forget what a row has written when it gives way. Its client has read that already, and gets it "
+    "once more.",
+)
+def make_room(self, row):
+    while row in self.running:
+        try:
+            self.table.grow(row.number, 1)
+            return
+        except OutOfPages:
+            last = self.running.pop()
+            self.table.release(last.number)
+            last.written.clear()
+            self.waiting.appendleft(last)
+
+
+@misconception(
+    "15.16",
+    "You compute the prompts of newcomers before those who are running have their pages. A newcomer takes "
+    "the last page, and is thrown out for it in the same step, its prompt for nothing.",
+)
+def step(self):
+    older = list(self.running)
+    newer = self.let_in()
+    events = []
+    if newer:
+        events += self.advanced(newer, [row.text for row in newer])
+    for row in older:
+        if row in self.running:
+            self.make_room(row)
+    older = [row for row in older if row in self.running]
+    if older:
+        events += self.advanced(older, [row.text[-1:] for row in older])
+    return events
+
+
+@misconception(
+    "15.16",
+    "You call the model once for each row. It reads all its weights for each of them; that they are read "
+    "once for all is what a batch is for.",
+)
+def step(self):
+    for row in list(self.running):
+        if row in self.running:
+            self.make_room(row)
+    older = list(self.running)
+    newer = self.let_in()
+    events = []
+    for row in older:
+        events += self.advanced([row], [row.text[-1:]])
+    for row in newer:
+        events += self.advanced([row], [row.text])
+    return events
+
+
+@misconception(
+    "15.16",
+    "Those who are let in lose a step: their prompt is computed in it, and with that their first token.",
+)
+def step(self):
+    for row in list(self.running):
+        if row in self.running:
+            self.make_room(row)
+    older = list(self.running)
+    events = []
+    if older:
+        events += self.advanced(older, [row.text[-1:] for row in older])
+    newer = self.let_in()
+    if newer:
+        events += self.advanced(newer, [row.text for row in newer])
+    return events
+
+
+# 15.17: a stop sequence in pieces
+
+
+@misconception(
+    "15.17",
+    "You look for a sequence in each piece alone. One that begins in a piece and ends in the next is "
+    "never found.",
+)
+def feed(self, text):
+    if self.stopped:
+        return ""
+    found = [(place + len(s), place) for s in self.sequences if (place := text.find(s)) >= 0]
+    if found:
+        self.stopped = True
+        return text[: min(found)[1]]
+    return text
+
+
+@misconception(
+    "15.17",
+    "You cut at the sequence that begins first. The one that is complete first ends the text, even if "
+    "another had begun before it.",
+)
+def feed(self, text):
+    if self.stopped:
+        return ""
+    text = self.waiting + text
+    found = [place for s in self.sequences if (place := text.find(s)) >= 0]
+    if found:
+        self.stopped, self.waiting = True, ""
+        return text[: min(found)]
+    held = self.held(text)
+    self.waiting = text[len(text) - held :]
+    return text[: len(text) - held]
+
+
+@misconception(
+    "15.17",
+    "You take the first sequence of the list that occurs, wherever it is. Another one may be complete "
+    "long before it.",
+)
+def feed(self, text):
+    if self.stopped:
+        return ""
+    text = self.waiting + text
+    for s in self.sequences:
+        if s in text:
+            self.stopped, self.waiting = True, ""
+            return text[: text.find(s)]
+    held = self.held(text)
+    self.waiting = text[len(text) - held :]
+    return text[: len(text) - held]
+
+
+@misconception(
+    "15.17",
+    "After a sequence you go on. What comes behind it is not part of the answer.",
+)
+def feed(self, text):
+    text = self.waiting + text
+    found = [(place + len(s), place) for s in self.sequences if (place := text.find(s)) >= 0]
+    if found:
+        self.stopped, self.waiting = True, ""
+        return text[: min(found)[1]]
+    held = self.held(text)
+    self.waiting = text[len(text) - held :]
+    return text[: len(text) - held]
+
+
+@misconception(
+    "15.17",
+    "You hand the sequence on with the text.",
+)
+def feed(self, text):
+    if self.stopped:
+        return ""
+    text = self.waiting + text
+    found = [(place + len(s), place) for s in self.sequences if (place := text.find(s)) >= 0]
+    if found:
+        self.stopped, self.waiting = True, ""
+        return text[: min(found)[0]]
+    held = self.held(text)
+    self.waiting = text[len(text) - held :]
+    return text[: len(text) - held]
+
+
+@misconception(
+    "15.17",
+    "You hold back as many characters as the longest sequence has, less one, whatever they are. The "
+    "reader sees every answer late: only what is a beginning of a sequence has to wait.",
+)
+def held(self, text):
+    longest = max((len(s) for s in self.sequences), default=0)
+    return min(max(longest - 1, 0), len(text))
+
+
+@misconception(
+    "15.17",
+    'You hold back the shortest beginning that fits. In "aa" before "aab" both letters wait.',
+)
+def held(self, text):
+    longest = max((len(s) for s in self.sequences), default=0)
+    for count in range(1, min(longest - 1, len(text)) + 1):
+        end = text[len(text) - count :]
+        if any(s.startswith(end) for s in self.sequences):
+            return count
+    return 0
+
+
+@misconception(
+    "15.17",
+    "You ask whether all of the text is a beginning. Mostly only its end is one.",
+)
+def held(self, text):
+    return len(text) if any(s.startswith(text) for s in self.sequences) else 0
+
+
+@misconception(
+    "15.17",
+    "Only the first sequence of the list makes you wait.",
+)
+def held(self, text):
+    for s in self.sequences[:1]:
+        for count in range(min(len(s) - 1, len(text)), 0, -1):
+            if s.startswith(text[len(text) - count :]):
+                return count
+    return 0
+
+
+# 15.18: letters while they are written
+
+
+@misconception(
+    "15.18",
+    "You decode each token by itself. A character of several bytes may lie in several tokens, and becomes "
+    "a row of question marks.",
+)
+def feed(self, new):
+    return self.stops.feed(new.decode("utf-8", "replace"))
+
+
+@misconception(
+    "15.18",
+    "You drop bytes that are no character. Whoever reads should see that something is broken.",
+)
+def feed(self, new):
+    return self.stops.feed(self.letters.feed(new).replace("\ufffd", ""))
+
+
+@misconception(
+    "15.18",
+    "Bytes that wait at the end are lost with you. They will never be a character; the decoder's `finish` "
+    "says what stands for them.",
+)
+def finish(self):
+    return self.stops.finish()
+
+
+@misconception(
+    "15.18",
+    "What the decoder says at the end goes past the stops. It may be what completes a sequence, or come "
+    "after one.",
+)
+def finish(self):
+    return self.stops.finish() + self.letters.finish()
+
+
+@misconception(
+    "15.18",
+    "What waits for a sequence to be complete is lost at the end. It has turned out to be text.",
+)
+def finish(self):
+    return self.stops.feed(self.letters.finish())
+
+
+# 15.19: events on the wire
+
+
+@misconception(
+    "15.19",
+    "You write `data: ` once, in front of everything. A line break in the data ends the field, and an empty "
+    "line ends the event.",
+)
+def event(data):
+    return f"data: {data}\n\n".encode()
+
+
+@misconception(
+    "15.19",
+    "You split with `splitlines`. It also breaks at characters such as U+2028, and drops an empty line at the "
+    "end: what arrives is not what was sent.",
+)
+def event(data):
+    lines = data.splitlines() or [""]
+    return "".join(f"data: {line}\n" for line in lines).encode() + b"\n"
+
+
+@misconception(
+    "15.19",
+    "The empty line behind the event is missing. The reader waits for it.",
+)
+def event(data):
+    lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "".join(f"data: {line}\n" for line in lines).encode()
+
+
+@misconception(
+    "15.19",
+    "You read each piece by itself. A line that begins in one piece and ends in the next is lost.",
+    symbol="EventReader.feed",
+)
+def feed(self, new):
+    found = []
+    for line in new.split(b"\n"):
+        text = line.removesuffix(b"\r").decode("utf-8", "replace")
+        name, _, value = text.partition(":")
+        if not text and self.lines:
+            found.append("\n".join(self.lines))
+            self.lines = []
+        elif name == "data":
+            self.lines.append(value.removeprefix(" "))
+    return found
+
+
+@misconception(
+    "15.19",
+    "You decode before you have whole lines. A character whose bytes arrive in two pieces becomes two signs for "
+    "something broken.",
+    symbol="EventReader.feed",
+)
+def feed(self, new):
+    *lines, rest = (self.rest.decode() + new.decode("utf-8", "replace")).split("\n")
+    self.rest = rest.encode()
+    found = []
+    for line in lines:
+        text = line.removesuffix("\r")
+        name, _, value = text.partition(":")
+        if not text and self.lines:
+            found.append("\n".join(self.lines))
+            self.lines = []
+        elif name == "data":
+            self.lines.append(value.removeprefix(" "))
+    return found
+
+
+@misconception(
+    "15.19",
+    "You take all spaces away from the data. Only one behind the colon is not part of it; tokens begin with "
+    "spaces.",
+    symbol="EventReader.feed",
+)
+def feed(self, new):
+    *lines, self.rest = (self.rest + new).split(b"\n")
+    found = []
+    for line in lines:
+        text = line.removesuffix(b"\r").decode("utf-8", "replace")
+        name, _, value = text.partition(":")
+        if not text and self.lines:
+            found.append("\n".join(self.lines))
+            self.lines = []
+        elif name == "data":
+            self.lines.append(value.strip())
+    return found
+
+
+@misconception(
+    "15.19",
+    "Every line of data is an event with you. The event ends at the empty line; until then the lines belong "
+    "together.",
+    symbol="EventReader.feed",
+)
+def feed(self, new):
+    *lines, self.rest = (self.rest + new).split(b"\n")
+    found = []
+    for line in lines:
+        text = line.removesuffix(b"\r").decode("utf-8", "replace")
+        name, _, value = text.partition(":")
+        if name == "data":
+            found.append(value.removeprefix(" "))
+    return found
+
+
+@misconception(
+    "15.19",
+    "An empty line without data in front of it is an event with you. Comments keep a connection alive; they end "
+    "with an empty line, too.",
+    symbol="EventReader.feed",
+)
+def feed(self, new):
+    *lines, self.rest = (self.rest + new).split(b"\n")
+    found = []
+    for line in lines:
+        text = line.removesuffix(b"\r").decode("utf-8", "replace")
+        name, _, value = text.partition(":")
+        if not text:
+            found.append("\n".join(self.lines))
+            self.lines = []
+        elif name == "data":
+            self.lines.append(value.removeprefix(" "))
+    return found
+
+
+# 15.20: what the mean hides
+
+
+@misconception(
+    "15.20",
+    "You take the values in the order in which they came. A percentile is one of their ranks: sort them.",
+)
+def percentile(values, q):
+    if not values or not 0 <= q <= 100:
+        raise ValueError("[percentile] no values, or q outside")
+    ranked = list(values)
+    place = q / 100 * (len(ranked) - 1)
+    low = int(place)
+    high = min(low + 1, len(ranked) - 1)
+    return ranked[low] + (place - low) * (ranked[high] - ranked[low])
+
+
+@misconception(
+    "15.20",
+    "You take the value at the rank below, without the way to the next one. Of ten values the 99th "
+    "percentile is then the second largest.",
+)
+def percentile(values, q):
+    if not values or not 0 <= q <= 100:
+        raise ValueError("[percentile] no values, or q outside")
+    ranked = sorted(values)
+    return ranked[int(q / 100 * (len(ranked) - 1))]
+
+
+@misconception(
+    "15.20",
+    "You divide the way into as many parts as there are values. Between n values there are n - 1 gaps.",
+)
+def percentile(values, q):
+    if not values or not 0 <= q <= 100:
+        raise ValueError("[percentile] no values, or q outside")
+    ranked = sorted(values)
+    place = q / 100 * len(ranked)
+    low = min(int(place), len(ranked) - 1)
+    high = min(low + 1, len(ranked) - 1)
+    return ranked[low] + (place - low) * (ranked[high] - ranked[low])
+
+
+@misconception(
+    "15.20",
+    "You sort the caller's list. It was in the order in which the requests came.",
+)
+def percentile(values, q):
+    if not values or not 0 <= q <= 100:
+        raise ValueError("[percentile] no values, or q outside")
+    values.sort()
+    place = q / 100 * (len(values) - 1)
+    low = int(place)
+    high = min(low + 1, len(values) - 1)
+    return values[low] + (place - low) * (values[high] - values[low])
+
+
+@misconception(
+    "15.20",
+    "You count a request with all of its time, also with what lies outside of the window.",
+)
+def in_flight(starts, ends, begin, end):
+    if not end > begin or any(b < a for a, b in zip(starts, ends, strict=True)):
+        raise ValueError("[in_flight] an empty window, or a request that ends before it begins")
+    return sum(b - a for a, b in zip(starts, ends)) / (end - begin)
+
+
+@misconception(
+    "15.20",
+    "A request that is not in the window at all counts with a negative time.",
+)
+def in_flight(starts, ends, begin, end):
+    if not end > begin or any(b < a for a, b in zip(starts, ends, strict=True)):
+        raise ValueError("[in_flight] an empty window, or a request that ends before it begins")
+    return sum(min(b, end) - max(a, begin) for a, b in zip(starts, ends)) / (end - begin)
+
+
+@misconception(
+    "15.20",
+    "You take the mean of the numbers at the moments when somebody comes or goes. Each number counts for "
+    "as long as it lasts.",
+)
+def in_flight(starts, ends, begin, end):
+    if not end > begin or any(b < a for a, b in zip(starts, ends, strict=True)):
+        raise ValueError("[in_flight] an empty window, or a request that ends before it begins")
+    moments = sorted(x for x in [begin, *starts, *ends] if begin <= x < end)
+    counts = [sum(a <= x < b for a, b in zip(starts, ends)) for x in moments]
+    return sum(counts) / len(counts)
+
+
+@misconception(
+    "15.20",
+    "You count only requests that came and went within the window. Long ones are cut off by every window, "
+    "and they are those that fill the server.",
+)
+def in_flight(starts, ends, begin, end):
+    if not end > begin or any(b < a for a, b in zip(starts, ends, strict=True)):
+        raise ValueError("[in_flight] an empty window, or a request that ends before it begins")
+    inside = [b - a for a, b in zip(starts, ends) if begin <= a and b <= end]
+    return sum(inside) / (end - begin)
+
+
+# 15.21: who goes next?
+
+
+@misconception(
+    "15.21",
+    "That is first come, first served. One long prompt takes all of a step, and of the next, and all "
+    "short ones behind it wait.",
+)
+def shares(jobs, budget):
+    if budget < 8:
+        raise ValueError(f"[shares] The budget should be at least 8 tokens; it is {budget}.")
+    found, left = {}, budget
+    for job in jobs:
+        share = min(job.prompt or 1, left)
+        if share:
+            found[job.number] = share
+            left -= share
+    return found
+
+
+@misconception(
+    "15.21",
+    "Shortest first: as long as short ones come, a long prompt gets nothing. Keep a part of the budget for "
+    "whoever has waited longest.",
+)
+def shares(jobs, budget):
+    if budget < 8:
+        raise ValueError(f"[shares] The budget should be at least 8 tokens; it is {budget}.")
+    found, left = {}, budget
+    for job in sorted(jobs, key=lambda job: (job.prompt, -job.waited)):
+        share = min(job.prompt or 1, left)
+        if share:
+            found[job.number] = share
+            left -= share
+    return found
+
+
+@misconception(
+    "15.21",
+    "Prompts come first with you. While prompts come, every answer that is half written stands still.",
+)
+def shares(jobs, budget):
+    if budget < 8:
+        raise ValueError(f"[shares] The budget should be at least 8 tokens; it is {budget}.")
+    found, left = {}, budget
+    reading = sorted((job for job in jobs if job.prompt), key=lambda job: job.prompt)
+    for job in [*reading, *(job for job in jobs if not job.prompt)]:
+        share = min(job.prompt or 1, left)
+        if share:
+            found[job.number] = share
+            left -= share
+    return found
+
+
+@misconception(
+    "15.21",
+    "You give whole prompts or nothing. A prompt that is longer than the budget never comes, and what is "
+    "left of a step is wasted: take a part.",
+)
+def shares(jobs, budget):
+    if budget < 8:
+        raise ValueError(f"[shares] The budget should be at least 8 tokens; it is {budget}.")
+    found, left = {}, budget
+    for job in sorted(jobs, key=lambda job: -job.waited):
+        share = job.prompt or 1
+        if share <= left:
+            found[job.number] = share
+            left -= share
+    return found
+
+
+@misconception(
+    "15.21",
+    "You count jobs, not tokens: a prompt takes all of its length, and the step is over its budget.",
+)
+def shares(jobs, budget):
+    if budget < 8:
+        raise ValueError(f"[shares] The budget should be at least 8 tokens; it is {budget}.")
+    return {job.number: job.prompt or 1 for job in jobs[:budget]}
+
+
+@misconception(
+    "15.21",
+    "You keep a quarter of the budget for prompts even if there are none. What nobody uses there should go "
+    "to those who write.",
+)
+def shares(jobs, budget):
+    if budget < 8:
+        raise ValueError(f"[shares] The budget should be at least 8 tokens; it is {budget}.")
+    reading = [job for job in jobs if job.prompt]
+    writing = sorted((job for job in jobs if not job.prompt), key=lambda job: -job.waited)
+    found = {job.number: 1 for job in writing[: budget - budget // 4]}
+    left = budget - len(found)
+    if reading:
+        first = min(reading[0].prompt, -(-left // 2))
+        found[reading[0].number] = first
+        left -= first
+    for job in sorted(reading, key=lambda job: job.prompt):
+        more = min(job.prompt - found.get(job.number, 0), left)
+        if more:
+            found[job.number] = found.get(job.number, 0) + more
+            left -= more
+    return found

@@ -247,6 +247,40 @@ def test_digits_are_classified(client: httpx.Client) -> None:
     assert right >= 26  # measured: 29
 
 
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    driver = start(tmp_path / "profile")
+    yield driver
+    driver.quit()
+
+
+def test_the_network_of_a_chapter(browser: Any, tmp_path: Path) -> None:
+    """`tinymlx serve 7`, also in its page, and numbers of chapters that have no such network."""
+    from skimage import data
+
+    with serving("7") as address:
+        picture = data.chelsea()[:300, 60:360] / 255
+        answer = httpx.post(f"{address}/v1/classify", content=png(picture), timeout=60).json()
+        assert answer["model"] == "classifier-chapter-7" and len(answer["classes"]) == 10
+        assert answer["classes"][0]["name"] == "cat"
+        assert sum(x["probability"] for x in answer["classes"]) == pytest.approx(1, abs=1e-5)
+        (tmp_path / "cat.png").write_bytes(png(picture))
+        browser.get(address)
+        wait = WebDriverWait(browser, 30)
+        wait.until(lambda b: b.find_element(By.ID, "file").is_displayed())
+        assert not browser.find_element(By.ID, "writing").is_displayed()
+        browser.find_element(By.ID, "file").send_keys(str(tmp_path / "cat.png"))
+        first = "#classes tr:first-child td:first-child"
+        wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, first))
+        assert browser.find_element(By.CSS_SELECTOR, first).text == "cat"
+    with pytest.raises(CourseError, match="that of chapter 7 does"), serving("3"):
+        pass
+    with pytest.raises(CourseError, match="no chapter 99"), serving("99"):
+        pass
+    with pytest.raises(CourseError, match="One classifier at a time"), serving("7", "digits"):
+        pass
+
+
 def test_a_client_that_leaves_is_forgotten(address: str, client: httpx.Client) -> None:
     def running() -> float:
         text = client.get("/metrics").text
@@ -338,6 +372,7 @@ def test_what_cannot_be_served(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(CourseError, match="One language model"), serving(str(folder), str(folder)):
         pass
     with serve.listening("127.0.0.1", 0) as taken:
+        assert taken.proto == socket.IPPROTO_TCP  # or answers wait for acknowledgements
         port = taken.getsockname()[1]
         with pytest.raises(CourseError, match="choose another one with --port"):
             serve.listening("127.0.0.1", port)
@@ -345,13 +380,6 @@ def test_what_cannot_be_served(folder: Path, tmp_path: Path) -> None:
         serve.listening("203.0.113.7", 0)
     loopback = [serve.is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0")]
     assert loopback == [True, True, True, False]
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    driver = start(tmp_path / "profile")
-    yield driver
-    driver.quit()
 
 
 def test_the_page(browser: Any, address: str) -> None:

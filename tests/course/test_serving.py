@@ -14,7 +14,7 @@ from course.cli.project import implementation
 from course.paths import Project
 from course.registry import Registry
 
-PARTS = "pages engine requests stops batching latency"
+PARTS = "pages engine requests stops streams events batching latency"
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +189,37 @@ def test_stop_sequences_in_any_pieces(s: Any) -> None:
         s.stops.Stops(["a", ""])
 
 
+def test_events_are_read_as_the_official_client_reads_them(s: Any) -> None:
+    from openai._streaming import SSEDecoder
+
+    rng = random.Random(2)
+    parts = [
+        "data: a",
+        "data:  b",
+        "data",
+        "data:",
+        ": ping",
+        "id: 7",
+        "",
+        "",
+        "é 海",
+        "data: c: d",
+    ]
+    for _ in range(300):
+        lines = [rng.choice(parts) for _ in range(rng.randrange(12))]
+        data = "".join(line + rng.choice(["\n", "\r\n"]) for line in lines).encode()
+        sent = [x.data for x in SSEDecoder().iter_bytes(iter([data])) if x.data]
+        reader, found, rest = s.events.EventReader(), [], data
+        while rest:
+            cut = rng.randrange(1, 4)
+            found += reader.feed(rest[:cut])
+            rest = rest[cut:]
+        assert [x for x in found if x] == sent
+    for text in ("", "a\nb", "\n", " c", "d\r\n\re", "\u2028f\x0b", "data: g"):
+        plain = text.replace("\r\n", "\n").replace("\r", "\n")
+        assert s.events.EventReader().feed(s.events.event(text)) == [plain]
+
+
 def test_a_batch_is_due(s: Any) -> None:
     batcher = s.batching.Batcher(3, 0.5)
     assert batcher.due(0.0) == [] and batcher.wake_up(0.0) is None
@@ -224,6 +255,9 @@ def test_little(s: Any) -> None:
     starts = [2.0 * i for i in range(5) for _ in range(3)]
     found = s.latency.load(starts, [start + 2 for start in starts])
     assert found.throughput == pytest.approx(1.5) and found.in_flight == pytest.approx(3)
+    assert found.in_flight == pytest.approx(found.throughput * found.mean)
     assert found.median == found.p99 == 2
     with pytest.raises(ValueError, match="before it begins"):
         s.latency.load([1.0], [0.5])
+    with pytest.raises(ValueError, match="should be requests"):
+        s.latency.load([], [])

@@ -39,18 +39,15 @@ class Batcher(Generic[Item]):
         One is due if there are ``most`` items, or if the oldest has waited for ``patience``. It has
         as many items as there are, up to ``most``; they are not here any more then.
         """
-        if not self.items:
-            return []
-        if len(self.items) < self.most and now - self.items[0][0] < self.patience:
-            return []
-        batch, self.items = self.items[: self.most], self.items[self.most :]
-        return [item for _, item in batch]
+        raise NotImplementedError(
+            "15.14 due - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def wake_up(self, now: float) -> float | None:
         """In how many seconds :meth:`due` is to be asked again at the latest; ``None``: not before
         something has come."""
-        if not self.items:
-            return None
-        if len(self.items) >= self.most:
-            return 0.0
-        return max(0.0, self.items[0][0] + self.patience - now)
+        raise NotImplementedError(
+            "15.14 wake_up - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )

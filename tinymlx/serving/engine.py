@@ -30,14 +30,16 @@ class Engine:
             ``len(model.make_cache())`` is the number of layers.
         table: the pages.
         rows: how many requests run at a time.
+        budget: how many positions the prompts of a step may take together, padding counted. One
+            that is longer comes alone.
 
     Attributes:
         waiting: requests that have no pages yet (or had to give them back), the next one first.
         running: in the order in which they were let in.
     """
 
-    def __init__(self, model: Any, table: PageTable, rows: int) -> None:
-        self.model, self.table, self.rows = model, table, rows
+    def __init__(self, model: Any, table: PageTable, rows: int, budget: int = 2048) -> None:
+        self.model, self.table, self.rows, self.budget = model, table, rows, budget
         self.cache = [PagedCache(table) for _ in model.make_cache()]
         self.waiting: deque[Row] = deque()
         self.running: list[Row] = []
@@ -69,65 +71,62 @@ class Engine:
         return not self.waiting and not self.running
 
     def step(self) -> list[Event]:
-        """Let in who can be let in, then one more token for everybody who is running.
+        """A token for everybody who is running, and a first one for those who are let in now.
 
-        Whoever is let in gets a first token from the prompt. Who runs needs room for one more
-        position; if there is none, the row that was let in last gives its pages back and waits at
-        the front, with what it has written: it loses time, and no token.
+        Whoever runs needs room for one more position before the model is called, the first one
+        first; what is left is for those who wait. The model is called at most twice: for those who
+        have been running, with the token that each of them wrote last; and for those who are let
+        in, with all of their text. Who is finished leaves at once.
 
         Returns:
-            What happened, at most two events for a request.
+            What happened: one event for each row that took part.
         """
-        events = []
-        older = list(self.running)
-        while self.waiting and len(self.running) < self.rows:
-            row = self.waiting[0]
-            text = [*row.request.prompt, *row.written]
-            try:
-                self.table.grow(row.number, len(text))
-            except OutOfPages:
-                break
-            self.running.append(self.waiting.popleft())
-            events += self.advanced([row], core.array([text]))
-        older = [row for row in older if row in self.running]
-        for row in list(older):
-            if row in older:
-                self.make_room(row, older)
-        if older:
-            events += self.advanced(older, core.array([[row.written[-1]] for row in older]))
-        return events
+        raise NotImplementedError(
+            "15.16 step - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
-    def make_room(self, row: Row, going: list[Row]) -> None:
-        """A position more for a row. If there is no page, others give theirs back, or it does.
+    def make_room(self, row: Row) -> None:
+        """A position more for a row, if it is still running.
 
-        Args:
-            row: which one.
-            going: who takes part in this step; who has to wait is removed.
+        While there is no page, the row that was let in last gives all of its pages back and waits
+        again, in front of everybody else; it keeps what it has written, and loses time but no
+        token. It may be this row itself; then it has no room.
         """
-        while True:
-            try:
-                self.table.grow(row.number, 1)
-                return
-            except OutOfPages:
-                last = self.running.pop()
-                self.table.release(last.number)
-                self.waiting.appendleft(last)
-                if last in going:
-                    going.remove(last)
-                if last is row:
-                    return
+        raise NotImplementedError(
+            "15.16 make_room - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
-    def advanced(self, rows: list[Row], tokens: array) -> list[Event]:
-        """One step of the model for some rows, and the token that each of them gets.
+    def let_in(self) -> list[Row]:
+        """Move rows from those that wait to those that run, with pages for all of their text.
+
+        Nobody overtakes: the first one that has to stay keeps all others out. It stays if ``rows``
+        are running, if there are not enough pages, or if the longest text of those let in now,
+        times their number, were above ``budget``; alone, a text may be.
+
+        Returns:
+            Those that were let in, in their order.
+        """
+        raise NotImplementedError(
+            "15.16 let_in - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
+
+    def advanced(self, rows: list[Row], new: list[list[int]]) -> list[Event]:
+        """One call of the model for some rows, and the token that each of them gets.
 
         Args:
             rows: which ones; the table has room for the new positions already.
-            tokens: the new ones of each, ``(N, L)``.
+            new: the tokens of these positions, for each row.
         """
-        plan = planned(self.table, [row.number for row in rows], tokens.shape[1])
+        counts = [len(tokens) for tokens in new]
+        plan = planned(self.table, [row.number for row in rows], counts)
+        longest = max(counts)
         for layer in self.cache:
             layer.plan = plan
-        logits = self.model(tokens, self.cache, plan.padding)[:, -1]
+        padded = [[0] * (longest - len(tokens)) + tokens for tokens in new]
+        logits = self.model(core.array(padded), self.cache, plan.padding)[:, -1]
         events = []
         for row, token in zip(rows, chosen(rows, logits)):
             event = taken(row, token)
@@ -154,12 +153,15 @@ def chosen(rows: list[Row], logits: array) -> list[int]:
         rows: which ones.
         logits: ``(N, V)``.
     """
-    found: list[array] = []
-    for row, z in zip(rows, logits):
+    best = core.argmax(logits, axis=-1)
+    drawn: dict[int, array] = {}
+    for i, row in enumerate(rows):
         request = row.request
-        if request.temperature == 0:
-            found.append(core.argmax(z))
-        else:
+        if request.temperature > 0:
             key = core.random.key(request.seed * 1_000_003 + len(row.written))
-            found.append(sample(z, request.temperature, request.k, request.p, key))
-    return [int(token) for token in core.stack(found).tolist()]
+            drawn[i] = sample(logits[i], request.temperature, request.k, request.p, key)
+    core.eval(best, list(drawn.values()))
+    found: list[int] = best.tolist()
+    for i, token in drawn.items():
+        found[i] = int(token.item())
+    return found

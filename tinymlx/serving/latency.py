@@ -18,16 +18,32 @@ def percentile(values: Sequence[float], q: float) -> float:
     Raises:
         ValueError: there is no value, or ``q`` is outside.
     """
-    if not values or not 0 <= q <= 100:
-        raise ValueError(
-            f"[percentile] There should be values, and q from 0 to 100; there are {len(values)} "
-            f"values, and q is {q}."
-        )
-    ranked = sorted(values)
-    place = q / 100 * (len(ranked) - 1)
-    low = min(int(place), len(ranked) - 2) if len(ranked) > 1 else 0
-    high = min(low + 1, len(ranked) - 1)
-    return ranked[low] + (place - low) * (ranked[high] - ranked[low])
+    raise NotImplementedError(
+        "15.20 percentile - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
+
+
+def in_flight(starts: Sequence[float], ends: Sequence[float], begin: float, end: float) -> float:
+    """How many requests were there at a time, on the mean, between two moments.
+
+    Between two events their number is constant; each number counts for as long as it lasts. The
+    lesson draws it as an area, and an area can be added up in two ways. One of them needs no
+    sorting.
+
+    Args:
+        starts, ends: of each request, in seconds of one clock, in any order; also of requests that
+            came before ``begin`` or left after ``end``. There may be none.
+        begin, end: the two moments.
+
+    Raises:
+        ValueError: a request ended before it began, there are not as many ends as starts, or
+            ``end`` is not after ``begin``.
+    """
+    raise NotImplementedError(
+        "15.20 in_flight - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
 
 
 @dataclass(frozen=True)
@@ -36,11 +52,12 @@ class Load:
 
     Attributes:
         throughput: requests in a second.
-        median, p95, p99: seconds from coming to going.
+        mean, median, p95, p99: seconds from coming to going.
         in_flight: how many were there at a time, on the mean.
     """
 
     throughput: float
+    mean: float
     median: float
     p95: float
     p99: float
@@ -50,25 +67,22 @@ class Load:
 def load(starts: Sequence[float], ends: Sequence[float]) -> Load:
     """What happened from the first start to the last end.
 
-    How many were there at a time follows from the other two (J. Little's law, 1961): the
-    throughput times the mean latency.
-
     Args:
         starts, ends: of each request, in seconds of one clock.
 
     Raises:
-        ValueError: no request, or one that ended before it began.
+        ValueError: no request, one that ended before it began, or all in no time.
     """
     latencies = [end - start for start, end in zip(starts, ends, strict=True)]
-    if not latencies or min(latencies) < 0:
-        raise ValueError("[load] There should be requests, and none should end before it begins.")
-    seconds = max(ends) - min(starts)
-    throughput = len(latencies) / seconds if seconds else float("inf")
-    mean = sum(latencies) / len(latencies)
+    if not latencies:
+        raise ValueError("[load] There should be requests.")
+    first, last = min(starts), max(ends)
+    there = in_flight(starts, ends, first, last)
     return Load(
-        throughput,
+        len(latencies) / (last - first),
+        sum(latencies) / len(latencies),
         percentile(latencies, 50),
         percentile(latencies, 95),
         percentile(latencies, 99),
-        throughput * mean if seconds else float(len(latencies)),
+        there,
     )

@@ -40,10 +40,17 @@ class PageTable:
         self.pages: dict[int, list[int]] = {}
         self.lengths: dict[int, int] = {}
 
+    @property
+    def nowhere(self) -> int:
+        """A place behind all pages, for what nobody will read."""
+        return self.count * self.size
+
     def missing(self, text: int, new: int) -> int:
         """How many pages a text needs beyond those that it has, for ``new`` more positions."""
-        positions = self.lengths.get(text, 0) + new
-        return max(0, -(-positions // self.size) - len(self.pages.get(text, ())))
+        raise NotImplementedError(
+            "15.15 missing - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def grow(self, text: int, new: int) -> None:
         """Give a text ``new`` more positions, with the pages that it needs for them.
@@ -54,37 +61,46 @@ class PageTable:
 
         Raises:
             OutOfPages: there are not enough; nothing has changed then.
+
+        The pages that it had stay where they are, and the free ones are neither copied nor gone
+        through: what a page costs does not depend on how many there are.
         """
-        needed = self.missing(text, new)
-        if needed > len(self.free):
-            raise OutOfPages(f"{needed} pages are needed, and {len(self.free)} are free")
-        self.pages.setdefault(text, []).extend(self.free.pop() for _ in range(needed))
-        self.lengths[text] = self.lengths.get(text, 0) + new
+        raise NotImplementedError(
+            "15.15 grow - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def release(self, text: int) -> None:
         """Take all pages of a text back. A text that has none is no mistake."""
-        self.free.extend(reversed(self.pages.pop(text, [])))
-        self.lengths.pop(text, None)
+        raise NotImplementedError(
+            "15.15 release - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def places(self, text: int, start: int = 0) -> list[int]:
-        """Where the positions of a text lie, from ``start`` on, counted through all pages."""
-        pages, size = self.pages[text], self.size
-        return [
-            pages[position // size] * size + position % size
-            for position in range(start, self.lengths[text])
-        ]
+        """Where the positions of a text lie, from ``start`` on.
+
+        All pages lie one behind the other, each with ``size`` places: page 2 of size 4 has the
+        places 8 to 11.
+        """
+        raise NotImplementedError(
+            "15.15 places - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
 
 @dataclass(frozen=True)
 class Plan:
     """Where one step of a batch reads and writes, for all layers.
 
-    All texts of the batch get the same number of new positions, ``L``. They are of unequal length,
-    so they are padded on the left to that of the longest, ``T``.
+    The texts are of unequal length, so they are padded on the left to that of the longest, ``T``.
+    They get unequal numbers of new positions, too: these are the last of ``L`` columns, where ``L``
+    is the largest of the numbers.
 
     Attributes:
-        write: the places of the new positions, ``(N, L)``.
-        read: the places of all positions, ``(N, T)``; any place where there is padding.
+        write: the places of the new positions, ``(N, L)``; :attr:`PageTable.nowhere` in a column
+            that is not new for a text.
+        read: the places of all positions, ``(N, T)``; 0 where there is padding.
         padding: how much of it each text has in front, ``(N,)``.
     """
 
@@ -98,21 +114,17 @@ class Plan:
         return self.read.shape[1] - self.write.shape[1]
 
 
-def planned(table: PageTable, texts: Sequence[int], new: int) -> Plan:
-    """The plan for texts of which each has ``new`` positions that are not written yet.
+def planned(table: PageTable, texts: Sequence[int], new: Sequence[int]) -> Plan:
+    """The plan for texts whose last positions are not written yet.
 
     Args:
         table: where they have grown already.
         texts: their numbers, in the order of the batch.
-        new: how many positions of each are new.
+        new: how many positions of each are new, at least one.
     """
-    rows = [table.places(text) for text in texts]
-    longest = max(len(row) for row in rows)
-    padded = [[0] * (longest - len(row)) + row for row in rows]
-    return Plan(
-        core.array([row[-new:] for row in padded]),
-        core.array(padded),
-        core.array([longest - len(row) for row in rows]),
+    raise NotImplementedError(
+        "15.16 planned - exercises/ch15_deployment/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
 
 
@@ -149,7 +161,7 @@ class PagedCache:
         """
         assert self.plan is not None
         if self.room is None:
-            places = self.table.count * self.table.size
+            places = self.table.nowhere + 1
             k, v = (core.zeros((places, x.shape[1], x.shape[3]), x.dtype) for x in (keys, values))
             self.room = k, v
         found = []

@@ -64,7 +64,7 @@ class Event:
     reason: str | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Row:
     """A request that is running.
 
@@ -80,3 +80,8 @@ class Row:
     def number(self) -> int:
         """Of the request."""
         return self.request.number
+
+    @property
+    def text(self) -> list[int]:
+        """The prompt and what has been written."""
+        return [*self.request.prompt, *self.written]

@@ -39,25 +39,17 @@ class Stops:
         Args:
             text: any number of characters, also none.
         """
-        if self.stopped:
-            return ""
-        text = self.waiting + text
-        found = [(place + len(s), place) for s in self.sequences if (place := text.find(s)) >= 0]
-        if found:
-            self.stopped, self.waiting = True, ""
-            return text[: min(found)[1]]
-        held = self.held(text)
-        self.waiting = text[len(text) - held :]
-        return text[: len(text) - held]
+        raise NotImplementedError(
+            "15.17 feed - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def held(self, text: str) -> int:
         """How many characters at the end of a text are a beginning of a sequence, at most."""
-        longest = max((len(s) for s in self.sequences), default=0)
-        for count in range(min(longest - 1, len(text)), 0, -1):
-            end = text[len(text) - count :]
-            if any(s.startswith(end) for s in self.sequences):
-                return count
-        return 0
+        raise NotImplementedError(
+            "15.17 held - exercises/ch15_deployment/lesson.md; "
+            "until it is written, `import course.fill` before tinymlx lends you the solution"
+        )
 
     def finish(self) -> str:
         """The end of the text: what waits is no sequence any more."""

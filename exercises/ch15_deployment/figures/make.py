@@ -8,12 +8,15 @@ from matplotlib.patches import Rectangle
 from tinymlx import core, plotting
 from tinymlx.deployment.palettes import palette
 
+from .serving import main as draw_serving
+
 INK = "#333333"
 PALE = ("#bcd9ee", "#f8dea6", "#b5e3d3", "#f0c3a5")
 GREY = "#e4e4e4"
 
 
 def main(out: Path) -> None:
+    draw_serving(out)
     draw_file(out)
     draw_axes(out)
     draw_layouts(out)

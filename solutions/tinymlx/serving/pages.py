@@ -40,6 +40,11 @@ class PageTable:
         self.pages: dict[int, list[int]] = {}
         self.lengths: dict[int, int] = {}
 
+    @property
+    def nowhere(self) -> int:
+        """A place behind all pages, for what nobody will read."""
+        return self.count * self.size
+
     def missing(self, text: int, new: int) -> int:
         """How many pages a text needs beyond those that it has, for ``new`` more positions."""
         positions = self.lengths.get(text, 0) + new
@@ -54,6 +59,9 @@ class PageTable:
 
         Raises:
             OutOfPages: there are not enough; nothing has changed then.
+
+        The pages that it had stay where they are, and the free ones are neither copied nor gone
+        through: what a page costs does not depend on how many there are.
         """
         needed = self.missing(text, new)
         if needed > len(self.free):
@@ -63,11 +71,15 @@ class PageTable:
 
     def release(self, text: int) -> None:
         """Take all pages of a text back. A text that has none is no mistake."""
-        self.free.extend(reversed(self.pages.pop(text, [])))
+        self.free.extend(self.pages.pop(text, []))
         self.lengths.pop(text, None)
 
     def places(self, text: int, start: int = 0) -> list[int]:
-        """Where the positions of a text lie, from ``start`` on, counted through all pages."""
+        """Where the positions of a text lie, from ``start`` on.
+
+        All pages lie one behind the other, each with ``size`` places: page 2 of size 4 has the
+        places 8 to 11.
+        """
         pages, size = self.pages[text], self.size
         return [
             pages[position // size] * size + position % size
@@ -79,12 +91,14 @@ class PageTable:
 class Plan:
     """Where one step of a batch reads and writes, for all layers.
 
-    All texts of the batch get the same number of new positions, ``L``. They are of unequal length,
-    so they are padded on the left to that of the longest, ``T``.
+    The texts are of unequal length, so they are padded on the left to that of the longest, ``T``.
+    They get unequal numbers of new positions, too: these are the last of ``L`` columns, where ``L``
+    is the largest of the numbers.
 
     Attributes:
-        write: the places of the new positions, ``(N, L)``.
-        read: the places of all positions, ``(N, T)``; any place where there is padding.
+        write: the places of the new positions, ``(N, L)``; :attr:`PageTable.nowhere` in a column
+            that is not new for a text.
+        read: the places of all positions, ``(N, T)``; 0 where there is padding.
         padding: how much of it each text has in front, ``(N,)``.
     """
 
@@ -98,22 +112,20 @@ class Plan:
         return self.read.shape[1] - self.write.shape[1]
 
 
-def planned(table: PageTable, texts: Sequence[int], new: int) -> Plan:
-    """The plan for texts of which each has ``new`` positions that are not written yet.
+def planned(table: PageTable, texts: Sequence[int], new: Sequence[int]) -> Plan:
+    """The plan for texts whose last positions are not written yet.
 
     Args:
         table: where they have grown already.
         texts: their numbers, in the order of the batch.
-        new: how many positions of each are new.
+        new: how many positions of each are new, at least one.
     """
     rows = [table.places(text) for text in texts]
-    longest = max(len(row) for row in rows)
-    padded = [[0] * (longest - len(row)) + row for row in rows]
-    return Plan(
-        core.array([row[-new:] for row in padded]),
-        core.array(padded),
-        core.array([longest - len(row) for row in rows]),
-    )
+    longest, most = max(len(row) for row in rows), max(new)
+    write = [[table.nowhere] * (most - count) + row[-count:] for row, count in zip(rows, new)]
+    padding = [longest - len(row) for row in rows]
+    read = [[0] * count + row for row, count in zip(rows, padding)]
+    return Plan(core.array(write), core.array(read), core.array(padding))
 
 
 class PagedCache:
@@ -149,7 +161,7 @@ class PagedCache:
         """
         assert self.plan is not None
         if self.room is None:
-            places = self.table.count * self.table.size
+            places = self.table.nowhere + 1
             k, v = (core.zeros((places, x.shape[1], x.shape[3]), x.dtype) for x in (keys, values))
             self.room = k, v
         found = []

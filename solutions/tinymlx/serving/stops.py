@@ -54,7 +54,7 @@ class Stops:
         """How many characters at the end of a text are a beginning of a sequence, at most."""
         longest = max((len(s) for s in self.sequences), default=0)
         for count in range(min(longest - 1, len(text)), 0, -1):
-            end = text[len(text) - count :]
+            end = text[-count:]
             if any(s.startswith(end) for s in self.sequences):
                 return count
         return 0
