@@ -264,7 +264,10 @@ def test_what_is_pooling(probe, draw):
     """Three nodes that are one; another order, other axes, axes that are kept are not."""
     x = draw.normal(2, 6, 4, 5)
     good = {"x": x, "shape": [2, 3, 2, 1, 4, 5], "axes": [0, 1, 3, 2, 4, 5], "over": [-3, -2]}
-    assert probe("is_pooling", **good) == {"sides": [2, 4], "shape": [2, 6, 4, 5]}
+    program = probe("program_of_pooling", x=x, kind="max", sides=[2, 4])
+    converted(program, [x], x.reshape(2, 3, 2, 1, 4, 5).max(axis=(2, 4)))
+    found = probe("is_pooling", **good)
+    assert found["sides"].tolist() == [2, 4] and found["shape"] == [2, 6, 4, 5]
     for change in (
         {"axes": [0, 1, 3, 4, 2, 5]},
         {"over": [1, 2]},
