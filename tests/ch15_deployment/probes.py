@@ -13,7 +13,7 @@ from tinymlx.core.convolution.general import convolved
 from tinymlx.core.convolution.sizes import Geometry
 from tinymlx.deployment import contract, exporting, palettes, precision, pruning, ready
 from tinymlx.formats import blocks, gguf, safetensors
-from tinymlx.formats.mil import Op, Program, convert, convolution, layouts
+from tinymlx.formats.mil import Op, Program, convert, convolution, layouts, shapes
 from tinymlx.formats.pieces import Reader
 from tinymlx.serving import (
     batching,
@@ -391,6 +391,12 @@ def program_of(name, arrays, constants=()):
     return described(convert(lambda *xs: function(*xs, *constants), *arrays))
 
 
+def order_of(name, x):
+    """The order of axes that a node stands for."""
+    (node,) = trace(FUNCTIONS[name], x).nodes
+    return {"order": shapes.order_of(node)}
+
+
 def program_of_reduction(name, x, axis, keepdims):
     axis = tuple(axis) if isinstance(axis, list) else axis
     reduce = getattr(core, name)
@@ -438,7 +444,7 @@ def is_pooling(x, shape, axes, over, keepdims=False):
     found = convolution.window_of(graph.nodes[-1], graph.makers())
     if found is None:
         return {"sides": None, "shape": None}
-    return {"sides": list(found[1]), "shape": list(found[0].shape)}
+    return {"sides": core.array(found[1]), "shape": list(found[0].shape)}
 
 
 def without_transposes(spec):
@@ -556,7 +562,7 @@ def memory_of_codes(size, count):
     mx.reset_peak_memory()
     codes = palettes.nearest(table, weights)
     core.eval(codes)
-    return {"numbers": (mx.get_peak_memory() - before) / size / 4, "codes": codes[:4]}
+    return {"numbers": (mx.get_peak_memory() - before) / size / 4, "codes": codes[:99]}
 
 
 def stay(magnitudes, sparsity):

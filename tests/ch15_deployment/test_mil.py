@@ -264,7 +264,10 @@ def test_what_is_pooling(probe, draw):
     """Three nodes that are one; another order, other axes, axes that are kept are not."""
     x = draw.normal(2, 6, 4, 5)
     good = {"x": x, "shape": [2, 3, 2, 1, 4, 5], "axes": [0, 1, 3, 2, 4, 5], "over": [-3, -2]}
-    assert probe("is_pooling", **good) == {"sides": [2, 4], "shape": [2, 6, 4, 5]}
+    program = probe("program_of_pooling", x=x, kind="max", sides=[2, 4])
+    converted(program, [x], x.reshape(2, 3, 2, 1, 4, 5).max(axis=(2, 4)))
+    found = probe("is_pooling", **good)
+    assert found["sides"].tolist() == [2, 4] and found["shape"] == [2, 6, 4, 5]
     for change in (
         {"axes": [0, 1, 3, 4, 2, 5]},
         {"over": [1, 2]},
@@ -400,6 +403,23 @@ def test_views(probe, draw, name):
     numbers = program["ops"][0]["attributes"]
     assert all(n >= 0 for n in numbers.get("shape", numbers.get("perm")))
     assert kind in ("reshape", "transpose")
+
+
+ORDERS = {
+    "backwards": [2, 1, 0],
+    "swapped": [2, 1, 0],
+    "rotated": [1, 2, 0],
+    "turned": [0, 2, 1],
+    "moved": [1, 2, 0],
+    "moved back": [0, 2, 1],
+}
+
+
+@exercise("15.10")
+@pytest.mark.parametrize("name", ORDERS)
+def test_orders_of_axes(probe, draw, name):
+    """For each axis of the output that of the input, counted from the front."""
+    assert probe("order_of", name=name, x=draw.normal(2, 3, 4))["order"] == ORDERS[name]
 
 
 @exercise("15.10")

@@ -61,6 +61,7 @@ def test_other_losses(probe, draw, kind):
 def test_nothing_is_lost(probe, draw):
     """Two runs say so: all in float32, and all in float16."""
     x = draw.uniform(6, low=0.5, high=1)
+    assert probe("run_in_part", x=x, count=3, how_many=3)["y"].all()
     found = probe("lost", x=x, count=16, losing=[])
     assert found == {"stage": None, "halves": [0, 16]}
 
@@ -110,7 +111,7 @@ def test_nearest_entry(check, draw):
 def test_memory_of_codes(probe, draw):
     """No array of weights times entries."""
     found = probe("memory_of_codes", size=1 << 16, count=64)
-    assert found["codes"].dtype == np.uint8
+    assert found["codes"].dtype == np.uint8 and found["codes"].any()
     assert found["numbers"] < 8, f"{found['numbers']:.0f} numbers for each weight"
 
 
@@ -170,6 +171,7 @@ def test_palette_that_is_none(check, draw):
 @pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.25, 0.5, 0.77, 0.999, 1.0])
 def test_exact_share(check, draw, sparsity):
     """So many as there should be, also where many are equal: the first go first."""
+    check("stay", magnitudes=abs(draw.normal(9)), sparsity=0.4)
     for size in (1, 2, 10, 33):
         check("stay", magnitudes=abs(draw.normal(size)), sparsity=sparsity)
         check(
@@ -230,6 +232,7 @@ def test_layers_of_halves(probe, draw):
     weights = {"h": draw.normal(2, 4, dtype="float16"), "f": draw.normal(3)}
     for everywhere in (False, True):
         found = probe("pruned", weights=weights, sparsity=0.5, everywhere=everywhere)["weights"]
+        assert found["h"].any()
         assert {n: (w.dtype.name, w.shape) for n, w in found.items()} == {
             "h": ("float16", (2, 4)),
             "f": ("float32", (3,)),
