@@ -13,7 +13,7 @@ from tinymlx.core.convolution.general import convolved
 from tinymlx.core.convolution.sizes import Geometry
 from tinymlx.deployment import contract, exporting, palettes, precision, pruning, ready
 from tinymlx.formats import blocks, gguf, safetensors
-from tinymlx.formats.mil import Op, Program, convert, convolution, layouts
+from tinymlx.formats.mil import Op, Program, convert, convolution, layouts, shapes
 from tinymlx.formats.pieces import Reader
 from tinymlx.serving import (
     batching,
@@ -389,6 +389,12 @@ def program_of(name, arrays, constants=()):
     """A function's program. ``constants`` are arguments that are known when it is converted."""
     function = FUNCTIONS[name]
     return described(convert(lambda *xs: function(*xs, *constants), *arrays))
+
+
+def order_of(name, x):
+    """The order of axes that a node stands for."""
+    (node,) = trace(FUNCTIONS[name], x).nodes
+    return {"order": shapes.order_of(node)}
 
 
 def program_of_reduction(name, x, axis, keepdims):

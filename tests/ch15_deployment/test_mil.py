@@ -402,6 +402,23 @@ def test_views(probe, draw, name):
     assert kind in ("reshape", "transpose")
 
 
+ORDERS = {
+    "backwards": [2, 1, 0],
+    "swapped": [2, 1, 0],
+    "rotated": [1, 2, 0],
+    "turned": [0, 2, 1],
+    "moved": [1, 2, 0],
+    "moved back": [0, 2, 1],
+}
+
+
+@exercise("15.10")
+@pytest.mark.parametrize("name", ORDERS)
+def test_orders_of_axes(probe, draw, name):
+    """For each axis of the output that of the input, counted from the front."""
+    assert probe("order_of", name=name, x=draw.normal(2, 3, 4))["order"] == ORDERS[name]
+
+
 @exercise("15.10")
 def test_shape_that_stays(probe, draw):
     """Nothing is to be done."""

@@ -171,6 +171,8 @@ def test_small_differences(probe, draw):
     lie(probe, [x], [near], None)
     lie(probe, [x], [far], ["0:", "values"])
     lie(probe, [x], [far], None, tolerance=1e-4)
+    # Relative to what is expected, not to what was found.
+    lie(probe, [x / 1000], [x / 1000 + 2], ["0:", "values"], tolerance=1.0)
     small = draw.normal(4, 5) * np.float32(1e-4)
     lie(probe, [small], [small + np.float32(5e-6)], None)
     lie(probe, [small], [small + np.float32(5e-5)], ["0:", "values"])

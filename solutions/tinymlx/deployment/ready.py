@@ -39,11 +39,11 @@ def folded(weight: array, bias: array | None, norm: nn.BatchNorm) -> tuple[array
     factor = core.rsqrt(norm.running_var.astype(core.float32) + norm.eps)
     if "weight" in norm:
         factor = factor * norm.weight
-    start = 0.0 if bias is None else bias.astype(core.float32)
-    shift = (start - norm.running_mean.astype(core.float32)) * factor
+    mean = norm.running_mean.astype(core.float32)
+    shift = (-mean if bias is None else bias - mean) * factor
     if "bias" in norm:
         shift = shift + norm.bias
-    wide = weight.astype(core.float32) * factor.reshape(-1, *[1] * (weight.ndim - 1))
+    wide = weight * factor.reshape(-1, *[1] * (weight.ndim - 1))
     return wide.astype(weight.dtype), shift.astype(weight.dtype)
 
 
