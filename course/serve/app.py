@@ -72,6 +72,24 @@ async def within(answer: AsyncGenerator[Piece, None], seconds: float) -> AsyncIt
         yield piece
 
 
+async def collected(
+    request: Request, first: Piece, answer: AsyncGenerator[Piece, None], every: float = 0.2
+) -> tuple[str, Piece]:
+    """All of an answer, and its last piece. Now and then we look whether somebody still listens.
+
+    Raises:
+        ClientDisconnect: nobody does.
+    """
+    text, last, looked = first.text, first, time.monotonic()
+    async for last in answer:
+        text += last.text
+        if last.reason is None and time.monotonic() - looked > every:
+            looked = time.monotonic()
+            if await request.is_disconnected():
+                raise ClientDisconnect
+    return text, last
+
+
 class Server:
     """Everything that the paths need.
 
@@ -164,12 +182,13 @@ class Server:
         if asked.stream:
             stream = self.streamed(asked, name, first, answer)
             return StreamingResponse(stream, media_type="text/event-stream")
-        text, last = first.text, first
-        async for last in within(answer, self.limits.seconds):
-            if last.reason is None and await request.is_disconnected():
-                await answer.aclose()
-                raise ClientDisconnect
-            text += last.text
+        try:
+            whole = collected(request, first, answer)
+            text, last = await asyncio.wait_for(whole, self.limits.seconds)
+        except (TimeoutError, asyncio.TimeoutError):
+            raise TooLong(self.limits.seconds) from None
+        finally:
+            await answer.aclose()
         counts = (last.prompt, last.written)
         return JSONResponse(
             wire.answer(asked, name, self.text.name, text, last.reason or "stop", counts)

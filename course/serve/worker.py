@@ -39,6 +39,12 @@ class Talk:
             self.loop.call_soon_threadsafe(self.inbox.put_nowait, what)
 
 
+def hand_over(events: list[tuple[asyncio.Queue[Any], Any]]) -> None:
+    """Put events where they are waited for, in the loop's thread."""
+    for inbox, event in events:
+        inbox.put_nowait(event)
+
+
 class Worker:
     """Runs an engine for as long as there is something to do.
 
@@ -120,10 +126,14 @@ class Worker:
             self._step()
 
     def _step(self) -> None:
+        said: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Queue[Any], Any]]] = {}
         for event in self.engine.step():
             talk = self.talks.get(event.number)
             if talk is not None:
-                talk.say(event)
+                said.setdefault(talk.loop, []).append((talk.inbox, event))
+        for loop, events in said.items():  # one call for all rows: each one wakes the loop
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(hand_over, events)
         self.watch(len(self.engine.running), len(self.engine.waiting))
 
     def _submit(self, talk: Talk) -> None:

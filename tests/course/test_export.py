@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from course.cli.project import implementation, load_script
 from course.errors import CourseError
 from course.paths import Project
 from course.registry import Registry
+from course.runner import build
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,22 +42,15 @@ def written(folder: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runner(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program, built as its CMakeLists.txt says."""
-    if shutil.which("cmake") is None or shutil.which("c++") is None:
+    program = build(project, tmp_path_factory.mktemp("build"))
+    if program is None:
         missing = "there is no cmake, or no C++ compiler, so the runner in C++ is not tested"
         if os.environ.get("TINYMLX_REQUIRE_CMAKE"):
             pytest.fail(missing)
         pytest.skip(missing)
-    build = tmp_path_factory.mktemp("build")
-    where = Path(mx.__file__).parent / "share/cmake/MLX"
-    for command in (
-        ["cmake", "-S", ROOT / "deploy/cpp", "-B", build, f"-DMLX_DIR={where}"],
-        ["cmake", "--build", build],
-    ):
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return build / "runner"
+    return program
 
 
 def said(runner: Path, *args: object) -> tuple[int, str]:

@@ -20,7 +20,6 @@ import numpy as np
 import openai
 import pytest
 import transformers
-import uvicorn
 from browsers import WIDTHS, overflowing, resize, start
 from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
@@ -32,6 +31,7 @@ from course.cli.project import implementation
 from course.errors import CourseError
 from course.paths import Project
 from course.registry import Registry
+from course.serve.loopback import on_loopback
 from course.serve.wire import Limits
 
 
@@ -72,22 +72,10 @@ def serving(*models: str, limits: Limits | None = None, **changes: Any) -> Itera
     }  # fmt: skip
     wanted = serve.Wanted(list(models), **{**options, **changes})
     with ExitStack() as stack:
-        bound = stack.enter_context(serve.listening(wanted.host, wanted.port))
         server = serve.prepared(wanted, wanted.token, stack)
         if limits is not None:
             server.limits = limits
-        runner = uvicorn.Server(uvicorn.Config(server.app(), log_level="error"))
-        thread = threading.Thread(target=runner.run, args=([bound],), daemon=True)
-        thread.start()
-        while not runner.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{bound.getsockname()[1]}"
-        finally:
-            runner.should_exit = True
-            thread.join(20)
-            assert not thread.is_alive()
+        yield stack.enter_context(on_loopback(server))
 
 
 @pytest.fixture(scope="module")
