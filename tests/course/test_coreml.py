@@ -85,7 +85,6 @@ def test_programs_compute_what_networks_do(networks: Any, name: str, turns: int)
         ("cnn", "float32", "plain", 1e-5),
         ("cnn", "float16", "plain", 1e-2),
         ("encoder", "float32", "plain", 1e-5),
-        ("encoder", "float16", "plain", 1e-2),
         ("decoder", "float32", "plain", 1e-5),
         ("lenet", "float32", "linear", 5e-2),
         ("lenet", "float32", "palettes", 0.5),
