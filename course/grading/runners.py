@@ -102,7 +102,7 @@ class Isolated:
     ) -> None:
         self.project, self.bundle, self.fence = project, bundle, fence
         self.sealed = fence  # tests of the fence alone open this door
-        self.trusted = trusted  # it is the course's own code, whose kernels may be kept
+        self.trusted = trusted  # it is the course's own code: imported once, its kernels kept
         self.limits = limits or Limits()
         # A forked child of a process with Objective-C frameworks may abort: fork on Linux only.
         self.fork = sys.platform.startswith("linux")
@@ -253,6 +253,8 @@ class Isolated:
             "fence": self.fence,
             "needs": needs(self.project, self.bundle, ready) if self.sealed else {},
             "scratch": self._scratch,
+            # The course's own code computes nothing while it is imported, so once is enough.
+            "warm": self.trusted and self.fork and not self.fence,
         }
         send(mine, encode(_lists(setup)))
         self._control = mine

@@ -3,7 +3,8 @@
 Started as ``python -I worker.py CONTROL_FD PATHS`` in a scratch folder with a clean environment. It
 imports NumPy and MLX, compiles the submission without running it, and then forks once for each
 probe or series of probes (where forking is safe; elsewhere it serves one itself). The child never
-holds an expected value, a seed or another probe's inputs.
+holds an expected value, a seed or another probe's inputs. What is imported before the fork is the
+course's own code alone; a submission runs in the child from its first line.
 
 In the child two threads share the work. The main one goes behind the fence, imports the submission
 and runs the probes. The other one, the *messenger*, is alone with the channel to the judge: once
@@ -28,7 +29,10 @@ import types
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic, sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from course.grading.probing import Answering
 
 LENGTH = struct.Struct("<Q")
 ENDING = struct.Struct("<iq")  # exit status, peak memory as the system counts it
@@ -83,7 +87,7 @@ def main() -> None:
     import numpy  # noqa: F401
 
     from course.grading import meter
-    from course.grading.probing import compile_probes
+    from course.grading.probing import Answering, compile_probes
     from course.grading.values import LIMIT, decode
     from course.overlay import Bundle, Overlay
 
@@ -97,6 +101,9 @@ def main() -> None:
         overlay.seal(setup.pop("needs"))
         _close_doors()
     compiled: dict[Path, types.CodeType] = {}
+    warm: dict[Path, Answering] = {}
+    if setup["warm"]:
+        overlay.install()
     gc.collect()
     gc.freeze()
     while True:
@@ -107,11 +114,14 @@ def main() -> None:
         probes = Path((receive(control, LIMIT) or b"").decode())
         if probes not in compiled:
             compiled[probes] = compile_probes(probes)
+            if setup["warm"]:
+                warm[probes] = Answering(probes, compiled[probes])
+                gc.freeze()
         if setup["fork"]:
             child = os.fork()
             if child == 0:
                 control.close()
-                _serve(channel, overlay, setup, probes, compiled[probes])
+                _serve(channel, overlay, setup, probes, compiled[probes], warm.get(probes))
             channel.close()
             control.sendall(struct.pack("<i", child))
             _, status, usage = os.wait4(child, 0)
@@ -127,6 +137,7 @@ def _serve(
     setup: dict[str, Any],
     probes: Path,
     code: types.CodeType,
+    imported: Answering | None = None,
 ) -> None:
     """Answer the judge's questions; the messenger ends the process when there are no more."""
     from course.grading.probing import Answering
@@ -148,8 +159,9 @@ def _serve(
     _thread.start_new_thread(_carry, (channel, _thread.get_ident(), questions, answers))
     if setup["fence"]:
         keep_to_other_threads(channel.fileno())
-    overlay.install()
-    answering = Answering(probes, code)
+    if imported is None:
+        overlay.install()
+    answering = imported or Answering(probes, code)
     sys.setprofile(None)
     sys.settrace(None)
     gc.callbacks.clear()
