@@ -37,7 +37,8 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     @contextmanager
     def activate(self) -> Iterator[Overlay]:
-        before = _take_out()
+        # Leaving takes all out; so where there is no package, there is nothing of it.
+        before = _take_out() if "tinymlx" in sys.modules else {}
         sys.modules.update(self._modules)
         sys.meta_path.insert(0, self)
         try:
