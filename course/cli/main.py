@@ -145,7 +145,7 @@ def swap(
 @app.command()
 def data(
     name: Annotated[
-        str | None, typer.Argument(help="What to download: mnist, cifar10 or shakespeare.")
+        str | None, typer.Argument(help="mnist, cifar10, shakespeare, or a model such as smollm2.")
     ] = None,
     mirror: Annotated[list[str] | None, typer.Option(help="Where from; may be repeated.")] = None,
     folder: Annotated[Path | None, typer.Option(help="Where to put it.")] = None,

@@ -162,11 +162,12 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
     from tinymlx.serving.requests import Request
     from tinymlx.serving.streams import TextStream
 
-    if not Path(folder).is_dir():
+    if not Path(folder).is_dir() or not (Path(folder) / "config.json").is_file():
+        why = "lacks config.json" if Path(folder).is_dir() else "is not there"
         raise CourseError(
-            f"There is no model {folder}: name a folder with config.json and the weights, "
-            f"'{DIGITS}', or a chapter such as 7. (`tinymlx data smollm2` fetches a model to talk "
-            f"to.)"
+            f"There is no model {folder} (it {why}): name a folder with config.json and the "
+            f"weights, '{DIGITS}', or a chapter such as 7. (`tinymlx data smollm2` fetches a model "
+            f"to talk to.)"
         )
     try:
         model, tokenizer = load(folder)

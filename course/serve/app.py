@@ -12,6 +12,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -123,7 +124,22 @@ class Server:
             Route("/v1/chat/completions", self.guarded(self.chat), methods=["POST"]),
             Route("/v1/classify", self.guarded(self.classify), methods=["POST"]),
         ]
-        return Starlette(routes=routes, lifespan=self.lifespan)
+        return Starlette(
+            routes=routes,
+            lifespan=self.lifespan,
+            exception_handlers={HTTPException: self.refused},
+        )
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """A path or a method that there is not, told as everything else is."""
+        assert isinstance(error, HTTPException)
+        path, method = request.url.path, request.method
+        if error.status_code == 404:
+            said = f"There is no path {path} here; /v1/models names what is served."
+        else:
+            said = f"The path {path} does not answer {method} ({error.detail})."
+        told = BadRequest(said, error.status_code, "not_found_error")
+        return JSONResponse(told.plain(), error.status_code, headers=error.headers)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:

@@ -185,8 +185,11 @@ def test_bad_requests(client: httpx.Client, path: str, body: Any, status: int, s
 
 
 def test_what_is_not_there(client: httpx.Client) -> None:
-    assert client.get("/v1/nothing").status_code == 404
-    assert client.get("/v1/completions").status_code == 405
+    found = client.get("/v1/nothing")
+    assert found.status_code == 404 and "no path /v1/nothing" in found.json()["error"]["message"]
+    found = client.get("/v1/completions")
+    assert found.status_code == 405 and "does not answer GET" in found.json()["error"]["message"]
+    assert found.headers["allow"] == "POST"
     large = b"x" * 1_000_001
     assert client.post("/v1/completions", content=large).status_code == 413
 
@@ -355,7 +358,7 @@ def test_a_shutdown_answers_who_is_running(folder: Path) -> None:
 def test_what_cannot_be_served(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(CourseError, match="There is no model nowhere"), serving("nowhere"):
         pass
-    with pytest.raises(CourseError, match=r"config\.json"), serving(str(tmp_path)):
+    with pytest.raises(CourseError, match=r"lacks config\.json"), serving(str(tmp_path)):
         pass
     with pytest.raises(CourseError, match="One language model"), serving(str(folder), str(folder)):
         pass
