@@ -2052,6 +2052,24 @@ def step(self):
 
 @misconception(
     "15.16",
+    "You call the model for newcomers first. Those who have been running come first, in the calls and in "
+    "the events.",
+)
+def step(self):
+    for row in list(self.running):
+        self.make_room(row)
+    older = list(self.running)
+    newer = self.let_in()
+    events = []
+    if newer:
+        events += self.advanced(newer, [row.text for row in newer])
+    if older:
+        events += self.advanced(older, [row.text[-1:] for row in older])
+    return events
+
+
+@misconception(
+    "15.16",
     "You call the model once for each row. It reads all its weights for each of them; that they are read "
     "once for all is what a batch is for.",
 )
@@ -2071,7 +2089,8 @@ def step(self):
 
 @misconception(
     "15.16",
-    "Those who are let in lose a step: their prompt is computed in it, and with that their first token.",
+    "You let newcomers in when those who run have been computed already. Who is let in is settled before "
+    "the model is called; what a step gives back is for the next one.",
 )
 def step(self):
     for row in list(self.running):
@@ -2118,6 +2137,24 @@ def feed(self, text):
     if found:
         self.stopped, self.waiting = True, ""
         return text[: min(found)]
+    held = self.held(text)
+    self.waiting = text[len(text) - held :]
+    return text[: len(text) - held]
+
+
+@misconception(
+    "15.17",
+    "Of two sequences that end at the same character you take the shorter one. The longer one has begun "
+    "earlier, and its beginning is handed on.",
+)
+def feed(self, text):
+    if self.stopped:
+        return ""
+    text = self.waiting + text
+    found = [(place + len(s), -place) for s in self.sequences if (place := text.find(s)) >= 0]
+    if found:
+        self.stopped, self.waiting = True, ""
+        return text[: -min(found)[1]]
     held = self.held(text)
     self.waiting = text[len(text) - held :]
     return text[: len(text) - held]

@@ -172,6 +172,16 @@ def test_exactly_full_and_one_too_many(probe):
 
 
 @exercise("15.15")
+def test_the_last_page_is_taken_first(probe):
+    """What was given back last goes out next: the list is a stack."""
+    script = [["grow", 1, 1], ["grow", 2, 1], ["release", 1], ["grow", 3, 1], ["grow", 4, 1]]
+    steps = probe("paged", count=4, size=2, script=script)["steps"]
+    judge_pages(steps, 4, 2, script)
+    taken = [dict(steps[i]["pages"])[text] for i, text in ((0, 1), (1, 2), (3, 3), (4, 4))]
+    assert taken == [[0], [1], [0], [2]], f"pages were taken in the order {taken}"
+
+
+@exercise("15.15")
 def test_the_price_of_a_page(probe):
     """Free pages are not gone through, and the pages of a text are not copied."""
     found = probe("price_of_a_page", count=500)
@@ -240,6 +250,14 @@ def test_pages_run_out(check):
 
 
 @exercise("15.16")
+def test_the_last_page_is_for_who_runs(check):
+    """Somebody comes in the step in which the one who runs needs the last page."""
+    coming = [[0, [1, 2, 3], 3, []], [1, [7, 8], 2, []]]
+    inputs = {"size": 3, "rows": 8, "budget": 99, "coming": coming, "leaving": []}
+    check("served", count=2, **inputs)
+
+
+@exercise("15.16")
 def test_alone_and_a_long_prompt_first(check):
     """One request; a prompt above the budget comes alone; nobody overtakes it."""
     for coming in (
@@ -286,6 +304,7 @@ def test_random_texts_in_random_pieces(check, draw):
         (["\n\nUser:"], ["Hi\n", "\nUs", "e", "d\n\n", "User", ":", "more"]),
         (["aab"], ["aa", "a", "b", "c"]),
         (["abcd", "bc"], ["xab", "c", "d"]),
+        (["abc", "bc"], ["xab", "c"]),
         (["bc", "abc"], ["xab", "c"]),
         (["c", "abcd"], ["ab", "cd"]),
         (["ab"], ["xxabyyab"]),
@@ -406,7 +425,8 @@ def test_events_in_pieces(check, draw, end):
 def test_events_at_once_and_byte_by_byte(check):
     """Several in one piece, none in many; what has not ended is nothing yet; broken bytes."""
     text = (
-        b"data: a\n\n:\n\ndata: b\ndata: c\n\ndata: \xff\xe6\n\n\n\ndata: [DONE]\r\n\r\ndata: d\n"
+        b"data: a\n\n:\n\ndata: b\ndata: c\r\r\n\ndata: \xff\xe6\n\n\n\n"
+        b"data: [DONE]\r\n\r\ndata: d\n"
     )
     check("heard", pieces=[list(text), [], list(b"\n"), list(b"\n")])
     check("heard", pieces=[[byte] for byte in text])

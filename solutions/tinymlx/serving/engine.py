@@ -73,13 +73,14 @@ class Engine:
     def step(self) -> list[Event]:
         """A token for everybody who is running, and a first one for those who are let in now.
 
-        Whoever runs needs room for one more position before the model is called, the first one
-        first; what is left is for those who wait. The model is called at most twice: for those who
-        have been running, with the token that each of them wrote last; and for those who are let
-        in, with all of their text. Who is finished leaves at once.
+        Whoever runs needs room for one more position, the first one first; what is left is for
+        those who wait. Only when that has been settled is the model called, at most twice: first
+        for those who have been running, with the token that each of them wrote last, then for those
+        who are let in, with all of their text. Who is finished leaves at once; what it gives back
+        is for the next step.
 
         Returns:
-            What happened: one event for each row that took part.
+            What happened: one event for each row that took part, in the order of the calls.
         """
         for row in list(self.running):
             self.make_room(row)
