@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import secrets
@@ -114,10 +115,15 @@ def listening(host: str, port: int) -> socket.socket:
         bound.listen(2048)
     except (OSError, OverflowError) as error:
         bound.close()
-        raise CourseError(
-            f"Nothing can listen at {host}, port {port}: {error}. Another program may be there "
-            f"already; choose another one with --port, or a free one with --port 0."
-        ) from None
+        # An error of `socket` itself, such as a port in use, has another class than one of names.
+        cure = (
+            "Name an address of this machine with --host."
+            if isinstance(error, socket.gaierror)
+            or getattr(error, "errno", 0) == errno.EADDRNOTAVAIL
+            else "Another program may be there already; choose another one with --port, or a free "
+            "one with --port 0."
+        )
+        raise CourseError(f"Nothing can listen at {host}, port {port}: {error}. {cure}") from None
     return bound
 
 

@@ -191,6 +191,12 @@ class Server:
         if self.text is None:
             raise BadRequest("No language model is served here.", 404, "not_found_error")
         asked = wire.asked(wire.parsed(await self.body(request)), chat, self.limits)
+        if asked.model not in ("", self.text.name):
+            raise BadRequest(
+                f"There is no model {asked.model} here; there is {self.text.name}.",
+                404,
+                "not_found_error",
+            )
         name = f"{'chatcmpl' if chat else 'cmpl'}-{secrets.token_hex(12)}"
         answer = self.text.answer(asked, self.metrics)
         # The first piece is awaited here: what the engine refuses is an answer with a status.

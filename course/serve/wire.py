@@ -74,12 +74,17 @@ def parsed(body: bytes) -> dict[str, Any]:
     """The body as a JSON object.
 
     Raises:
-        BadRequest: it is none.
+        BadRequest: it is none, or has a text that is none.
     """
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
         raise BadRequest("The body is no JSON.") from None
+    if "\\ud" in body.decode("utf-8", "replace").lower():  # halves of characters come in pairs
+        try:
+            json.dumps(found, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise BadRequest("The body has half of a character (\\ud800 to \\udfff).") from None
     if not isinstance(found, dict):
         raise BadRequest("The body should be a JSON object.")
     return found
@@ -99,7 +104,8 @@ def number(
     right = isinstance(value, int) if whole else isinstance(value, (int, float))
     if isinstance(value, bool) or not right or not low <= value <= high or math.isnan(value):
         kind = "whole number" if whole else "number"
-        raise BadRequest(f"{name} should be a {kind} from {low:g} to {high:g}; it is {value!r}.")
+        limits = f"{low:.0f} to {high:.0f}" if whole else f"{low:g} to {high:g}"
+        raise BadRequest(f"{name} should be a {kind} from {limits}; it is {value!r}.")
     return value
 
 

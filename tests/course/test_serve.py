@@ -164,6 +164,9 @@ BAD: list[tuple[str, Any, int, str]] = [
     ("completions", {"prompt": "a", "stop": ""}, 400, "at least one character"),
     ("completions", {"prompt": "a", "stream": "yes"}, 400, "stream should be"),
     ("completions", {"prompt": "a" * 5000}, 400, "at most 3200"),
+    ("completions", {"prompt": "a", "model": "gpt-4"}, 404, "no model gpt-4 here; there is tiny"),
+    ("completions", {"prompt": "a", "seed": 2**64}, 400, "to 9223372036854775808; it is"),
+    ("completions", b'{"prompt": "\\ud800"}', 400, "half of a character"),
     ("completions", b'{"prompt": "a", "temperature": NaN}', 400, "temperature"),
     ("chat/completions", {"messages": []}, 400, "at least one message"),
     ("chat/completions", {"messages": ["hi"]}, 400, "A message should be"),
@@ -367,8 +370,9 @@ def test_what_cannot_be_served(folder: Path, tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(CourseError, match="choose another one with --port"):
             serve.listening("127.0.0.1", port)
-    with pytest.raises(CourseError, match="Nothing can listen"):
-        serve.listening("203.0.113.7", 0)
+    for host in ("203.0.113.7", "999.1.1.1"):
+        with pytest.raises(CourseError, match=r"Nothing can listen.*an address of this machine"):
+            serve.listening(host, 0)
     loopback = [serve.is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0")]
     assert loopback == [True, True, True, False]
 
