@@ -19,6 +19,7 @@ from .arithmetic import abs, square
 from .arranging import flip
 from .arrays import Stream, array, as_array, wrap
 from .broadcasting import checked_axes, unbroadcast
+from .creation import zeros_like
 from .diagonals import tril, triu
 from .exponential import sqrt
 from .joining import stack
@@ -296,17 +297,21 @@ def cross(a: Any, b: Any, axis: int = -1, *, stream: Stream = None) -> array:
     if stream is not None:
         with mx.stream(stream):
             return cross(a, b, axis)
-    checked_axes("linalg.cross", axis, a.ndim)
-    sizes = (a.shape[axis], b.shape[axis] if -b.ndim <= axis < b.ndim else 0)
+    for x in (a, b):
+        checked_axes("linalg.cross", axis, x.ndim)
+    sizes = (a.shape[axis], b.shape[axis])
     if not set(sizes) <= {2, 3}:
         raise ValueError(f"[linalg.cross] The axis must have size 2 or 3, but has {sizes}.")
 
-    def parts(x: array) -> list[array]:
-        x = x.moveaxis(axis, 0)
-        return [x[i] for i in range(x.shape[0])] + ([x[0] * 0] if x.shape[0] == 2 else [])
-
-    (a1, a2, a3), (b1, b2, b3) = parts(a), parts(b)
-    return stack([a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1], axis)
+    (a1, a2, *a3), (b1, b2, *b3) = (list(x.moveaxis(axis, 0)) for x in (a, b))
+    last = a1 * b2 - a2 * b1
+    # A third entry that is not there takes no part: as a 0 it would make nan of infinity.
+    first, second = zeros_like(last), zeros_like(last)
+    for z in b3:
+        first, second = a2 * z, -(a1 * z)
+    for z in a3:
+        first, second = first - z * b2, second + z * b1
+    return stack([first, second, last], axis)
 
 
 def norm(
