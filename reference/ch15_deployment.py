@@ -48,6 +48,11 @@ def entries_of(data):
 
 
 @in_numpy
+def safe_order(data, names):
+    return {"order": names}
+
+
+@in_numpy
 def safe_file(data, names):
     data = bytes.fromhex(data)
     first = 8 + struct.unpack_from("<Q", data)[0]
@@ -108,7 +113,7 @@ def packed(value):
 
 
 @in_numpy
-def value_of(value):
+def value_of(value, as_tuple=False):
     return {"bytes": packed(value).hex()}
 
 
@@ -188,6 +193,11 @@ def weights_as_inputs(x, weight, bias, other):
         "all": 2 * (x @ other.T + 2 * bias),
         "after": [weight, bias],
     }
+
+
+@in_numpy
+def weights_after_training(x, weight, other):
+    return {"before": x @ weight.T, "now": x @ other.T, "after": other}
 
 
 @in_numpy

@@ -125,12 +125,25 @@ def read_header(reader):
 
 @misconception(
     "15.2",
-    "You compare the length of the header with the size of the file only. The format allows 100 million "
-    "bytes, so that nobody parses gigabytes of JSON.",
+    "You compare the length of the header with the size of the file only, or with the format's limit when "
+    "it has been read already. 100 million bytes are allowed, so that nobody reads gigabytes of JSON.",
     symbol="read_header",
 )
 def read_header(reader):
     return reader.take(reader.number("Q", "the length of its header"), "its header")
+
+
+@misconception(
+    "15.2",
+    "You take the spaces off the text. They are part of the header: who counts its bytes afterwards looks "
+    "for the first number where it is not.",
+    symbol="read_header",
+)
+def read_header(reader):
+    length = reader.number("Q", "the length of its header")
+    if length > MOST:
+        raise BrokenFile(f"{reader.name} is damaged: its header would have {length} bytes.")
+    return reader.take(length, "its header").rstrip()
 
 
 @misconception(
@@ -199,6 +212,32 @@ def places(text, size):
         end = x.stop
     if end != size:
         raise BrokenFile(f"the arrays have {end} bytes, and {size} bytes follow the header")
+    return found, metadata
+
+
+@misconception(
+    "15.2",
+    "You compare every array with every other one. A header with a hundred thousand names then takes "
+    "minutes, and its author knows that: sorted, each only has to be compared with the one before.",
+    symbol="places",
+)
+def places(text, size):
+    entries = parsed(text)
+    metadata = entries.pop("__metadata__", {})
+    if not is_texts(metadata):
+        raise BrokenFile("its metadata are no texts")
+    found = {name: place(name, entry) for name, entry in entries.items()}
+    total = 0
+    for name, x in found.items():
+        needed = math.prod(x.shape) * DTYPES[x.dtype].size
+        if x.stop - x.start != needed or x.stop > size:
+            raise BrokenFile(f"{name!r} needs {needed} bytes")
+        for other in found.values():
+            if other is not x and x.start < other.stop and other.start < x.stop:
+                raise BrokenFile(f"{name!r} overlaps another array")
+        total += needed
+    if total != size:
+        raise BrokenFile("there are holes")
     return found, metadata
 
 
@@ -433,6 +472,21 @@ def to_q8_0(x):
 
 @misconception(
     "15.4",
+    "You divide by the scale as it is stored, rounded to float16. The library divides by the scale before "
+    "it is rounded; a few codes come out differently.",
+    symbol="to_q4_0",
+)
+def to_q4_0(x):
+    blocks = in_blocks(x)
+    largest = core.argmax(core.abs(blocks), axis=-1, keepdims=True)
+    scale = core.take_along_axis(blocks, largest, axis=-1) / -8
+    scale = scale.astype(core.float16).astype(core.float32)
+    codes = core.minimum(core.floor(blocks * inverse(scale) + 8.5), 15).astype(core.uint8)
+    return packed(scale, codes[..., :16] + 16 * codes[..., 16:], x)
+
+
+@misconception(
+    "15.4",
     "You make the scale of the greatest magnitude without its sign. Then a positive weight of that "
     "magnitude would need the code 16: with the sign, the furthest weight gets -8, the far end, on "
     "whichever side it lies.",
@@ -625,6 +679,28 @@ def ready(layers, dtype=None):
 
 @misconception(
     "15.5",
+    "You fold in the dtype of the weights and cast the result. Weights of float16 that are wanted in "
+    "float32 were rounded to float16 in between: give `folded` a weight in float32, and round once.",
+    symbol="ready",
+)
+def ready(layers, dtype=None):
+    found = []
+    for layer in layers:
+        if isinstance(layer, DROPOUTS):
+            continue
+        before = found[-1] if found else None
+        if isinstance(layer, nn.BatchNorm) and isinstance(before, WITH_WEIGHTS):
+            weight, bias = folded(before.weight, before.get("bias"), layer)
+            if dtype is not None:
+                weight, bias = weight.astype(dtype), bias.astype(dtype)
+            found[-1] = with_parameters(before, weight, bias)
+        else:
+            found.append(layer)
+    return found
+
+
+@misconception(
+    "15.5",
     "You fold a normalization into the last layer with weights, whatever stands between. Behind a relu it "
     "is no longer an affine map of what the layer computes.",
     symbol="ready",
@@ -681,6 +757,25 @@ def with_weights(model, function):
             raise ValueError(f"[with_weights] The model has no parameter {unknown[0]!r}.")
         model.update(tree_unflatten(list(weights.items())))
         return function(*xs)
+
+    return f
+
+
+@misconception(
+    "15.6",
+    "You note the model's weights when the function is made. When it is called after some training, it puts "
+    "the old ones back: ask for them inside of it.",
+    symbol="with_weights",
+)
+def with_weights(model, function):
+    own = model.parameters()
+
+    def f(*xs, **weights):
+        try:
+            model.update(tree_unflatten(list(weights.items())))
+            return function(*xs)
+        finally:
+            model.update(own)
 
     return f
 

@@ -1,7 +1,9 @@
 """What the graders of chapter 15 run of the student's code."""
 
 import io
+import json
 import os
+import sys
 import tempfile
 
 import mlx.core as mx
@@ -92,18 +94,57 @@ def safe_file(data, names):
     }
 
 
+def safe_order(data, names):
+    """The names of arrays as they stand in ``places``."""
+    opened = safetensors.SafeFile(Counted(bytes.fromhex(data)), "x.safetensors")
+    return {"order": list(opened.places)}
+
+
 def safe_refused(data, size=None):
     """A file that should be refused; whether bytes were asked for that are not there."""
     source = Counted(bytes.fromhex(data), size)
     return {"names": list(safetensors.SafeFile(source, "x.safetensors").places)}
 
 
+def lines_of_places(counts):
+    """Lines of Python for a header of so many arrays of one number, each of which is found."""
+    lines = []
+    for count in counts:
+        entries = {
+            f"{i:03}": {"dtype": "I8", "shape": [1], "data_offsets": [i, i + 1]}
+            for i in range(count)
+        }
+        text = json.dumps(entries).encode()
+        (found, _), needed = steps_of(lambda t=text, n=count: safetensors.places(t, n))
+        if [x.start for x in found.values()] != list(range(count)):
+            raise ValueError("the arrays of a good file were not found where they are")
+        lines.append(needed)
+    return {"lines": lines}
+
+
+def steps_of(function):
+    """What a call returns, and how many lines of Python it takes."""
+    found = [0]
+
+    def trace(frame, event, argument):
+        found[0] += event in ("line", "call")
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        result = function()
+    finally:
+        sys.settrace(before)
+    return result, found[0]
+
+
 def safe_missing(data, name):
     safetensors.SafeFile(Counted(bytes.fromhex(data)), "x.safetensors")[name]
 
 
-def value_of(value):
-    return {"bytes": gguf.value("an entry", value).hex()}
+def value_of(value, as_tuple=False):
+    return {"bytes": gguf.value("an entry", tuple(value) if as_tuple else value).hex()}
 
 
 def gguf_beginning(entries, arrays):
@@ -118,7 +159,11 @@ def gguf_entry(data, before=0):
     source = Counted(data)
     reader = Reader(source, "x.gguf", len(data))
     source.seek(before)
-    name, found = gguf.entry(reader)
+    try:
+        name, found = gguf.entry(reader)
+    finally:
+        if source.count > 1000:
+            raise MemoryError("axes that cannot be were read one by one")
     return {
         "name": name,
         "shape": list(found.shape),
@@ -180,21 +225,27 @@ MADE = {
 }
 
 
-def ready_chain(x, kinds, seed, dtype=None):
+def ready_chain(x, kinds, seed, dtype=None, weights=None):
     """What is left of a chain, and outputs before and after; in the middle of training."""
     core.random.seed(seed)
     layers = [MADE[kind]() for kind in kinds]
+    if weights:
+        layers[0].set_dtype(getattr(mx, weights))
     chain = nn.Sequential(*layers)
     chain.eval()
     expected = chain(x)
     before = tree_flatten(chain.parameters())
     core.eval(before)
+    chain.train()
     left = ready.ready(layers, getattr(mx, dtype) if dtype else None)
     now = tree_flatten(chain.parameters())
     kept = len(layers) == len(kinds) and all(
         a == b and core.array_equal(v, w).item() for (a, v), (b, w) in zip(before, now)
     )
-    y = nn.Sequential(*left)(x)
+    kept = kept and all(layer.training for layer in layers if isinstance(layer, nn.Module))
+    answering = nn.Sequential(*left)
+    answering.eval()
+    y = answering(x)
     return {
         "kinds": [getattr(layer, "__name__", type(layer).__name__) for layer in left],
         "same": [any(layer is old for old in layers) for layer in left],
@@ -222,6 +273,16 @@ def weights_as_inputs(x, weight, bias, other):
         "all": f(x, **{"layers.0.weight": other, "layers.0.bias": 2 * bias}),
         "after": [model.layers[0].weight, model.layers[0].bias],
     }
+
+
+def weights_after_training(x, weight, other):
+    """A model that is trained after it was wrapped: what its function says, and its weight."""
+    model = nn.Linear(3, 2, bias=False)
+    model.weight = weight
+    f = exporting.with_weights(model, model)
+    before = f(x)
+    model.weight = other
+    return {"before": before, "now": f(x), "after": model.weight}
 
 
 def weights_after_an_error(weight, other):
@@ -259,7 +320,7 @@ def through_a_file(x, weight, other):
     return {"first": results[0], "second": results[1]}
 
 
-def lie(expected, found, tolerance=1e-5):
+def lie(expected, found, tolerance=1e-5, error="ValueError"):
     """The lie about pairs of outputs; ``None`` stands for a refusal. How many were asked for."""
     calls = []
 
@@ -267,7 +328,9 @@ def lie(expected, found, tolerance=1e-5):
         calls.append(x)
         y = found[len(calls) - 1]
         if y is None:
-            raise ValueError("no imported function matches")
+            raise {"ValueError": ValueError, "RuntimeError": RuntimeError}[error](
+                "no function matches"
+            )
         return [y]
 
     given = iter(expected)
@@ -276,6 +339,15 @@ def lie(expected, found, tolerance=1e-5):
     )
     words = told.split() if told else None
     return {"words": words[:3] if words else None, "calls": len(calls)}
+
+
+def error_of_the_original(x):
+    """What the original refuses is no example."""
+
+    def function(x):
+        raise ValueError("of the original")
+
+    return exporting.first_lie(function, lambda x: [x], [[x]])
 
 
 def careless_error(x):

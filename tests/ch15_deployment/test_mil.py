@@ -367,6 +367,16 @@ def test_two_branches(probe, draw):
 
 
 @exercise("15.9")
+def test_constant_for_two_orders(probe, draw):
+    """Turned back in one way for one sum, in another for the other; sides of equal length."""
+    cube = {"c": draw.normal(4, 4, 4)}
+    both = [turn("x", 0, 3, 1, 2), ("add", ["v0", "c"], {}), turn("v1", 0, 2, 3, 1)]
+    both += [turn("x", 0, 2, 3, 1), ("add", ["v3", "c"], {}), turn("v4", 0, 3, 1, 2)]
+    inputs = {"x": [[2, 4, 4, 4], "fp32"]}
+    moved(probe, draw, spec_of(*both, inputs=inputs, constants=cube, outputs=["v2", "v5"]), 0)
+
+
+@exercise("15.9")
 def test_order_that_matters(probe, draw):
     """A sum over an axis wants its axis where it is; who else waits goes on waiting."""
     many = {"many": draw.normal(2, 1, 1, 1, 1)}

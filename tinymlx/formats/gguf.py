@@ -17,6 +17,7 @@ import math
 import os
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -174,8 +175,8 @@ def value(name: str, x: Any) -> bytes:
         x: the value.
 
     Raises:
-        ValueError: it is something else, a whole number of more than 64 bits, or a list whose
-            members have different kinds or are lists.
+        ValueError: it is something else, a number that is too large (a whole one for 64 bits, a
+            finite one for ``float32``), or a list whose members have different kinds or are lists.
     """
     raise NotImplementedError(
         "15.3 value - exercises/ch15_deployment/lesson.md; "

@@ -102,7 +102,8 @@ def header(arrays: Mapping[str, array], metadata: Mapping[str, str] | None = Non
 
 
 def read_header(reader: Reader) -> bytes:
-    """The text of the header; behind it the reader stands at the first number.
+    """The text of the header, spaces at its end, too; behind it the reader stands at the first
+    number.
 
     Args:
         reader: stands at the beginning of a file.

@@ -17,6 +17,7 @@ import math
 import os
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -178,8 +179,8 @@ def value(name: str, x: Any) -> bytes:
         x: the value.
 
     Raises:
-        ValueError: it is something else, a whole number of more than 64 bits, or a list whose
-            members have different kinds or are lists.
+        ValueError: it is something else, a number that is too large (a whole one for 64 bits, a
+            finite one for ``float32``), or a list whose members have different kinds or are lists.
     """
     if isinstance(x, str):
         return struct.pack("<I", TEXT) + text(x)
@@ -195,8 +196,9 @@ def value(name: str, x: Any) -> bytes:
     if isinstance(x, int) and -(2**63) <= x < 2**63:
         return struct.pack("<Ii", 5, x) if -(2**31) <= x < 2**31 else struct.pack("<Iq", 11, x)
     if isinstance(x, float):
-        return struct.pack("<If", 6, x)
-    raise ValueError(f"[gguf] The entry {name!r} is {type(x).__name__}, which cannot be written.")
+        with suppress(OverflowError):
+            return struct.pack("<If", 6, x)
+    raise ValueError(f"[gguf] The entry {name!r} cannot be written: {type(x).__name__} {x!r}.")
 
 
 def aligned(size: int) -> int:
