@@ -272,4 +272,4 @@ def pruned(weights, sparsity, everywhere):
         masks = dict(zip(parts, np.split(kept, cuts)))
     else:
         masks = {name: stay(x, sparsity)["kept"] for name, x in parts.items()}
-    return {"weights": {n: w * masks[n].reshape(w.shape) for n, w in weights.items()}}
+    return {"weights": {n: np.where(masks[n].reshape(w.shape), w, 0) for n, w in weights.items()}}

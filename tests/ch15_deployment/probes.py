@@ -1,5 +1,6 @@
 """What the graders of chapter 15 run of the student's code."""
 
+import contextlib
 import io
 import json
 import os
@@ -198,6 +199,11 @@ def folded(weight, bias, norm, eps, affine=True):
     parts = ["weight", "bias"] if affine else []
     w, b = ready.folded(weight, bias, norm_of(norm, eps, parts))
     return {"weight": w, "bias": b}
+
+
+def ready_without_statistics():
+    layers = [nn.Linear(2, 3), nn.BatchNorm(3, track_running_stats=False)]
+    return len(ready.ready(layers))
 
 
 def folded_without_statistics():
@@ -436,15 +442,19 @@ FUNCTIONS = {
     "number right": lambda x: (x - 2) / 4,
     "number left": lambda x: 2 - 1 / x,
     "power of two": lambda x: 2.0**x,
+    "above two": lambda x: x > 2,
     "matmul": lambda x, y: x @ y,
     "linear": lambda x, w, b: core.addmm(b, x, w),
     "two and a half": lambda x, w, b: core.addmm(b, x, w, alpha=2.5),
     "half the bias": lambda x, w, b: core.addmm(b, x, w, beta=0.5),
+    "half of it": lambda x, w, b: core.addmm(b, x, w, alpha=0.5),
+    "twice the bias": lambda x, w, b: core.addmm(b, x, w, beta=2.0),
     "mean of all": lambda x: core.mean(x),
     "sum of rows": lambda x: core.sum(x, axis=-1),
     "turned": lambda x: x.transpose(0, -1, 1),
     "flatten": lambda x: core.flatten(x, 1),
     "minus one": lambda x: x.reshape(-1, x.shape[-1]),
+    "other sides": lambda x: x.reshape(3, 2, 4),
     "unflatten": lambda x: core.unflatten(x, -1, (2, -1)),
     "backwards": lambda x: x.T,
     "swapped": lambda x: x.swapaxes(0, -1),
@@ -586,6 +596,11 @@ def lost_in_any_case(x):
     return precision.first_loss([lambda x: x / (x - x[0]), lambda x: x], x)
 
 
+def lost_among_large_ones(x):
+    """An output of millions, which float16 does not have: only the last stage makes it."""
+    return {"stage": precision.first_loss([lambda x: x, lambda x: x, lambda x: x * 1e6], x)}
+
+
 def run_in_part(x, count, how_many):
     """The dtypes in which stages were run, and the output."""
     seen = []
@@ -598,29 +613,40 @@ def rounded_stages(x, count):
     return {"y": precision.mixed([lambda x: x + 0.1, lambda x: x / 3, lambda x: x * 7], x, count)}
 
 
+@contextlib.contextmanager
+def within_the_table():
+    """Codes that no table has are an error here. (What adds at such places writes where other
+    things stand, and the process ends without a word.) Gives a list of the calls."""
+    calls, nearest = [], palettes.nearest
+
+    def looked_at(table, weights):
+        calls.append(1)
+        codes = nearest(table, weights)
+        if codes.size and core.max(codes).item() >= table.size:
+            raise IndexError(f"nearest says {core.max(codes).item()} for a table of {table.size}")
+        return codes
+
+    palettes.nearest = looked_at
+    try:
+        yield calls
+    finally:
+        palettes.nearest = nearest
+
+
 def codes_of(table, weights):
     return {"codes": palettes.nearest(table, weights)}
 
 
 def palette_of(weights, count, rounds):
-    table, codes = palettes.palette(weights, count, rounds)
+    with within_the_table():
+        table, codes = palettes.palette(weights, count, rounds)
     return {"table": table, "codes": codes}
 
 
 def rounds_of(weights, count, rounds):
     """How often weights look for their entry."""
-    calls = []
-    nearest = palettes.nearest
-
-    def counted(*args):
-        calls.append(1)
-        return nearest(*args)
-
-    palettes.nearest = counted
-    try:
+    with within_the_table() as calls:
         table, _ = palettes.palette(weights, count, rounds)
-    finally:
-        palettes.nearest = nearest
     return {"calls": len(calls), "table": table}
 
 

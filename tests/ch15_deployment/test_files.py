@@ -46,6 +46,8 @@ def test_order_of_arrays(check):
 def test_other_letters(check):
     """In names and metadata: as they are, and two bytes are two bytes."""
     check("safe_header", spec={"größe": ["int8", [3]]}, metadata={"von": 'Ü "x"\n'})
+    # In UTF-8 the letter comes before the shell, in UTF-16 behind it.
+    check("safe_header", spec={"🐚": ["int8", [3]], "ｚ": ["int8", [1]]}, metadata=None)
 
 
 @exercise("15.1")

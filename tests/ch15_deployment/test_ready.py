@@ -64,6 +64,7 @@ def test_batch_that_is_always_needed(check, draw):
     """Without running statistics there is nothing to fold; beside a case with them."""
     check("folded", weight=draw.normal(2, 3), bias=None, norm=statistics(draw, 2), eps=1e-5)
     check.raises("folded_without_statistics", "ValueError")
+    check.raises("ready_without_statistics", "ValueError")
 
 
 def ready(probe, draw, kinds, left, same, dtype=None):

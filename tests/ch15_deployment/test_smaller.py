@@ -76,6 +76,7 @@ def test_relative_to_the_output(probe, draw):
     search(probe, x, 5, [3], kind="shifted", tolerance=1e-2)
     found = probe("lost", x=x, count=5, losing=[3], kind="shifted", tolerance=0.1)
     assert found["stage"] is None
+    assert probe("lost_among_large_ones", x=x)["stage"] == 2
     # Relative to the largest magnitude, also among small and negative ones.
     x = np.array([-2, 0.001, 0.5], np.float32)
     found = probe("lost", x=x, count=5, losing=[3], kind="shifted", tolerance=0.012)
@@ -186,6 +187,8 @@ def test_exact_share(check, draw, sparsity):
             sparsity=sparsity,
         )
     check("stay", magnitudes=np.ones(8, np.float32), sparsity=sparsity)
+    # More equal ones than float16 can count.
+    check("stay", magnitudes=np.ones(5001, np.float32), sparsity=sparsity)
 
 
 @exercise("15.13")
@@ -240,6 +243,8 @@ def test_weights_that_hardly_differ(check):
         given = {"sparsity": 0.5, "everywhere": everywhere}
         check("pruned", weights={"up": x, "down": -x[::-1].copy()}, **given)
         check("pruned", weights={"large": 1e9 * x[::-1].copy()}, **given)
+        wide = np.array([np.inf, 1, -np.inf], np.float32)
+        check("pruned", weights={"wide": wide}, sparsity=1.0, everywhere=everywhere)
 
 
 @exercise("15.13")

@@ -52,6 +52,9 @@ def ready(layers: Sequence[Callable[..., Any]], dtype: Dtype | None = None) -> l
 
     Returns:
         The layers that are left.
+
+    Raises:
+        ValueError: a normalization that should be folded keeps no running statistics.
     """
     raise NotImplementedError(
         "15.5 ready - exercises/ch15_deployment/lesson.md; "

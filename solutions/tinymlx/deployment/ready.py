@@ -62,6 +62,9 @@ def ready(layers: Sequence[Callable[..., Any]], dtype: Dtype | None = None) -> l
 
     Returns:
         The layers that are left.
+
+    Raises:
+        ValueError: a normalization that should be folded keeps no running statistics.
     """
     found: list[Any] = []
     for layer in layers:

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 from tinymlx import core
 from tinymlx.core import Dtype, array
 from tinymlx.formats.blocks import LENGTH, from_q4_0, from_q8_0, to_q4_0, to_q8_0
-from tinymlx.formats.pieces import BrokenFile, Reader, from_bytes, to_bytes
+from tinymlx.formats.pieces import LARGEST, BrokenFile, Reader, from_bytes, to_bytes
 from tinymlx.nn.weights import replacing
 
 MAGIC, VERSION, ALIGNMENT = b"GGUF", 3, 32
@@ -315,6 +315,11 @@ def entry(reader: Reader) -> tuple[str, Entry]:
 
 def read(source: BinaryIO, reader: Reader, first: int, name: str, entry: Entry) -> array:
     """The numbers of one array."""
+    if max(entry.shape, default=0) > LARGEST:
+        raise BrokenFile(
+            f"{reader.name} is damaged: {name!r} would have the shape {entry.shape}; an axis has "
+            f"{LARGEST} elements at most."
+        )
     if first + entry.start > reader.size:
         raise BrokenFile(
             f"{reader.name} is incomplete or damaged: {name!r} would begin at byte "
