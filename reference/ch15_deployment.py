@@ -48,6 +48,11 @@ def entries_of(data):
 
 
 @in_numpy
+def safe_order(data, names):
+    return {"order": names}
+
+
+@in_numpy
 def safe_file(data, names):
     data = bytes.fromhex(data)
     first = 8 + struct.unpack_from("<Q", data)[0]
@@ -108,7 +113,7 @@ def packed(value):
 
 
 @in_numpy
-def value_of(value):
+def value_of(value, as_tuple=False):
     return {"bytes": packed(value).hex()}
 
 
@@ -191,6 +196,11 @@ def weights_as_inputs(x, weight, bias, other):
 
 
 @in_numpy
+def weights_after_training(x, weight, other):
+    return {"before": x @ weight.T, "now": x @ other.T, "after": other}
+
+
+@in_numpy
 def weights_after_an_error(weight, other):
     return {"weight": weight}
 
@@ -262,4 +272,4 @@ def pruned(weights, sparsity, everywhere):
         masks = dict(zip(parts, np.split(kept, cuts)))
     else:
         masks = {name: stay(x, sparsity)["kept"] for name, x in parts.items()}
-    return {"weights": {n: w * masks[n].reshape(w.shape) for n, w in weights.items()}}
+    return {"weights": {n: np.where(masks[n].reshape(w.shape), w, 0) for n, w in weights.items()}}

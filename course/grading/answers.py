@@ -1,6 +1,6 @@
 """What the references answer, remembered on disk so that most checks never import PyTorch.
 
-An answer is keyed by the text of the chapter's reference module and of the kit, the function's
+An answer is keyed by the text of the chapter's reference modules and of the kit, the function's
 name and the inputs' bytes; so it can never be stale, and the folder can be deleted at any time.
 """
 
@@ -44,7 +44,9 @@ class Answers:
             digest = hashlib.sha256()
             kit = importlib.util.find_spec("reference.kit")
             assert kit is not None and kit.origin is not None
-            for path in (Path(kit.origin), self._path(folder)):
+            # A chapter's reference may take functions from others of its number (ch15_serving.py).
+            others = self.project.reference.glob(f"{folder.partition('_')[0]}_*.py")
+            for path in (Path(kit.origin), *sorted({self._path(folder), *others})):
                 digest.update(path.read_bytes() + b"\0")
             self._hashes[folder] = digest.digest()
         return self._hashes[folder]

@@ -371,7 +371,7 @@ def projection(x, w, b):
     "Every step begins with the first state. The state is what one step leaves to the next.",
 )
 def unrolled(cell, x, w, b, keep, state):
-    wt = swapaxes(w, 0, 1)
+    wt = w.T
     p = state[0] @ wt if b is None else addmm(b, state[0], wt)
     steps = []
     for t in range(x.shape[0]):
@@ -387,7 +387,7 @@ def unrolled(cell, x, w, b, keep, state):
     "You hand a new h on, but keep the other arrays of the state as they were before the first step.",
 )
 def unrolled(cell, x, w, b, keep, state):
-    wt = swapaxes(w, 0, 1)
+    wt = w.T
     first = list(state)
     all_states = [[] for _ in state]
     for t in range(x.shape[0]):
@@ -424,7 +424,7 @@ def unrolled(cell, x, w, b, keep, state):
     "You stack the states before each step. What is asked for is what each step has made.",
 )
 def unrolled(cell, x, w, b, keep, state):
-    wt = swapaxes(w, 0, 1)
+    wt = w.T
     all_states = [[] for _ in state]
     for t in range(x.shape[0]):
         for found, now in zip(all_states, state):

@@ -1,7 +1,10 @@
 """What the graders of chapter 15 run of the student's code."""
 
+import contextlib
 import io
+import json
 import os
+import sys
 import tempfile
 
 import mlx.core as mx
@@ -92,18 +95,57 @@ def safe_file(data, names):
     }
 
 
+def safe_order(data, names):
+    """The names of arrays as they stand in ``places``."""
+    opened = safetensors.SafeFile(Counted(bytes.fromhex(data)), "x.safetensors")
+    return {"order": list(opened.places)}
+
+
 def safe_refused(data, size=None):
     """A file that should be refused; whether bytes were asked for that are not there."""
     source = Counted(bytes.fromhex(data), size)
     return {"names": list(safetensors.SafeFile(source, "x.safetensors").places)}
 
 
+def lines_of_places(counts):
+    """Lines of Python for a header of so many arrays of one number, each of which is found."""
+    lines = []
+    for count in counts:
+        entries = {
+            f"{i:03}": {"dtype": "I8", "shape": [1], "data_offsets": [i, i + 1]}
+            for i in range(count)
+        }
+        text = json.dumps(entries).encode()
+        (found, _), needed = steps_of(lambda t=text, n=count: safetensors.places(t, n))
+        if [x.start for x in found.values()] != list(range(count)):
+            raise ValueError("the arrays of a good file were not found where they are")
+        lines.append(needed)
+    return {"lines": lines}
+
+
+def steps_of(function):
+    """What a call returns, and how many lines of Python it takes."""
+    found = [0]
+
+    def trace(frame, event, argument):
+        found[0] += event in ("line", "call")
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        result = function()
+    finally:
+        sys.settrace(before)
+    return result, found[0]
+
+
 def safe_missing(data, name):
     safetensors.SafeFile(Counted(bytes.fromhex(data)), "x.safetensors")[name]
 
 
-def value_of(value):
-    return {"bytes": gguf.value("an entry", value).hex()}
+def value_of(value, as_tuple=False):
+    return {"bytes": gguf.value("an entry", tuple(value) if as_tuple else value).hex()}
 
 
 def gguf_beginning(entries, arrays):
@@ -118,7 +160,11 @@ def gguf_entry(data, before=0):
     source = Counted(data)
     reader = Reader(source, "x.gguf", len(data))
     source.seek(before)
-    name, found = gguf.entry(reader)
+    try:
+        name, found = gguf.entry(reader)
+    finally:
+        if source.count > 1000:
+            raise MemoryError("axes that cannot be were read one by one")
     return {
         "name": name,
         "shape": list(found.shape),
@@ -155,6 +201,11 @@ def folded(weight, bias, norm, eps, affine=True):
     return {"weight": w, "bias": b}
 
 
+def ready_without_statistics():
+    layers = [nn.Linear(2, 3), nn.BatchNorm(3, track_running_stats=False)]
+    return len(ready.ready(layers))
+
+
 def folded_without_statistics():
     return ready.folded(core.ones((2, 3)), None, nn.BatchNorm(2, track_running_stats=False))
 
@@ -180,21 +231,27 @@ MADE = {
 }
 
 
-def ready_chain(x, kinds, seed, dtype=None):
+def ready_chain(x, kinds, seed, dtype=None, weights=None):
     """What is left of a chain, and outputs before and after; in the middle of training."""
     core.random.seed(seed)
     layers = [MADE[kind]() for kind in kinds]
+    if weights:
+        layers[0].set_dtype(getattr(mx, weights))
     chain = nn.Sequential(*layers)
     chain.eval()
     expected = chain(x)
     before = tree_flatten(chain.parameters())
     core.eval(before)
+    chain.train()
     left = ready.ready(layers, getattr(mx, dtype) if dtype else None)
     now = tree_flatten(chain.parameters())
     kept = len(layers) == len(kinds) and all(
         a == b and core.array_equal(v, w).item() for (a, v), (b, w) in zip(before, now)
     )
-    y = nn.Sequential(*left)(x)
+    kept = kept and all(layer.training for layer in layers if isinstance(layer, nn.Module))
+    answering = nn.Sequential(*left)
+    answering.eval()
+    y = answering(x)
     return {
         "kinds": [getattr(layer, "__name__", type(layer).__name__) for layer in left],
         "same": [any(layer is old for old in layers) for layer in left],
@@ -222,6 +279,16 @@ def weights_as_inputs(x, weight, bias, other):
         "all": f(x, **{"layers.0.weight": other, "layers.0.bias": 2 * bias}),
         "after": [model.layers[0].weight, model.layers[0].bias],
     }
+
+
+def weights_after_training(x, weight, other):
+    """A model that is trained after it was wrapped: what its function says, and its weight."""
+    model = nn.Linear(3, 2, bias=False)
+    model.weight = weight
+    f = exporting.with_weights(model, model)
+    before = f(x)
+    model.weight = other
+    return {"before": before, "now": f(x), "after": model.weight}
 
 
 def weights_after_an_error(weight, other):
@@ -259,7 +326,7 @@ def through_a_file(x, weight, other):
     return {"first": results[0], "second": results[1]}
 
 
-def lie(expected, found, tolerance=1e-5):
+def lie(expected, found, tolerance=1e-5, error="ValueError"):
     """The lie about pairs of outputs; ``None`` stands for a refusal. How many were asked for."""
     calls = []
 
@@ -267,7 +334,9 @@ def lie(expected, found, tolerance=1e-5):
         calls.append(x)
         y = found[len(calls) - 1]
         if y is None:
-            raise ValueError("no imported function matches")
+            raise {"ValueError": ValueError, "RuntimeError": RuntimeError}[error](
+                "no function matches"
+            )
         return [y]
 
     given = iter(expected)
@@ -276,6 +345,15 @@ def lie(expected, found, tolerance=1e-5):
     )
     words = told.split() if told else None
     return {"words": words[:3] if words else None, "calls": len(calls)}
+
+
+def error_of_the_original(x):
+    """What the original refuses is no example."""
+
+    def function(x):
+        raise ValueError("of the original")
+
+    return exporting.first_lie(function, lambda x: [x], [[x]])
 
 
 def careless_error(x):
@@ -364,15 +442,19 @@ FUNCTIONS = {
     "number right": lambda x: (x - 2) / 4,
     "number left": lambda x: 2 - 1 / x,
     "power of two": lambda x: 2.0**x,
+    "above two": lambda x: x > 2,
     "matmul": lambda x, y: x @ y,
     "linear": lambda x, w, b: core.addmm(b, x, w),
     "two and a half": lambda x, w, b: core.addmm(b, x, w, alpha=2.5),
     "half the bias": lambda x, w, b: core.addmm(b, x, w, beta=0.5),
+    "half of it": lambda x, w, b: core.addmm(b, x, w, alpha=0.5),
+    "twice the bias": lambda x, w, b: core.addmm(b, x, w, beta=2.0),
     "mean of all": lambda x: core.mean(x),
     "sum of rows": lambda x: core.sum(x, axis=-1),
     "turned": lambda x: x.transpose(0, -1, 1),
     "flatten": lambda x: core.flatten(x, 1),
     "minus one": lambda x: x.reshape(-1, x.shape[-1]),
+    "other sides": lambda x: x.reshape(3, 2, 4),
     "unflatten": lambda x: core.unflatten(x, -1, (2, -1)),
     "backwards": lambda x: x.T,
     "swapped": lambda x: x.swapaxes(0, -1),
@@ -514,6 +596,11 @@ def lost_in_any_case(x):
     return precision.first_loss([lambda x: x / (x - x[0]), lambda x: x], x)
 
 
+def lost_among_large_ones(x):
+    """An output of millions, which float16 does not have: only the last stage makes it."""
+    return {"stage": precision.first_loss([lambda x: x, lambda x: x, lambda x: x * 1e6], x)}
+
+
 def run_in_part(x, count, how_many):
     """The dtypes in which stages were run, and the output."""
     seen = []
@@ -526,29 +613,40 @@ def rounded_stages(x, count):
     return {"y": precision.mixed([lambda x: x + 0.1, lambda x: x / 3, lambda x: x * 7], x, count)}
 
 
+@contextlib.contextmanager
+def within_the_table():
+    """Codes that no table has are an error here. (What adds at such places writes where other
+    things stand, and the process ends without a word.) Gives a list of the calls."""
+    calls, nearest = [], palettes.nearest
+
+    def looked_at(table, weights):
+        calls.append(1)
+        codes = nearest(table, weights)
+        if codes.size and core.max(codes).item() >= table.size:
+            raise IndexError(f"nearest says {core.max(codes).item()} for a table of {table.size}")
+        return codes
+
+    palettes.nearest = looked_at
+    try:
+        yield calls
+    finally:
+        palettes.nearest = nearest
+
+
 def codes_of(table, weights):
     return {"codes": palettes.nearest(table, weights)}
 
 
 def palette_of(weights, count, rounds):
-    table, codes = palettes.palette(weights, count, rounds)
+    with within_the_table():
+        table, codes = palettes.palette(weights, count, rounds)
     return {"table": table, "codes": codes}
 
 
 def rounds_of(weights, count, rounds):
     """How often weights look for their entry."""
-    calls = []
-    nearest = palettes.nearest
-
-    def counted(*args):
-        calls.append(1)
-        return nearest(*args)
-
-    palettes.nearest = counted
-    try:
+    with within_the_table() as calls:
         table, _ = palettes.palette(weights, count, rounds)
-    finally:
-        palettes.nearest = nearest
     return {"calls": len(calls), "table": table}
 
 

@@ -97,6 +97,11 @@ def test_numbers_among_arguments(probe, draw, dtype):
         program = probe("program_of", name=name, arrays=[x])
         converted(program, [x], y, bound)
         assert {c.dtype.name for c in program["constants"].values()} == {dtype}
+    for name, y in (("above two", wide > 2), ("negative", -wide)):
+        program = probe("program_of", name=name, arrays=[x])
+        (found,) = mil.run(program, [x])
+        assert np.array_equal(found, y.astype(found.dtype))
+        assert {c.dtype.name for c in program["constants"].values()} == {dtype}
 
 
 @exercise("15.8")
@@ -142,6 +147,8 @@ def test_linear_layers(probe, draw):
     assert shapes == [(4,), (4, 3)], "the weight of a linear layer is (outputs, inputs)"
     program = probe("program_of", name="linear", arrays=[x, w, b])
     assert converted(program, [x, w, b], x @ w + b) == ["matmul", "add"]
+    program = probe("program_of", name="linear", arrays=[x, w], constants=[b])
+    assert converted(program, [x, w], x @ w + b) == ["matmul", "add"]
     rows = draw.normal(5, 4)
     program = probe("program_of", name="linear", arrays=[x], constants=[w, rows])
     assert converted(program, [x], x @ w + rows) == ["matmul", "add"]
@@ -157,7 +164,7 @@ def test_products_that_are_refused(check, probe, draw):
     converted(probe("program_of", name="linear", arrays=[x, w, b]), [x, w, b], x @ w + b)
     check.raises("program_of", "Unsupported", match="matmul", name="matmul", arrays=[x, w[:, 0]])
     check.raises("program_of", "Unsupported", match="matmul", name="matmul", arrays=[x[0], w])
-    for name in ("two and a half", "half the bias"):
+    for name in ("two and a half", "half of it", "half the bias", "twice the bias"):
         check.raises("program_of", "Unsupported", match="addmm", name=name, arrays=[x, w, b])
 
 
@@ -257,6 +264,8 @@ def test_pooling(probe, draw, kind):
         program = probe("program_of_pooling", x=x, kind=kind, sides=sides)
         kinds = converted(program, [x], getattr(rows, kind)(axis=(2, 4)))
         assert kinds == ["transpose", f"{kind.replace('mean', 'avg')}_pool", "transpose"]
+    halves = probe("program_of_pooling", x=x.astype(np.float16), kind=kind, sides=sides)
+    assert [op["dtype"] for op in halves["ops"]] == ["fp16"] * 3
 
 
 @exercise("15.9")
@@ -297,7 +306,7 @@ def spec_of(*ops, inputs=None, constants=None, outputs=None):
         shapes[f"v{i}"] = shape
         made.append(
             {"kind": kind, "inputs": dict(zip(keys, names)), "attributes": attributes,
-             "output": f"v{i}", "shape": shape, "dtype": "fp32"}
+             "output": f"v{i}", "shape": shape, "dtype": "bool" if kind == "greater" else "fp32"}
         )  # fmt: skip
     return {
         "inputs": inputs,
@@ -347,6 +356,13 @@ def test_transpositions_that_wait(probe, draw):
     assert "tanh" in moved(probe, draw, spec, 0)
     spec = spec_of(("exp", ["x"], {}), *[turn("v0", 0, 2, 3, 1), turn("v1", 0, 3, 1, 2)])
     assert moved(probe, draw, spec, 0) == ["exp"]
+    # What an operation was told, it is told there, too; and what it makes, it makes there.
+    spec = spec_of(turn("x", 0, 2, 3, 1), ("greater", ["v0", "two"], {}), constants=constants)
+    assert moved(probe, draw, spec, 1) == ["greater", "transpose"]
+    found = probe("without_transposes", spec=spec)["program"]["ops"]
+    assert [op["dtype"] for op in found] == ["bool", "bool"]
+    told = [turn("x", 0, 2, 3, 1), ("inverse", ["v0"], {"epsilon": 0.0}), turn("v1", 0, 3, 1, 2)]
+    assert moved(probe, draw, spec_of(*told), 0) == ["inverse"]
     # As the output it has to be done after all; once.
     moved(probe, draw, spec_of(*chain, constants=constants), 1)
 
@@ -367,6 +383,16 @@ def test_two_branches(probe, draw):
 
 
 @exercise("15.9")
+def test_constant_for_two_orders(probe, draw):
+    """Turned back in one way for one sum, in another for the other; sides of equal length."""
+    cube = {"c": draw.normal(4, 4, 4)}
+    both = [turn("x", 0, 3, 1, 2), ("add", ["v0", "c"], {}), turn("v1", 0, 2, 3, 1)]
+    both += [turn("x", 0, 2, 3, 1), ("add", ["v3", "c"], {}), turn("v4", 0, 3, 1, 2)]
+    inputs = {"x": [[2, 4, 4, 4], "fp32"]}
+    moved(probe, draw, spec_of(*both, inputs=inputs, constants=cube, outputs=["v2", "v5"]), 0)
+
+
+@exercise("15.9")
 def test_order_that_matters(probe, draw):
     """A sum over an axis wants its axis where it is; who else waits goes on waiting."""
     many = {"many": draw.normal(2, 1, 1, 1, 1)}
@@ -383,6 +409,7 @@ def test_order_that_matters(probe, draw):
 VIEWS = {
     "flatten": lambda x: x.reshape(2, 12),
     "minus one": lambda x: x.reshape(6, 4),
+    "other sides": lambda x: x.reshape(3, 2, 4),
     "unflatten": lambda x: x.reshape(2, 3, 2, 2),
     "backwards": lambda x: x.T,
     "swapped": lambda x: x.swapaxes(0, 2),

@@ -76,6 +76,7 @@ def test_relative_to_the_output(probe, draw):
     search(probe, x, 5, [3], kind="shifted", tolerance=1e-2)
     found = probe("lost", x=x, count=5, losing=[3], kind="shifted", tolerance=0.1)
     assert found["stage"] is None
+    assert probe("lost_among_large_ones", x=x)["stage"] == 2
     # Relative to the largest magnitude, also among small and negative ones.
     x = np.array([-2, 0.001, 0.5], np.float32)
     found = probe("lost", x=x, count=5, losing=[3], kind="shifted", tolerance=0.012)
@@ -90,7 +91,7 @@ def test_nothing_to_compare_with(check, probe, draw):
     """What is not finite in float32 says nothing about float16."""
     x = draw.uniform(6, low=0.5, high=1)
     search(probe, x, 4, [1])
-    check.raises("lost_in_any_case", "ValueError", match="finite", x=x)
+    check.raises("lost_in_any_case", "ValueError", x=x)
 
 
 # 15.12
@@ -109,10 +110,11 @@ def test_nearest_entry(check, draw):
 
 @exercise("15.12")
 def test_memory_of_codes(probe, draw):
-    """No array of weights times entries."""
-    found = probe("memory_of_codes", size=1 << 16, count=64)
+    """No array of weights times entries. (A search in steps of its own may keep some numbers for
+    each of its seven steps.)"""
+    found = probe("memory_of_codes", size=1 << 15, count=128)
     assert found["codes"].dtype == np.uint8 and found["codes"].any()
-    assert found["numbers"] < 8, f"{found['numbers']:.0f} numbers for each weight"
+    assert found["numbers"] < 64, f"{found['numbers']:.0f} numbers for each weight at a time"
 
 
 @exercise("15.12")
@@ -122,6 +124,8 @@ def test_palette(check, draw, count):
     w = np.round(draw.normal(9, 31), 3)
     for rounds in (0, 1, 3, 50):
         check("palette_of", terms=300, weights=w, count=count, rounds=rounds)
+    # What is small does not stop sooner.
+    check("palette_of", terms=300, weights=w * np.float32(2**-14), count=count, rounds=50)
 
 
 @exercise("15.12")
@@ -152,6 +156,9 @@ def test_rounds_of_a_palette(probe, draw):
     assert probe("rounds_of", weights=w, count=4, rounds=50)["calls"] <= 3
     found = probe("rounds_of", weights=w.astype(np.float16), count=4, rounds=0)
     assert found["table"].dtype == np.float32 and found["table"].tolist() == [0, 1, 2, 3]
+    thirds = np.array([0, 1, 0.5], np.float16)
+    found = probe("rounds_of", weights=thirds, count=7, rounds=0)
+    assert abs(found["table"] - np.arange(7) / 6).max() < 1e-6, "the table is one of halves"
 
 
 @exercise("15.12")
@@ -180,6 +187,8 @@ def test_exact_share(check, draw, sparsity):
             sparsity=sparsity,
         )
     check("stay", magnitudes=np.ones(8, np.float32), sparsity=sparsity)
+    # More equal ones than float16 can count.
+    check("stay", magnitudes=np.ones(5001, np.float32), sparsity=sparsity)
 
 
 @exercise("15.13")
@@ -189,7 +198,7 @@ def test_share_that_is_none(check, draw):
     for sparsity in (0.0, 1.0):
         check("stay", magnitudes=x, sparsity=sparsity)
     for sparsity in (-0.1, 1.1, 50.0):
-        check.raises("stay", "ValueError", match="share", magnitudes=x, sparsity=sparsity)
+        check.raises("stay", "ValueError", magnitudes=x, sparsity=sparsity)
 
 
 def layers(draw):
@@ -224,6 +233,18 @@ def test_equal_weights_in_several_layers(check):
     for everywhere in (False, True):
         check("pruned", weights=weights, sparsity=0.5, everywhere=everywhere)
         check("pruned", weights=weights, sparsity=0.25, everywhere=everywhere)
+
+
+@exercise("15.13")
+def test_weights_that_hardly_differ(check):
+    """In the eighth digit, in both orders; and larger than float16 goes."""
+    x = np.float32(1) + np.arange(8, dtype=np.float32) * np.float32(2**-23)
+    for everywhere in (False, True):
+        given = {"sparsity": 0.5, "everywhere": everywhere}
+        check("pruned", weights={"up": x, "down": -x[::-1].copy()}, **given)
+        check("pruned", weights={"large": 1e9 * x[::-1].copy()}, **given)
+        wide = np.array([np.inf, 1, -np.inf], np.float32)
+        check("pruned", weights={"wide": wide}, sparsity=1.0, everywhere=everywhere)
 
 
 @exercise("15.13")

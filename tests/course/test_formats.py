@@ -96,6 +96,8 @@ HOSTILE = {
     "a fraction": {"a": one(shape=[2.0])},
     "too many bytes": {"a": one(shape=[3])},
     "huge": {"a": one(shape=[2**40, 2**40])},
+    "huge and empty": {"a": one(shape=[0, 10**22], data_offsets=[0, 0]), "b": one()},
+    "a number of 5,000 digits": b'{"a":{"dtype":"F32","shape":[%s]}}' % (b"9" * 5000),
     "backwards": {"a": one(shape=[0], data_offsets=[8, 8]), "b": one(data_offsets=[8, 0])},
     "overlap": {"a": one(), "b": one(data_offsets=[4, 12])},
     "the same": {"a": one(), "b": one()},
@@ -244,6 +246,13 @@ def test_any_cut_gguf_is_refused(t: Any, tmp_path: Path) -> None:
             t.gguf.load(str(file))
 
 
+def test_a_gguf_with_an_axis_that_is_too_long(t: Any, tmp_path: Path) -> None:
+    file = tmp_path / "x.gguf"
+    file.write_bytes(t.gguf.beginning({}, {"a": (0, (2**63, 0), 0)}))
+    with pytest.raises(t.BrokenFile, match=r"x\.gguf is damaged.*an axis"):
+        t.gguf.load(str(file))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_damaged_gguf_never_ends_in_a_traceback(t: Any, tmp_path: Path, seed: int) -> None:
     file = tmp_path / "x.gguf"
@@ -271,6 +280,7 @@ def test_a_damaged_gguf_never_ends_in_a_traceback(t: Any, tmp_path: Path, seed: 
         ({}, {"x": [1, "a"]}, {}, "one simple kind"),
         ({}, {"x": [[1]]}, {}, "one simple kind"),
         ({}, {"x": 2**70}, {}, "int"),
+        ({}, {"x": 1e300}, {}, "float"),
     ],
     ids=str,
 )

@@ -45,13 +45,16 @@ def ready(layers: Sequence[Callable[..., Any]], dtype: Dtype | None = None) -> l
     where it is.
 
     Args:
-        layers: modules and functions of one argument. They and their parameters stay as they are:
-            what changes is a copy (:func:`with_parameters`).
+        layers: modules and functions of one argument. They and their parameters stay as they are,
+            in training mode if they are in it: what changes is a copy (:func:`with_parameters`).
         dtype: the dtype of the parameters of the layers that have been folded; by default their
             own. They are cast after folding: so they are rounded once.
 
     Returns:
         The layers that are left.
+
+    Raises:
+        ValueError: a normalization that should be folded keeps no running statistics.
     """
     raise NotImplementedError(
         "15.5 ready - exercises/ch15_deployment/lesson.md; "

@@ -17,13 +17,14 @@ import math
 import os
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from tinymlx import core
 from tinymlx.core import Dtype, array
 from tinymlx.formats.blocks import LENGTH, from_q4_0, from_q8_0, to_q4_0, to_q8_0
-from tinymlx.formats.pieces import BrokenFile, Reader, from_bytes, to_bytes
+from tinymlx.formats.pieces import LARGEST, BrokenFile, Reader, from_bytes, to_bytes
 from tinymlx.nn.weights import replacing
 
 MAGIC, VERSION, ALIGNMENT = b"GGUF", 3, 32
@@ -174,8 +175,8 @@ def value(name: str, x: Any) -> bytes:
         x: the value.
 
     Raises:
-        ValueError: it is something else, a whole number of more than 64 bits, or a list whose
-            members have different kinds or are lists.
+        ValueError: it is something else, a number that is too large (a whole one for 64 bits, a
+            finite one for ``float32``), or a list whose members have different kinds or are lists.
     """
     raise NotImplementedError(
         "15.3 value - exercises/ch15_deployment/lesson.md; "
@@ -287,6 +288,11 @@ def entry(reader: Reader) -> tuple[str, Entry]:
 
 def read(source: BinaryIO, reader: Reader, first: int, name: str, entry: Entry) -> array:
     """The numbers of one array."""
+    if max(entry.shape, default=0) > LARGEST:
+        raise BrokenFile(
+            f"{reader.name} is damaged: {name!r} would have the shape {entry.shape}; an axis has "
+            f"{LARGEST} elements at most."
+        )
     if first + entry.start > reader.size:
         raise BrokenFile(
             f"{reader.name} is incomplete or damaged: {name!r} would begin at byte "

@@ -60,8 +60,8 @@ def first_lie(
         first example where they don't, which begins with ``"example 2: "`` (they count from 0) and
         then says ``"shape"``, ``"dtype"`` or ``"values"``, whichever of these differs first, or
         ``"raises"`` if ``other`` refuses what ``function`` takes (with a ``ValueError`` or
-        ``RuntimeError``). NaN in the same places is no difference; NaN in one of them is one, and
-        so is an infinity that the other has not.
+        ``RuntimeError``). What ``function`` itself raises comes through. NaN in the same places is
+        no difference; NaN in one of them is one, and so is an infinity that the other has not.
     """
     for i, example in enumerate(examples):
         expected = function(*example)

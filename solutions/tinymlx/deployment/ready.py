@@ -55,13 +55,16 @@ def ready(layers: Sequence[Callable[..., Any]], dtype: Dtype | None = None) -> l
     where it is.
 
     Args:
-        layers: modules and functions of one argument. They and their parameters stay as they are:
-            what changes is a copy (:func:`with_parameters`).
+        layers: modules and functions of one argument. They and their parameters stay as they are,
+            in training mode if they are in it: what changes is a copy (:func:`with_parameters`).
         dtype: the dtype of the parameters of the layers that have been folded; by default their
             own. They are cast after folding: so they are rounded once.
 
     Returns:
         The layers that are left.
+
+    Raises:
+        ValueError: a normalization that should be folded keeps no running statistics.
     """
     found: list[Any] = []
     for layer in layers:
@@ -70,10 +73,9 @@ def ready(layers: Sequence[Callable[..., Any]], dtype: Dtype | None = None) -> l
         before = found[-1] if found else None
         if isinstance(layer, nn.BatchNorm) and isinstance(before, WITH_WEIGHTS):
             bias = before.bias if "bias" in before else None
-            weight, bias = folded(before.weight, bias, layer)
-            if dtype is not None:
-                weight, bias = weight.astype(dtype), bias.astype(dtype)
-            found[-1] = with_parameters(before, weight, bias)
+            wide, shift = folded(before.weight.astype(core.float32), bias, layer)
+            to = dtype or before.weight.dtype
+            found[-1] = with_parameters(before, wide.astype(to), shift.astype(to))
         else:
             found.append(layer)
     return found

@@ -10,6 +10,8 @@ from tinymlx import core
 from tinymlx.core import Dtype, array
 from tinymlx.core.arrays import bare
 
+LARGEST = 2**31 - 1  # elements along one axis: MLX counts them in 32 bits
+
 
 class BrokenFile(ValueError):
     """A file is damaged, incomplete, or of another kind; the sentence says where."""

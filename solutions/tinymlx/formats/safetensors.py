@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 
 from tinymlx import core
 from tinymlx.core import Dtype, array
-from tinymlx.formats.pieces import BrokenFile, Reader, from_bytes, to_bytes
+from tinymlx.formats.pieces import LARGEST, BrokenFile, Reader, from_bytes, to_bytes
 from tinymlx.nn.weights import replacing
 
 #: Names of dtypes in the file, in the order in which arrays are written: large numbers first, so
@@ -112,7 +112,8 @@ def header(arrays: Mapping[str, array], metadata: Mapping[str, str] | None = Non
 
 
 def read_header(reader: Reader) -> bytes:
-    """The text of the header; behind it the reader stands at the first number.
+    """The text of the header, spaces at its end, too; behind it the reader stands at the first
+    number.
 
     Args:
         reader: stands at the beginning of a file.
@@ -182,7 +183,9 @@ def parsed(text: bytes) -> dict[str, Any]:
 
     try:
         entries = json.loads(text.decode("utf-8"), object_pairs_hook=once)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except BrokenFile:
+        raise
+    except (ValueError, RecursionError) as error:  # no UTF-8, no JSON, numbers of 5,000 digits
         raise BrokenFile("its header is no JSON") from error
     if not isinstance(entries, dict):
         raise BrokenFile("its header is no JSON object")
@@ -202,6 +205,8 @@ def place(name: str, entry: Any) -> Place:
         raise BrokenFile(f"{name!r} has the dtype {dtype!r}, which is unknown here")
     if not are_sizes(shape) or not are_sizes(offsets) or len(offsets) != 2:
         raise BrokenFile(f"{name!r} has the shape {shape!r} and the offsets {offsets!r}")
+    if max(shape, default=0) > LARGEST:
+        raise BrokenFile(f"{name!r} has the shape {shape}; an axis has {LARGEST} elements at most")
     return Place(dtype, tuple(shape), *offsets)
 
 

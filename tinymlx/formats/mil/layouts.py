@@ -94,14 +94,14 @@ class Mover:
         if x is None:
             return None
         if x.size == 1:
-            return name if x.ndim == 0 else self.constant(name, x.reshape(()))
+            return name if x.ndim == 0 else self.constant(f"{name}_number", x.reshape(()))
         wide = x.reshape(*[1] * (len(perm) - x.ndim), *x.shape)
         back = [list(perm).index(axis) for axis in range(len(perm))]
-        return self.constant(name, wide.transpose(back))
+        # Two orders of one constant are two constants.
+        return self.constant("_".join([name, *map(str, back)]), wide.transpose(back))
 
-    def constant(self, name: str, x: object) -> str:
-        """A constant of the new program."""
-        new = f"{name}_first"
+    def constant(self, new: str, x: object) -> str:
+        """A constant of the new program under the name ``new``."""
         self.new.constants[new] = x  # type: ignore[assignment]
         self.new.shapes[new] = x.shape  # type: ignore[attr-defined]
         return new
