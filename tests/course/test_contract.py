@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import hashlib
+import importlib
 import inspect
 import re
 import subprocess
+import symtable
 from pathlib import Path
 
 import pytest
@@ -77,6 +80,37 @@ def test_misconceptions_point_to_headings(
         for misconception in declared.get(exercise.id, []):
             assert misconception.read in known, f"{misconception.file}:{misconception.line}"
             assert misconception.sentence.endswith("."), misconception.sentence
+
+
+def globals_in(table: symtable.SymbolTable) -> set[str]:
+    """The names that functions within read from their module."""
+    found: set[str] = set()
+    for inner in table.get_children():
+        found |= {s.get_name() for s in inner.get_symbols() if s.is_global() and s.is_referenced()}
+        found |= globals_in(inner)
+    return found
+
+
+def test_misconceptions_fail_by_what_they_say(project: Project, registry: Registry) -> None:
+    """A name that the module has not would fail as well, whatever the mistake is."""
+    known = {*vars(builtins), "__class__"}
+    nodes: dict[tuple[str, int], ast.stmt] = {}
+    for path in project.exercises.glob("*/misconceptions.py"):
+        nodes |= {(str(path), node.lineno): node for node in ast.parse(path.read_text()).body}
+    missing = []
+    with implementation(project, registry, "solutions"):
+        for group in load_misconceptions(project, registry).values():
+            for m in group:
+                node = nodes[m.file, m.line]
+                assert isinstance(node, (ast.FunctionDef, ast.ClassDef))
+                node.decorator_list = []
+                module = next(
+                    s.module for s in registry[m.exercise].symbols if s.dotted == m.symbol
+                )
+                there = known | {node.name} | set(vars(importlib.import_module(module)))
+                used = globals_in(symtable.symtable(ast.unparse(node), m.file, "exec"))
+                missing += [f"{m.file}:{m.line}: {name}" for name in sorted(used - there)]
+    assert not missing, "\n".join(missing)
 
 
 @each_chapter
