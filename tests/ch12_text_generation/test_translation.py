@@ -581,4 +581,4 @@ def test_memory_of_a_mean(probe):
     """Twelve files, but never the half of them at once."""
     found = probe("memory_of_files", count=12, size=100_000)
     assert found["mean"].tolist() == [5.5] * 3
-    assert found["models"] < 6, f"{found['models']:.1f} models were in memory at once"
+    assert found["models"] < 6, f"{found['models']} models were in memory at once"

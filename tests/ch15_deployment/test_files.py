@@ -350,9 +350,9 @@ def test_entry_about_an_array(check, axes, kind):
     ids=["axes", "kind", "unknown blocks", "no blocks", "first axis", "scalar", "cut"],
 )
 def test_entry_that_is_broken(check, data):
-    """Refused by a sentence that says which file; beside one that is read."""
+    """Refused, beside one that is read."""
     check("gguf_entry", data=told("w", [32, 3], 8))
-    check.raises("gguf_entry", "BrokenFile", match="x.gguf", data=data)
+    check.raises("gguf_entry", "BrokenFile", data=data)
 
 
 @exercise("15.3")
@@ -360,7 +360,7 @@ def test_entry_with_countless_axes(check):
     """Four thousand million axes are not read one by one."""
     check("gguf_entry", data=told("w", [2, 3, 4, 5], 0))
     data = struct.pack("<Q1sI", 1, b"w", 2**32 - 1).hex() + "00" * 2000
-    check.raises("gguf_entry", "BrokenFile", match="x.gguf", data=data)
+    check.raises("gguf_entry", "BrokenFile", data=data)
 
 
 # 15.4

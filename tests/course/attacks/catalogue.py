@@ -209,7 +209,7 @@ REASONS: dict[tuple[str, ...], tuple[str, ...]] = {
     # The allow-list
     ("the library stands on mlx.core and plain Python alone",): (
         *("exit in the function", "pytest.skip", "pytest.exit", "patched numpy"),
-        *("patched numpy comparison", "patched json", "patched judge", "patched values"),
+        *("patched numpy comparison", "patched judge", "patched values"),
         *("patched builtins", "garbage collector", "the solution on disk"),
         *("the reference on disk", "memorised answers on disk", "writes a cache", "environment"),
         *("forged frame", "oversized frame", "process bomb", "thread bomb", "daemon"),
@@ -220,6 +220,7 @@ REASONS: dict[tuple[str, ...], tuple[str, ...]] = {
         *("__import__", "sys.modules", "eval", "dunder"),
     ),
     ("changes time.monotonic, which is not yours",): ("patched time",),
+    ("changes json.dumps, which is not yours",): ("patched json",),
     ("reaches for a name with getattr",): ("getattr",),
     ("uses the module mx by itself",): ("attrgetter",),
     # What the probe does with what comes back, or does not
