@@ -321,6 +321,17 @@ def cut(
 
 
 @dev.command()
+def wrongs(
+    file: Annotated[Path, typer.Argument(help="Functions under @misconception(id, words).")],
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one a core.")] = 0,
+) -> None:
+    """Judge wrong solutions: which pass, which tests reject the others, what are they called?"""
+    from course.cli import authors
+
+    raise typer.Exit(authors.wrongs(file, jobs))
+
+
+@dev.command()
 def figures(chapter: Annotated[int | None, typer.Argument()] = None) -> None:
     """Draw the figures of the lessons again, with the solutions."""
     from course.cli import authors
