@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from course.backup import write_atomic
 from course.cli.project import implementation, load_script
 from course.cli.terminal import console
 from course.cutter import differences, write_starters
@@ -66,3 +67,23 @@ def figures(chapter: int | None) -> None:
             with implementation(project, registry, "solutions"):
                 load_script(script).main(script.parent)
             console().print(f"drew {project.relative(script.parent)}")
+
+
+def appendices(check: bool) -> int:
+    """Write the appendices that are made from the code, or say whether they are up to date."""
+    from course.appendix.api import page
+
+    project = find_project()
+    registry = load_registry(project)
+    folder = project.root / "appendices"
+    with implementation(project, registry, "solutions"):
+        text = page(registry, folder / "api.toml")
+    path = folder / "a1_api.md"
+    same = path.is_file() and path.read_text(encoding="utf-8") == text
+    if check:
+        state = "equals" if same else "differs from"
+        console().print(f"{project.relative(path)} {state} what the docstrings say.")
+        return 0 if same else 1
+    write_atomic(path, text)
+    console().print(f"wrote {project.relative(path)}")
+    return 0

@@ -339,6 +339,16 @@ def figures(chapter: Annotated[int | None, typer.Argument()] = None) -> None:
     authors.figures(chapter)
 
 
+@dev.command()
+def appendices(
+    check: Annotated[bool, typer.Option("--check", help="Compare, and write nothing.")] = False,
+) -> None:
+    """Write the appendices that are made from the docstrings."""
+    from course.cli import authors
+
+    raise typer.Exit(authors.appendices(check))
+
+
 def main() -> None:
     """Entry point: a `CourseError` is shown as its sentence, never as a traceback."""
     from course.cli.terminal import prepare
