@@ -71,19 +71,25 @@ def figures(chapter: int | None) -> None:
 
 def appendices(check: bool) -> int:
     """Write the appendices that are made from the code, or say whether they are up to date."""
-    from course.appendix.api import page
+    from course.appendix import api, formulas
 
     project = find_project()
     registry = load_registry(project)
     folder = project.root / "appendices"
     with implementation(project, registry, "solutions"):
-        text = page(registry, folder / "api.toml")
-    path = folder / "a1_api.md"
-    same = path.is_file() and path.read_text(encoding="utf-8") == text
-    if check:
-        state = "equals" if same else "differs from"
-        console().print(f"{project.relative(path)} {state} what the docstrings say.")
-        return 0 if same else 1
-    write_atomic(path, text)
-    console().print(f"wrote {project.relative(path)}")
-    return 0
+        pages = {
+            "a1_api.md": api.page(registry, folder / "api.toml"),
+            "a2_formulas.md": formulas.page(registry, folder / "formulas.toml"),
+        }
+    stale = 0
+    for name, text in pages.items():
+        path = folder / name
+        same = path.is_file() and path.read_text(encoding="utf-8") == text
+        stale += not same
+        if check:
+            state = "is up to date" if same else "differs from what `dev appendices` would write"
+            console().print(f"{project.relative(path)} {state}.")
+        elif not same:
+            write_atomic(path, text)
+            console().print(f"wrote {project.relative(path)}")
+    return int(check and stale > 0)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from course.appendix import api, names
+from course.appendix import api, formulas, names
 from course.cli.project import implementation
 from course.paths import Project, find_project
 from course.registry import Registry
 from course.toml import load_toml
 
-TOLD = load_toml(find_project().root / "appendices" / "api.toml")
+FOLDER = find_project().root / "appendices"
+TOLD = load_toml(FOLDER / "api.toml")
+FORMULAS = formulas.entries(FOLDER / "formulas.toml")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,10 +26,9 @@ def solved(project: Project, registry: Registry) -> Iterator[None]:
         yield
 
 
-def test_the_page_is_a_fresh_one(project: Project, registry: Registry) -> None:
-    folder = project.root / "appendices"
-    page = api.page(registry, folder / "api.toml")
-    assert (folder / "a1_api.md").read_text(encoding="utf-8") == page, "tinymlx dev appendices"
+def test_the_names_are_fresh_ones(registry: Registry) -> None:
+    page = api.page(registry, FOLDER / "api.toml")
+    assert (FOLDER / "a1_api.md").read_text(encoding="utf-8") == page, "tinymlx dev appendices"
 
 
 def test_every_name_of_mlx_is_here_or_is_left_out_with_a_reason() -> None:
@@ -62,3 +65,29 @@ def test_a_difference_is_real(path: str) -> None:
     seen = {"core": core, "nn": nn, "optimizers": optimizers, "torch": torch, "np": np}
     seen |= {"F": torch.nn.functional, "x": core.array(numbers), "t": torch.from_numpy(numbers)}
     assert eval(TOLD["differs"][path]["check"], seen) is True
+
+
+@pytest.mark.parametrize("entry", FORMULAS, ids=lambda entry: entry["title"])
+def test_both_sides_of_a_formula_agree(registry: Registry, entry: dict[str, Any]) -> None:
+    assert formulas.distance(entry) <= formulas.TOLERANCE
+    assert set(entry["built"]) <= set(registry.by_id)
+    assert all(entry[key].strip() for key in ("title", "formula", "symbols"))
+
+
+def test_a_formula_whose_sides_differ_does_not_appear(registry: Registry, tmp_path: Path) -> None:
+    right, wrong = (
+        f"[[formula]]\ntitle = '{title}'\nchapter = 1\nbuilt = []\nformula = 'x'\n"
+        f"symbols = 'x'\ncheck = 'left, right = 1.0, {value}'\n"
+        for title, value in (("Right", 1.0), ("Wrong", 1.1))
+    )
+    path = tmp_path / "formulas.toml"
+    path.write_text(right + wrong, encoding="utf-8")
+    page = formulas.page(registry, path)
+    assert "Right" in page and "Wrong" not in page
+
+
+def test_the_formulas_are_fresh_ones(registry: Registry) -> None:
+    page = formulas.page(registry, FOLDER / "formulas.toml")
+    there = (FOLDER / "a2_formulas.md").read_text(encoding="utf-8")
+    assert there == page, "tinymlx dev appendices"
+    assert all(f"**{entry['title']}**" in page for entry in FORMULAS)
