@@ -71,7 +71,7 @@ def figures(chapter: int | None) -> None:
 
 def appendices(check: bool) -> int:
     """Write the appendices that are made from the code, or say whether they are up to date."""
-    from course.appendix import api, formulas
+    from course.appendix import api, formulas, reading
 
     project = find_project()
     registry = load_registry(project)
@@ -80,6 +80,7 @@ def appendices(check: bool) -> int:
         pages = {
             "a1_api.md": api.page(registry, folder / "api.toml"),
             "a2_formulas.md": formulas.page(registry, folder / "formulas.toml"),
+            "a4_reading.md": reading.page(registry, folder / "reading.toml"),
         }
     stale = 0
     for name, text in pages.items():

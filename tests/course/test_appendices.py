@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from course.appendix import api, formulas, names
+from course import lessons
+from course.appendix import api, formulas, names, reading
 from course.cli.project import implementation
 from course.paths import Project, find_project
 from course.registry import Registry
@@ -17,6 +19,7 @@ from course.toml import load_toml
 
 FOLDER = find_project().root / "appendices"
 TOLD = load_toml(FOLDER / "api.toml")
+TEXTS = reading.entries(FOLDER / "reading.toml")
 FORMULAS = formulas.entries(FOLDER / "formulas.toml")
 
 
@@ -91,3 +94,53 @@ def test_the_formulas_are_fresh_ones(registry: Registry) -> None:
     there = (FOLDER / "a2_formulas.md").read_text(encoding="utf-8")
     assert there == page, "tinymlx dev appendices"
     assert all(f"**{entry['title']}**" in page for entry in FORMULAS)
+
+
+def test_what_to_read(project: Project, registry: Registry) -> None:
+    page = reading.page(registry, FOLDER / "reading.toml")
+    assert (FOLDER / "a4_reading.md").read_text(encoding="utf-8") == page, "tinymlx dev appendices"
+    numbers = [text["arxiv"] for text in TEXTS if "arxiv" in text]
+    assert len(numbers) == len(set(numbers))
+    assert all(reading.is_number(number) for number in numbers)
+    assert len({text["title"] for text in TEXTS}) == len(TEXTS)
+    for text in TEXTS:
+        assert ("arxiv" in text) != ("where" in text)
+        assert text["read"].endswith(".") and text["chapters"] == sorted(text["chapters"])
+
+
+def test_lessons_cite_by_number_and_title(project: Project) -> None:
+    """A number means the same text everywhere: a lesson's words are words of its title."""
+    titles = {text["arxiv"]: plainly(text["title"]) for text in TEXTS if "arxiv" in text}
+    for lesson in sorted(project.exercises.glob("ch*/lesson.md")):
+        text = lesson.read_text(encoding="utf-8")
+        for words, number in re.findall(r"\[([^\]]+)\]\(https://arxiv\.org/abs/([^)]+)\)", text):
+            assert number in titles, f"{lesson.parent.name}: {number} is not in reading.toml"
+            assert plainly(words) in titles[number], f"{lesson.parent.name}: {words} ({number})"
+
+
+def plainly(title: str) -> str:
+    return " ".join(re.sub(r"[^a-z0-9% ]", " ", " ".join(title.lower().split())).split())
+
+
+CHIP = re.compile(r"\| (M\d[^|]*) \| (\d+ \w+ (\d{4})) \|" + r" ([\d.]*) ?\|" * 6)
+
+
+def test_the_chips_are_those_of_chapter_2() -> None:
+    from tinymlx.data.chips import CHIPS
+
+    text = (FOLDER / "a3_apple_silicon.md").read_text(encoding="utf-8")
+    rows = {found[1]: found for found in CHIP.finditer(text)}
+    assert list(rows) == [chip.name for chip in CHIPS]
+    for chip in CHIPS:
+        row = rows[chip.name]
+        assert int(row[3]) == chip.year
+        assert float(row[7]) * 1e9 == chip.bandwidth
+        assert (float(row[8]) * 1e12 if row[8] else None) == chip.peak
+
+
+def test_blocks_and_links_of_the_appendices() -> None:
+    for path in sorted(FOLDER.glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        lessons.run_blocks(path, lessons.blocks(text))
+        for link in lessons.links(text):
+            assert link.startswith("https://") or (FOLDER / link.partition("#")[0]).exists(), link
