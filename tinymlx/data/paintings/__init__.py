@@ -1,0 +1,89 @@
+"""Paintings without a painter: endless pictures in nine named styles, each from a seed. Given.
+
+Nobody holds a right on them, there are as many as one wants, and which style a picture has is known
+for certain: that makes them the data of chapter 18, and the measure of what it generates.
+
+    >>> paint("glass", seed=3, size=64).shape
+    (64, 64, 3)
+
+A style is a function in a file of its own, from a generator of random numbers and a size to numbers
+from 0 to 1. What it draws is laid out on the unit square, so that the same seed gives the same
+picture at another size, finer or coarser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .flow import flow
+from .glass import glass
+from .julia import julia
+from .points import points
+from .reaction import reaction
+from .strokes import strokes
+from .truchet import truchet
+from .waves import waves
+from .woodcut import woodcut
+
+Style = Callable[[np.random.Generator, int], np.ndarray]
+
+#: The styles by name, in the order of their labels.
+STYLES: dict[str, Style] = {
+    "flow": flow,
+    "glass": glass,
+    "julia": julia,
+    "points": points,
+    "reaction": reaction,
+    "strokes": strokes,
+    "truchet": truchet,
+    "waves": waves,
+    "woodcut": woodcut,
+}
+SMALLEST, LARGEST = 16, 1024
+
+
+def paint(style: str, seed: int, size: int = 64) -> np.ndarray:
+    """One painting.
+
+    Args:
+        style: a name of :data:`STYLES`.
+        seed: which one, at least 0; the same seed is the same painting.
+        size: the side in pixels, 16 to 1024.
+
+    Returns:
+        ``(size, size, 3)`` float32, red, green and blue from 0 to 1.
+
+    Raises:
+        ValueError: there is no such style, or the seed or the size is out of range.
+    """
+    if style not in STYLES:
+        raise ValueError(f"There is no style {style!r}; there are {', '.join(STYLES)}.")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; it must be at least 0.")
+    if not SMALLEST <= size <= LARGEST:
+        raise ValueError(f"size is {size}; it must be from {SMALLEST} to {LARGEST} pixels.")
+    rng = np.random.default_rng([list(STYLES).index(style), seed])
+    return np.clip(STYLES[style](rng, size), 0, 1).astype(np.float32)
+
+
+def collection(
+    count: int, size: int = 64, styles: Sequence[str] = tuple(STYLES), seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """``count`` paintings, the styles in turn.
+
+    Args:
+        count: how many.
+        size: the side in pixels.
+        styles: which ones.
+        seed: the seeds begin at ``seed * 1_000_000``, so that collections of different seeds have
+            no painting in common.
+
+    Returns:
+        ``(count, size, size, 3)`` float32, and ``(count,)`` int32, places in ``styles``.
+    """
+    x = np.empty((count, size, size, 3), np.float32)
+    for i in range(count):
+        x[i] = paint(styles[i % len(styles)], seed * 1_000_000 + i // len(styles), size)
+    return x, (np.arange(count) % len(styles)).astype(np.int32)
