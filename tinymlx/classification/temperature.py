@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tinymlx import core, nn
 from tinymlx.core import array
 from tinymlx.training.metrics import Calibration, calibration

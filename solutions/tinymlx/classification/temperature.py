@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tinymlx import core, nn
 from tinymlx.core import array
 from tinymlx.training.metrics import Calibration, calibration
@@ -88,10 +90,10 @@ def fitted_temperature(logits: array, labels: array, rounds: int = 50) -> float:
             high = b
         else:
             low = b
-        new = b - first / second if second > 0 else low
-        if not low < new < high:
-            new = (low + high) / 2
+        new = b - first / second if second > 0 else math.inf
         if abs(new - b) <= 1e-7 * b:
             break
+        if not low < new < high:
+            new = (low + high) / 2
         b = new
     return 1 / b
