@@ -17,6 +17,7 @@ from .test_transformer import config_of
     [
         {"widths": [8, 16], "blocks": [2, 1], "strides": [1, 2], "stem": [3, 1], "side": 16},
         {"widths": [8, 8], "blocks": [1, 2], "strides": [1, 1], "stem": [4, 2], "side": 17},
+        {"widths": [4, 6], "blocks": [1, 1], "strides": [1, 1], "stem": [3, 1], "side": 8},
         {"widths": [4], "blocks": [2], "strides": [2], "stem": [1, 1], "side": 9},
         {"widths": [6, 6, 12], "blocks": [1, 1, 2], "strides": [1, 3, 2], "stem": [7, 2], "side": 40},
         {"widths": [4, 5], "blocks": [0, 1], "strides": [2, 2], "stem": [5, 3], "side": 21},

@@ -188,7 +188,7 @@ def overconfident(draw, n=400, classes=5, factor=3.0):
 
 
 @exercise("16.9")
-@pytest.mark.parametrize("factor", [0.1, 0.5, 1.0, 3.0, 12.0])
+@pytest.mark.parametrize("factor", [0.035, 0.1, 0.5, 1.0, 3.0, 12.0, 27.0])
 def test_a_temperature(check, draw, factor):
     """Too sure or not sure enough: the minimum of the cross entropy.
 
@@ -208,7 +208,7 @@ def test_a_constant_in_every_row(probe, check, draw):
     logits, labels = overconfident(draw, factor=2.0)
     logits = logits.astype(np.float16).astype(np.float32)
     expected = check.bench.expected("tempered", {"logits": logits, "labels": labels})["temperature"]
-    shifted = np.round(logits * 64) / 64 + 4096  # exact in float32
+    shifted = np.round(logits * 64) / 64 + 1024 * draw.integers(400, 1, low=-4, high=5)
     exact = check.bench.expected("tempered", {"logits": shifted, "labels": labels})["temperature"]
     found = probe("tempered", logits=shifted.astype(np.float32), labels=labels)["temperature"]
     assert agree(np.float64(found / exact), np.float64(1), terms=400), (found, exact)
@@ -241,14 +241,29 @@ def test_no_minimum_within(probe, draw):
 
 @exercise("16.9")
 def test_few_steps(probe, check, draw):
-    """Newton's method has the answer in ten steps, and what it has with fewer is a temperature."""
-    logits, labels = overconfident(draw, factor=3.0)
+    """Newton's method has the answer in five steps; it starts at 1, and each step is one."""
+    logits, labels = overconfident(draw, factor=0.5)
     expected = check.bench.expected("tempered", {"logits": logits, "labels": labels})["temperature"]
-    found = probe("tempered_in", logits=logits, labels=labels, rounds=10)["temperature"]
+    found = probe("tempered_in", logits=logits, labels=labels, rounds=5)["temperature"]
     assert agree(np.float64(found / expected), np.float64(1), terms=400), (found, expected)
-    first = probe("tempered_in", logits=logits, labels=labels, rounds=1)["temperature"]
-    assert 0.05 <= first <= 20
-    assert not agree(np.float64(first / expected), np.float64(1), terms=400), "one step was enough"
+    for rounds in (0, 1, 2):
+        check("tempered_in", logits=logits, labels=labels, rounds=rounds, terms=400)
+    # Far too sure: Newton leaves the interval, whose middle comes next.
+    logits, labels = overconfident(draw, factor=12.0)
+    check("tempered_in", logits=logits, labels=labels, rounds=1, terms=400)
+
+
+@exercise("16.9")
+def test_no_curvature(check, probe):
+    """So sure that probabilities are exactly 0 and 1: no curvature to divide by."""
+    logits = np.tile(np.array([[120.0, 0.0]], np.float32), (1000, 1))
+    labels = np.zeros(1000, np.int32)
+    labels[5] = 1  # the best probability of this class is 0.001
+    expected = 120 / np.log(999)
+    found = probe("tempered", logits=logits, labels=labels)["temperature"]
+    assert agree(np.float64(found / expected), np.float64(1), terms=1000), (found, expected)
+    found = probe("tempered", logits=2 * logits, labels=0 * labels)["temperature"]
+    assert agree(np.float64(found), np.float64(0.05)), f"{found}: all are right"
 
 
 @exercise("16.9")

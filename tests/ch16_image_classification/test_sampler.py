@@ -76,6 +76,18 @@ def test_exactly_on_pixels(probe, draw):
 
 @exercise("16.7")
 @pytest.mark.parametrize("padding", ["zeros", "border"])
+def test_the_edges_of_a_picture_are_no_neighbours(probe, padding):
+    """Behind the last column comes nothing, though in memory the next row does: an infinity there
+    is not read, not even with a weight of 0."""
+    x = np.ones((1, 4, 3, 1), np.float32)
+    x[0, 2, 0] = np.inf
+    found = probe("sampled", x=x, grid=np.array([2 / 3, -0.25], np.float32).reshape(1, 1, 1, 2),
+                  padding=padding, g=np.ones((1, 1, 1, 1), np.float32))  # fmt: skip
+    assert agree(found["y"], np.ones((1, 1, 1, 1)))
+
+
+@exercise("16.7")
+@pytest.mark.parametrize("padding", ["zeros", "border"])
 def test_wide_pictures_in_half_precision(check, draw, padding):
     """3000 columns: half precision can't count them, so places are computed in float32."""
     x = draw.uniform(1, 2, 3000, 1, low=0.5, high=1).astype(np.float16).astype(np.float32)

@@ -47,13 +47,11 @@ def grouped_split(
         )
     classes, names = labels.tolist(), groups.tolist()
     members: dict[int, list[int]] = {}
-    order = core.random.permutation(len(names), key=key).tolist() if names else []
-    for i in order:
+    for i in core.random.permutation(len(names), key=key).tolist():
         members.setdefault(names[i], []).append(i)
     missing = {c: share * count for c, count in Counter(classes).items()}
     test: set[int] = set()
-    # The largest first, while there is room; of equal ones the first in the random order.
-    for group in sorted(members.values(), key=len, reverse=True):
+    for group in members.values():  # in random order
         counts = Counter(classes[i] for i in group)
         # By how much the sum of the squares of what is missing would grow.
         if sum(k * (k - 2 * missing[c]) for c, k in counts.items()) < 0:
@@ -64,6 +62,6 @@ def grouped_split(
     if not train or not test:
         raise ValueError(
             f"[grouped_split] One of the parts would be empty: {len(names)} examples in "
-            f"{len(members)} groups, share {share}."
+            f"{len(members)} groups."
         )
     return core.array(train, core.int32), core.array(sorted(test), core.int32)

@@ -27,7 +27,7 @@ def reliability(probabilities: array, labels: array, bins: int = 15) -> Calibrat
 
     Source: C. Guo et al. (2017), https://arxiv.org/abs/1706.04599
     """
-    confidence = core.minimum(core.max(probabilities.astype(core.float32), axis=-1), 1.0)
+    confidence = core.minimum(core.max(probabilities, axis=-1), 1.0)
     right = core.argmax(probabilities, axis=-1) == labels
     return calibration(confidence, right, bins)
 
@@ -44,7 +44,7 @@ def fitted_temperature(logits: array, labels: array, rounds: int = 50) -> float:
 
     and Newton's step is :math:`b - f' / f''`. It can jump too far. Since :math:`f'` grows with
     :math:`b`, its sign says on which side the minimum is: keep an interval, and where Newton leaves
-    it, halve it instead.
+    it, halve it instead. The first step starts at :math:`b = 1`.
 
     Only temperatures from :data:`LEAST` to :data:`MOST` come into question: where the cross entropy
     keeps falling (every answer is right; or the logits say nothing), the end of the interval is the
@@ -54,7 +54,7 @@ def fitted_temperature(logits: array, labels: array, rounds: int = 50) -> float:
     Args:
         logits: ``(N, classes)``, not probabilities.
         labels: ``(N,)`` integers.
-        rounds: the most steps.
+        rounds: the most steps; with 0 the temperature is 1 (if it is not an end of the interval).
 
     Returns:
         The temperature, a Python number.
