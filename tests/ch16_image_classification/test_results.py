@@ -22,11 +22,10 @@ def test_an_interval(check, right, total, confidence):
 def test_an_interval_by_default(check, probe):
     """95 %; and never outside of 0 to 1."""
     check("interval_by_default", reference="interval_95", right=412, total=500)
-    for total in (1, 3, 7, 33):
+    for total in range(1, 41):  # without a limit rounding reaches beyond 1 for most of them
         for right in (0, total):
-            found = probe("interval", right=right, total=total, confidence=0.9)
+            found = probe("interval", right=right, total=total, confidence=0.5)
             assert 0 <= found["low"] < found["high"] <= 1, found
-            assert (found["low"] == 0) == (right == 0) or found["low"] < 1e-6
     assert probe("interval", right=5, total=5, confidence=0.9)["high"] == 1
 
 

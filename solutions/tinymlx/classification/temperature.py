@@ -81,8 +81,6 @@ def fitted_temperature(logits: array, labels: array, rounds: int = 50) -> float:
     low, high = 1 / MOST, 1 / LEAST
     if slopes(low)[0] >= 0:
         return MOST
-    if slopes(high)[0] <= 0:
-        return LEAST
     b = 1.0
     for _ in range(rounds):
         first, second = slopes(b)
