@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
+from course.backup import write_atomic
 from course.cli.project import implementation, load_script
 from course.cli.terminal import console
 from course.cutter import differences, write_starters
+from course.errors import CourseError
+from course.misconceptions import declared
 from course.paths import find_project
 from course.registry import load_registry
 
@@ -29,6 +36,27 @@ def cut(check: bool) -> int:
     return 1 if found else 0
 
 
+def wrongs(file: Path, jobs: int) -> int:
+    """Judge the wrong solutions of a file by the tests of their exercises; 1 if one passes.
+
+    Raises:
+        CourseError: the file cannot be parsed, or declares nothing that is an exercise's.
+    """
+    project = find_project()
+    registry = load_registry(project)
+    numbers = sorted({m.exercise for m in declared(registry, file.resolve())})
+    if not numbers:
+        raise CourseError(
+            f'{file} declares no wrong solution; write @misconception("4.3", "words") above each.'
+        )
+    folders = {registry.chapter(registry[number].chapter).folder for number in numbers}
+    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "--prove", "misconceptions"]
+    command += ["--wrongs", str(file.resolve()), "--prove-jobs", str(jobs)]
+    command += [option for number in numbers for option in ("--exercise", number)]
+    command += [str(project.tests / folder) for folder in sorted(folders)]
+    return subprocess.run(command, cwd=project.root).returncode
+
+
 def figures(chapter: int | None) -> None:
     """Draw the figures of one lesson or of all, in place, on the solutions."""
     project = find_project()
@@ -39,3 +67,23 @@ def figures(chapter: int | None) -> None:
             with implementation(project, registry, "solutions"):
                 load_script(script).main(script.parent)
             console().print(f"drew {project.relative(script.parent)}")
+
+
+def appendices(check: bool) -> int:
+    """Write the appendices that are made from the code, or say whether they are up to date."""
+    from course.appendix.api import page
+
+    project = find_project()
+    registry = load_registry(project)
+    folder = project.root / "appendices"
+    with implementation(project, registry, "solutions"):
+        text = page(registry, folder / "api.toml")
+    path = folder / "a1_api.md"
+    same = path.is_file() and path.read_text(encoding="utf-8") == text
+    if check:
+        state = "equals" if same else "differs from"
+        console().print(f"{project.relative(path)} {state} what the docstrings say.")
+        return 0 if same else 1
+    write_atomic(path, text)
+    console().print(f"wrote {project.relative(path)}")
+    return 0

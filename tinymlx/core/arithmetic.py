@@ -19,7 +19,10 @@ from .primitive import constant, primitive
 
 @primitive
 def add(a: mx.array, b: mx.array, /) -> mx.array:
-    """The sum ``a + b``."""
+    """The sum ``a + b``.
+
+    Shape: that to which ``a`` and ``b`` broadcast.
+    """
     return mx.add(a, b)
 
 
@@ -35,7 +38,10 @@ def add_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, array
 
 @primitive
 def subtract(a: mx.array, b: mx.array, /) -> mx.array:
-    """The difference ``a - b``."""
+    """The difference ``a - b``.
+
+    Shape: that to which ``a`` and ``b`` broadcast.
+    """
     return mx.subtract(a, b)
 
 
@@ -47,7 +53,10 @@ def subtract_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, 
 
 @primitive
 def multiply(a: mx.array, b: mx.array, /) -> mx.array:
-    """The product ``a * b``."""
+    """The product ``a * b``.
+
+    Shape: that to which ``a`` and ``b`` broadcast.
+    """
     return mx.multiply(a, b)
 
 
@@ -74,7 +83,10 @@ def multiply_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, 
 
 @primitive
 def divide(a: mx.array, b: mx.array, /) -> mx.array:
-    """The quotient ``a / b``."""
+    """The quotient ``a / b``.
+
+    Shape: that to which ``a`` and ``b`` broadcast.
+    """
     return mx.divide(a, b)
 
 
@@ -100,7 +112,10 @@ def divide_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, ar
 
 @primitive
 def power(a: mx.array, b: mx.array, /) -> mx.array:
-    """The power ``a ** b``."""
+    """The power ``a ** b``.
+
+    Shape: that to which ``a`` and ``b`` broadcast.
+    """
     return mx.power(a, b)
 
 
@@ -131,13 +146,19 @@ def power_vjp(g: array, y: array, a: Any, b: Any) -> tuple[array | None, array |
 
 @constant
 def floor_divide(a: mx.array, b: mx.array, /) -> mx.array:
-    """The quotient rounded down; its derivative is 0."""
+    """The quotient rounded down; its derivative is 0.
+
+    Shape: that to which ``a`` and ``b`` broadcast.
+    """
     return mx.floor_divide(a, b)
 
 
 @primitive
 def remainder(a: mx.array, b: mx.array, /) -> mx.array:
-    """The remainder of the division rounded down; it has the sign of ``b``."""
+    """The remainder of the division rounded down; it has the sign of ``b``.
+
+    Shape: that to which ``a`` and ``b`` broadcast.
+    """
     return mx.remainder(a, b)
 
 
@@ -149,7 +170,10 @@ def remainder_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None,
 
 @primitive
 def divmod(a: mx.array, b: mx.array, /) -> Any:
-    """Quotient rounded down and remainder, as a list of two arrays."""
+    """Quotient rounded down and remainder, as a list of two arrays.
+
+    Shape: of both, that to which ``a`` and ``b`` broadcast.
+    """
     return mx.divmod(a, b)
 
 
@@ -163,7 +187,10 @@ def divmod_vjp(
 
 @primitive
 def negative(x: mx.array, /) -> mx.array:
-    """``-x``."""
+    """``-x``.
+
+    Shape: that of ``x``.
+    """
     return mx.negative(x)
 
 
@@ -175,7 +202,10 @@ def negative_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def positive(x: mx.array, /) -> mx.array:
-    """``+x``, the same values."""
+    """``+x``, the same values.
+
+    Shape: that of ``x``.
+    """
     return mx.positive(x)
 
 
@@ -187,7 +217,10 @@ def positive_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def square(x: mx.array, /) -> mx.array:
-    """``x * x``."""
+    """``x * x``.
+
+    Shape: that of ``x``.
+    """
     return mx.square(x)
 
 
@@ -199,7 +232,10 @@ def square_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def reciprocal(x: mx.array, /) -> mx.array:
-    """``1 / x``."""
+    """``1 / x``.
+
+    Shape: that of ``x``.
+    """
     return mx.reciprocal(x)
 
 
@@ -211,7 +247,10 @@ def reciprocal_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def abs(x: mx.array, /) -> mx.array:
-    """The absolute value."""
+    """The absolute value.
+
+    Shape: that of ``x``.
+    """
     return mx.abs(x)
 
 
@@ -238,41 +277,62 @@ def abs_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @constant
 def sign(x: mx.array, /) -> mx.array:
-    """-1, 0 or 1; its derivative is 0."""
+    """-1, 0 or 1; its derivative is 0.
+
+    Shape: that of ``x``.
+    """
     return mx.sign(x)
 
 
 @constant
 def floor(x: mx.array, /) -> mx.array:
-    """The greatest integer that is not greater; its derivative is 0."""
+    """The greatest integer that is not greater; its derivative is 0.
+
+    Shape: that of ``x``.
+    """
     return mx.floor(x)
 
 
 @constant
 def ceil(x: mx.array, /) -> mx.array:
-    """The smallest integer that is not smaller; its derivative is 0."""
+    """The smallest integer that is not smaller; its derivative is 0.
+
+    Shape: that of ``x``.
+    """
     return mx.ceil(x)
 
 
 @constant
 def trunc(x: mx.array, /) -> mx.array:
-    """The integer part; its derivative is 0."""
+    """The integer part; its derivative is 0.
+
+    Shape: that of ``x``.
+    """
     return mx.trunc(x)
 
 
 @constant
 def round(x: mx.array, /, decimals: int = 0) -> mx.array:
-    """Rounded to a number of decimals, halves to even; its derivative is 0."""
+    """Rounded to a number of decimals, halves to even; its derivative is 0.
+
+    Shape: that of ``x``.
+    """
     return mx.round(x, decimals)
 
 
 def degrees(x: Any, /, *, stream: Stream = None) -> array:
-    """Radians in degrees."""
+    """Radians in degrees.
+
+    Shape: that of ``x``.
+    """
     return multiply(x, 180 / math.pi, stream=stream)
 
 
 def radians(x: Any, /, *, stream: Stream = None) -> array:
-    """Degrees in radians."""
+    """Degrees in radians.
+
+    Shape: that of ``x``.
+    """
     return multiply(x, math.pi / 180, stream=stream)
 
 
@@ -283,7 +343,10 @@ def radians(x: Any, /, *, stream: Stream = None) -> array:
 
 @primitive
 def conj(a: mx.array, /) -> mx.array:
-    """The complex conjugate; a real array stays as it is."""
+    """The complex conjugate; a real array stays as it is.
+
+    Shape: that of ``a``.
+    """
     return mx.conj(a)
 
 
@@ -295,7 +358,10 @@ def conj_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def real(x: mx.array, /) -> mx.array:
-    """The real part."""
+    """The real part.
+
+    Shape: that of ``x``.
+    """
     return mx.real(x)
 
 
@@ -307,7 +373,10 @@ def real_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def imag(x: mx.array, /) -> mx.array:
-    """The imaginary part; zeros for a real array."""
+    """The imaginary part; zeros for a real array.
+
+    Shape: that of ``x``.
+    """
     return mx.imag(x)
 
 

@@ -112,6 +112,8 @@ def einsum(subscripts: str, *operands: Any, stream: Stream = None) -> array:
         operands: arrays. Axes of the same name have the same size, or size 1.
 
     Source: https://numpy.org/doc/stable/reference/generated/numpy.einsum.html
+
+    Shape: the sizes of the names behind ``->``, in their order.
     """
     if stream is not None:
         with mx.stream(stream):

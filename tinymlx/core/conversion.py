@@ -32,7 +32,10 @@ def _contains_array(val: Any) -> bool:
 
 @primitive
 def astype(x: mx.array, /, dtype: Dtype) -> mx.array:
-    """The values in another dtype."""
+    """The values in another dtype.
+
+    Shape: that of ``x``.
+    """
     return x.astype(dtype)
 
 
@@ -47,5 +50,9 @@ def astype_vjp(g: array, y: array, x: array, dtype: Dtype) -> tuple[array]:
 
 @primitive
 def view(a: mx.array, /, dtype: Dtype) -> mx.array:
-    """The same bytes read as another dtype. It has no derivative."""
+    """The same bytes read as another dtype. It has no derivative.
+
+    Shape: that of ``a``, with the last axis longer or shorter if the new dtype is narrower or
+    wider.
+    """
     return mx.view(a, dtype)

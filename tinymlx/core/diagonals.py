@@ -13,7 +13,10 @@ from .shapes import transpose
 
 @primitive
 def tril(x: mx.array, /, k: int = 0) -> mx.array:
-    """The lower triangle up to diagonal ``k``; zeros above."""
+    """The lower triangle up to diagonal ``k``; zeros above.
+
+    Shape: that of ``x``.
+    """
     return mx.tril(x, k)
 
 
@@ -25,7 +28,10 @@ def tril_vjp(g: array, y: array, x: array, k: int = 0) -> tuple[array]:
 
 @primitive
 def triu(x: mx.array, /, k: int = 0) -> mx.array:
-    """The upper triangle from diagonal ``k`` on; zeros below."""
+    """The upper triangle from diagonal ``k`` on; zeros below.
+
+    Shape: that of ``x``.
+    """
     return mx.triu(x, k)
 
 
@@ -38,7 +44,10 @@ def triu_vjp(g: array, y: array, x: array, k: int = 0) -> tuple[array]:
 def diagonal(
     a: array, offset: int = 0, axis1: int = 0, axis2: int = 1, stream: Stream = None
 ) -> array:
-    """The entries with equal places along two axes (``offset`` apart), as a new last axis."""
+    """The entries with equal places along two axes (``offset`` apart), as a new last axis.
+
+    Shape: that of ``a`` without the two axes, and the diagonal's length as the last one.
+    """
     x = as_array(a)
     if x.ndim < 2:
         raise ValueError(f"[diagonal] Array must have at least two dimensions, but got {x.ndim}.")
@@ -52,7 +61,10 @@ def diagonal(
 
 
 def diag(x: array, /, k: int = 0, *, stream: Stream = None) -> array:
-    """The ``k``-th diagonal of a matrix, or the matrix with the given ``k``-th diagonal."""
+    """The ``k``-th diagonal of a matrix, or the matrix with the given ``k``-th diagonal.
+
+    Shape: ``(N,)`` to ``(N + abs(k), N + abs(k))``, or ``(N, M)`` to its diagonal.
+    """
     x = as_array(x)
     if x.ndim == 2:
         return diagonal(x, k, stream=stream)

@@ -47,7 +47,10 @@ def inv_vjp(g: array, y: array, a: array) -> tuple[array]:
 
 @primitive
 def tri_inv(a: mx.array, /, upper: bool = False) -> mx.array:
-    """The inverse of triangular matrices."""
+    """The inverse of triangular matrices.
+
+    Shape: ``(..., N, N)`` to ``(..., N, N)``.
+    """
     return mx.linalg.tri_inv(a, upper)
 
 
@@ -60,7 +63,10 @@ def tri_inv_vjp(g: array, y: array, a: array, upper: bool = False) -> tuple[arra
 
 @primitive
 def cholesky(a: mx.array, /, upper: bool = False) -> mx.array:
-    """The lower triangular ``L`` with ``A = L L^T`` (or the upper ``U`` with ``A = U^T U``)."""
+    """The lower triangular ``L`` with ``A = L L^T`` (or the upper ``U`` with ``A = U^T U``).
+
+    Shape: ``(..., N, N)`` to ``(..., N, N)``.
+    """
     return mx.linalg.cholesky(a, upper)
 
 
@@ -77,7 +83,10 @@ def cholesky_vjp(g: array, y: array, a: array, upper: bool = False) -> tuple[arr
 
 
 def cholesky_inv(a: array, upper: bool = False, *, stream: Stream = None) -> array:
-    """The inverse of ``A`` from its Cholesky factor."""
+    """The inverse of ``A`` from its Cholesky factor.
+
+    Shape: ``(..., N, N)`` to ``(..., N, N)``.
+    """
     inverse = tri_inv(a, upper, stream=stream)
     return inverse @ _t(inverse) if upper else _t(inverse) @ inverse
 
@@ -124,7 +133,10 @@ def solve_triangular_matrices_vjp(
 
 
 def solve_triangular(a: Any, b: Any, *, upper: bool = False, stream: Stream = None) -> array:
-    """The solution ``x`` of ``a x = b`` for triangular matrices."""
+    """The solution ``x`` of ``a x = b`` for triangular matrices.
+
+    Shape: ``(..., N, N)`` and ``(..., N)`` or ``(..., N, M)`` to that of ``b``.
+    """
     a, b = as_array(a), as_array(b)
     return _solved(solve_triangular_matrices, a, b, upper=upper, stream=stream)
 
@@ -153,7 +165,10 @@ def _cofactors(a: array, value: array) -> array:
 
 @primitive
 def det(a: mx.array, /) -> mx.array:
-    """The determinant of square matrices."""
+    """The determinant of square matrices.
+
+    Shape: ``(..., N, N)`` to ``(...)``.
+    """
     return mx.linalg.det(a)
 
 
@@ -177,7 +192,10 @@ def slogdet_pair_vjp(g: list[array], y: list[array], a: array) -> tuple[array]:
 
 
 def slogdet(a: Any, *, stream: Stream = None) -> tuple[array, array]:
-    """Sign and logarithm of the absolute value of the determinant of square matrices."""
+    """Sign and logarithm of the absolute value of the determinant of square matrices.
+
+    Shape: ``(..., N, N)`` to ``(...)``, twice.
+    """
     sign, logarithm = slogdet_pair(as_array(a), stream=stream)
     return sign, logarithm
 
@@ -204,14 +222,20 @@ def _diagonal_matrices(x: array) -> array:
 
 
 def eigh(a: Any, UPLO: str = "L", *, stream: Stream = None) -> tuple[array, array]:
-    """Eigenvalues (ascending) and eigenvectors (columns) of symmetric matrices."""
+    """Eigenvalues (ascending) and eigenvectors (columns) of symmetric matrices.
+
+    Shape: ``(..., N, N)`` to ``(..., N)`` and ``(..., N, N)``.
+    """
     values, vectors = eigh_pair(as_array(a), UPLO, stream=stream)
     return values, vectors
 
 
 @primitive
 def eigvalsh(a: mx.array, /, UPLO: str = "L") -> mx.array:
-    """The eigenvalues of symmetric matrices, ascending."""
+    """The eigenvalues of symmetric matrices, ascending.
+
+    Shape: ``(..., N, N)`` to ``(..., N)``.
+    """
     return mx.linalg.eigvalsh(a, UPLO)
 
 
@@ -241,7 +265,10 @@ def qr_pair_vjp(g: list[array], y: list[array], a: array) -> tuple[array]:
 
 
 def qr(a: Any, *, stream: Stream = None) -> tuple[array, array]:
-    """The factors of ``A = Q R``, with orthonormal columns and upper triangular."""
+    """The factors of ``A = Q R``, with orthonormal columns and upper triangular.
+
+    Shape: ``(..., M, N)`` to ``(..., M, K)`` and ``(..., K, N)``, ``K`` the smaller of both.
+    """
     q, r = qr_pair(as_array(a), stream=stream)
     return q, r
 
@@ -270,6 +297,9 @@ def svd(a: Any, compute_uv: bool = True, *, stream: Stream = None) -> Any:
     """``U``, the singular values and ``V^T`` with ``A = U diag(S) V^T``, or the values alone.
 
     Only ``compute_uv=False`` has a derivative.
+
+    Shape: ``(..., M, N)`` to ``(..., M, M)``, ``(..., K)`` and ``(..., N, N)``, ``K`` the smaller
+    of both.
     """
     if not compute_uv:
         return singular_values(as_array(a), stream=stream)
@@ -278,7 +308,10 @@ def svd(a: Any, compute_uv: bool = True, *, stream: Stream = None) -> Any:
 
 @primitive
 def pinv(a: mx.array, /) -> mx.array:
-    """The pseudoinverse."""
+    """The pseudoinverse.
+
+    Shape: ``(..., M, N)`` to ``(..., N, M)``.
+    """
     return mx.linalg.pinv(a)
 
 
@@ -292,7 +325,10 @@ def pinv_vjp(g: array, y: array, a: array) -> tuple[array]:
 
 
 def cross(a: Any, b: Any, axis: int = -1, *, stream: Stream = None) -> array:
-    """The cross product of vectors of size 3 along an axis; for size 2 the third entry is 0."""
+    """The cross product of vectors of size 3 along an axis; for size 2 the third entry is 0.
+
+    Shape: that to which both broadcast, with 3 along ``axis``.
+    """
     a, b = as_array(a), as_array(b)
     if stream is not None:
         with mx.stream(stream):
@@ -333,6 +369,8 @@ def norm(
         keepdims: whether the reduced axes stay.
 
     At 0 the gradient of a root is nan, as in MLX.
+
+    Shape: that of ``a`` without ``axis`` (one or two), which stay as 1 with ``keepdims``.
     """
     a = as_array(a)
     if stream is not None:
@@ -395,14 +433,20 @@ def eig_pair(a: mx.array, /) -> Any:
 
 
 def eig(a: Any, *, stream: Stream = None) -> tuple[array, array]:
-    """Complex eigenvalues and eigenvectors of square matrices; without a derivative."""
+    """Complex eigenvalues and eigenvectors of square matrices; without a derivative.
+
+    Shape: ``(..., N, N)`` to ``(..., N)`` and ``(..., N, N)``.
+    """
     values, vectors = eig_pair(as_array(a), stream=stream)
     return values, vectors
 
 
 @primitive
 def eigvals(a: mx.array, /) -> mx.array:
-    """The complex eigenvalues of square matrices; without a derivative."""
+    """The complex eigenvalues of square matrices; without a derivative.
+
+    Shape: ``(..., N, N)`` to ``(..., N)``.
+    """
     return mx.linalg.eigvals(a)
 
 
@@ -413,7 +457,11 @@ def lu_triple(a: mx.array, /) -> Any:
 
 
 def lu(a: Any, *, stream: Stream = None) -> tuple[array, ...]:
-    """The row permutation and the factors of ``A = L[P, :] U``; without a derivative."""
+    """The row permutation and the factors of ``A = L[P, :] U``; without a derivative.
+
+    Shape: ``(..., M, N)`` to ``(..., M)``, ``(..., M, K)`` and ``(..., K, N)``, ``K`` the smaller
+    of both.
+    """
     return tuple(lu_triple(as_array(a), stream=stream))
 
 
@@ -424,5 +472,8 @@ def lu_factor_pair(a: mx.array, /) -> Any:
 
 
 def lu_factor(a: Any, *, stream: Stream = None) -> tuple[array, ...]:
-    """The LU factors in one matrix and the pivots; without a derivative."""
+    """The LU factors in one matrix and the pivots; without a derivative.
+
+    Shape: ``(..., M, N)`` to ``(..., M, N)`` and ``(..., K)``, ``K`` the smaller of both.
+    """
     return tuple(lu_factor_pair(as_array(a), stream=stream))

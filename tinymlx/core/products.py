@@ -22,6 +22,8 @@ def matmul(a: mx.array, b: mx.array, /) -> mx.array:
 
     An array with one axis is a row on the left and a column on the right, and its new axis is
     dropped from the result. Axes before the last two broadcast.
+
+    Shape: ``(..., M, K)`` and ``(..., K, N)`` to ``(..., M, N)``; the axes before them broadcast.
     """
     return mx.matmul(a, b)
 
@@ -63,7 +65,10 @@ def matmul_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, ar
 def addmm(
     c: mx.array, a: mx.array, b: mx.array, /, alpha: float = 1.0, beta: float = 1.0
 ) -> mx.array:
-    """``alpha * (a @ b) + beta * c``."""
+    """``alpha * (a @ b) + beta * c``.
+
+    Shape: ``(..., M, K)`` and ``(..., K, N)`` to ``(..., M, N)``, to which ``c`` broadcasts.
+    """
     return mx.addmm(c, a, b, alpha, beta)
 
 
@@ -77,7 +82,10 @@ def addmm_vjp(
 
 
 def inner(a: Any, b: Any, /, *, stream: Stream = None) -> array:
-    """The sum of products over the last axis of both."""
+    """The sum of products over the last axis of both.
+
+    Shape: ``(..., K)`` and ``(..., K)`` to the other axes of the first, then of the second.
+    """
     a, b = as_array(a), as_array(b)
     if a.ndim == 0 or b.ndim == 0:
         return multiply(a, b, stream=stream)
@@ -103,6 +111,8 @@ def tensordot(
 
     Returns:
         An array with the other axes of ``a``, then those of ``b``.
+
+    Shape: the axes that are left of ``a``, then those of ``b``.
     """
     a, b = as_array(a), as_array(b)
     if isinstance(axes, int):
@@ -130,6 +140,8 @@ def vecdot(a: Any, b: Any, /, *, axis: int = -1, stream: Stream = None) -> array
     """The sum of ``conj(a) * b`` along an axis of the same size in both; the others broadcast.
 
     A negative axis counts from the end of the array with more axes, as in MLX.
+
+    Shape: that to which both broadcast, without ``axis``.
     """
     a, b = as_array(a), as_array(b)
     if not a.ndim or not b.ndim:
@@ -204,7 +216,10 @@ def gather_mm(
     sorted_indices: bool = False,
     stream: Stream = None,
 ) -> array:
-    """The products of the matrices of ``a`` and ``b`` that two arrays of indices choose."""
+    """The products of the matrices of ``a`` and ``b`` that two arrays of indices choose.
+
+    Shape: ``(..., M, K)`` and ``(..., K, N)`` to ``(*indices, M, N)``.
+    """
     indices = (lhs_indices, rhs_indices)
     if lhs_indices is None and rhs_indices is None:
         return matmul(a, b, stream=stream)
@@ -222,7 +237,10 @@ def block_masked_mm(
     *,
     stream: Stream = None,
 ) -> array:
-    """The matrix product with masks that scale, or leave out, blocks of factors and result."""
+    """The matrix product with masks that scale, or leave out, blocks of factors and result.
+
+    Shape: ``(..., M, K)`` and ``(..., K, N)`` to ``(..., M, N)``.
+    """
 
     if mask_out is None and mask_lhs is None and mask_rhs is None:
         return matmul(a, b, stream=stream)

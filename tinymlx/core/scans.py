@@ -28,7 +28,10 @@ def cumsum(
     inclusive: bool = True,
     dtype: Dtype | None = None,
 ) -> mx.array:
-    """The cumulative sum along ``axis``."""
+    """The cumulative sum along ``axis``.
+
+    Shape: that of ``x``.
+    """
     return mx.cumsum(x, axis, reverse=reverse, inclusive=inclusive, dtype=dtype)
 
 
@@ -74,7 +77,10 @@ def cumprod(
     inclusive: bool = True,
     dtype: Dtype | None = None,
 ) -> mx.array:
-    """The cumulative product along ``axis``."""
+    """The cumulative product along ``axis``.
+
+    Shape: that of ``x``.
+    """
     return mx.cumprod(x, axis, reverse=reverse, inclusive=inclusive, dtype=dtype)
 
 
@@ -153,7 +159,10 @@ def cummin_vjp(
 def logcumsumexp(
     x: mx.array, /, axis: int | None = None, *, reverse: bool = False, inclusive: bool = True
 ) -> mx.array:
-    """``log(cumsum(exp(x)))`` along ``axis``, without overflow."""
+    """``log(cumsum(exp(x)))`` along ``axis``, without overflow.
+
+    Shape: that of ``x``.
+    """
     return mx.logcumsumexp(x, axis, reverse=reverse, inclusive=inclusive)
 
 

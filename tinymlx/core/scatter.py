@@ -54,7 +54,10 @@ def take_vjp(
 
 @primitive
 def take_along_axis(x: mx.array, indices: mx.array, /, axis: int | None = -1) -> mx.array:
-    """``y[i, j] = x[i, indices[i, j]]`` (for the last axis): places of its own for each row."""
+    """``y[i, j] = x[i, indices[i, j]]`` (for the last axis): places of its own for each row.
+
+    Shape: that of ``indices``; the other axes broadcast.
+    """
     return mx.take_along_axis(x, indices, axis)
 
 
@@ -124,7 +127,10 @@ def scatter_add_along_axis_vjp(
 def put_along_axis(
     x: mx.array, indices: mx.array, values: mx.array, /, axis: int | None = None
 ) -> mx.array:
-    """``x`` with ``values[i, j]`` in the place of ``x[i, indices[i, j]]`` (for the last axis)."""
+    """``x`` with ``values[i, j]`` in the place of ``x[i, indices[i, j]]`` (for the last axis).
+
+    Shape: that of ``x``.
+    """
     return mx.put_along_axis(x, indices, mx.array(values), axis)
 
 
@@ -145,7 +151,10 @@ def put_along_axis_vjp(
 def dynamic_slice(
     a: mx.array, start_indices: mx.array, /, axes: Sequence[int], slice_size: Sequence[int]
 ) -> mx.array:
-    """A slice of fixed size whose beginning is given by an array: ``mlx.core.slice``."""
+    """A slice of fixed size whose beginning is given by an array: ``mlx.core.slice``.
+
+    Shape: ``slice_size``.
+    """
     return mx.slice(a, start_indices, axes, slice_size)
 
 
@@ -164,7 +173,10 @@ def dynamic_slice_vjp(
 def slice_update(
     a: mx.array, update: mx.array, start_indices: mx.array, /, axes: Sequence[int]
 ) -> mx.array:
-    """``a`` with a slice replaced whose beginning is given by an array."""
+    """``a`` with a slice replaced whose beginning is given by an array.
+
+    Shape: that of ``a``.
+    """
     return mx.slice_update(a, update, start_indices, axes)
 
 

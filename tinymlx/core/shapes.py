@@ -43,7 +43,10 @@ def reshape_vjp(g: array, y: array, x: array, shape: Sequence[int]) -> tuple[arr
 
 @primitive
 def transpose(x: mx.array, /, axes: Sequence[int] | None = None) -> mx.array:
-    """The axes in another order: axis ``i`` of the result is axis ``axes[i]`` of ``x``."""
+    """The axes in another order: axis ``i`` of the result is axis ``axes[i]`` of ``x``.
+
+    Shape: ``(A, B, C)`` with the axes ``(2, 0, 1)`` to ``(C, A, B)``; reversed by default.
+    """
     return mx.transpose(x, axes)
 
 
@@ -103,7 +106,10 @@ def _reshaping(operation: Primitive) -> Primitive:
 @_reshaping
 @primitive
 def flatten(x: mx.array, /, start_axis: int = 0, end_axis: int = -1) -> mx.array:
-    """The axes from ``start_axis`` to ``end_axis`` (with it) merged into one."""
+    """The axes from ``start_axis`` to ``end_axis`` (with it) merged into one.
+
+    Shape: ``(A, B, C)`` with the axes 0 and 1 to ``(A * B, C)``.
+    """
     return mx.flatten(x, start_axis, end_axis)
 
 
@@ -117,20 +123,29 @@ def unflatten(x: mx.array, /, axis: int, shape: Sequence[int]) -> mx.array:
 @_reshaping
 @primitive
 def squeeze(x: mx.array, /, axis: Axes = None) -> mx.array:
-    """Without the axes of size 1: all of them, or those of ``axis``."""
+    """Without the axes of size 1: all of them, or those of ``axis``.
+
+    Shape: that of ``x`` without those axes.
+    """
     return mx.squeeze(x, axis)
 
 
 @_reshaping
 @primitive
 def expand_dims(x: mx.array, /, axis: int | Sequence[int]) -> mx.array:
-    """With new axes of size 1 at the places ``axis`` of the result."""
+    """With new axes of size 1 at the places ``axis`` of the result.
+
+    Shape: that of ``x`` with a 1 at each of those places.
+    """
     return mx.expand_dims(x, axis)
 
 
 @primitive
 def swapaxes(x: mx.array, /, axis1: int, axis2: int) -> mx.array:
-    """Two axes exchanged."""
+    """Two axes exchanged.
+
+    Shape: that of ``x`` with the two sizes exchanged.
+    """
     return mx.swapaxes(x, axis1, axis2)
 
 
@@ -142,7 +157,10 @@ def swapaxes_vjp(g: array, y: array, x: array, axis1: int, axis2: int) -> tuple[
 
 @primitive
 def moveaxis(x: mx.array, /, source: int, destination: int) -> mx.array:
-    """One axis moved to another place; the others keep their order."""
+    """One axis moved to another place; the others keep their order.
+
+    Shape: ``(A, B, C)`` with 0 moved to -1 to ``(B, C, A)``.
+    """
     return mx.moveaxis(x, source, destination)
 
 
@@ -153,7 +171,10 @@ def moveaxis_vjp(g: array, y: array, x: array, source: int, destination: int) ->
 
 
 def matrix_transpose(x: array, /, *, stream: Stream = None) -> array:
-    """The last two axes exchanged."""
+    """The last two axes exchanged.
+
+    Shape: ``(..., M, N)`` to ``(..., N, M)``.
+    """
     if x.ndim < 2:
         raise ValueError("[matrix_transpose] Input must have at least 2 dimensions.")
     return swapaxes(x, -1, -2, stream=stream)
@@ -173,6 +194,8 @@ def meshgrid(
 
     With ``indexing="xy"`` the first two axes are exchanged; with ``sparse`` the arrays are not
     repeated along the other axes.
+
+    Shape: of each, one axis for each argument; the first two exchanged with ``xy``.
     """
     if indexing not in ("xy", "ij"):
         raise ValueError("[meshgrid] Invalid indexing value. Valid values are 'xy' and 'ij'.")
@@ -188,12 +211,18 @@ def meshgrid(
 
 
 def atleast_1d(*arys: Any, stream: Stream = None) -> Any:
-    """The arrays with at least one axis; a list if there are several."""
+    """The arrays with at least one axis; a list if there are several.
+
+    Shape: ``()`` becomes ``(1,)``; others stay.
+    """
     return _at_least(arys, lambda s: (1,) if not s else s, stream)
 
 
 def atleast_2d(*arys: Any, stream: Stream = None) -> Any:
-    """The arrays with at least two axes, new ones first; a list if there are several."""
+    """The arrays with at least two axes, new ones first; a list if there are several.
+
+    Shape: ``(N,)`` becomes ``(1, N)``, ``()`` becomes ``(1, 1)``; others stay.
+    """
     return _at_least(arys, lambda s: (1,) * (2 - len(s)) + s, stream)
 
 

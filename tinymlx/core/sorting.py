@@ -19,7 +19,10 @@ def argsort(x: mx.array, /, axis: int | None = -1) -> mx.array:
 
 @constant
 def argpartition(x: mx.array, /, kth: int, axis: int | None = -1) -> mx.array:
-    """Places such that place ``kth`` is as if sorted, smaller ones before and others after it."""
+    """Places such that place ``kth`` is as if sorted, smaller ones before and others after it.
+
+    Shape: that of ``x``.
+    """
     return mx.argpartition(x, kth, axis)
 
 
@@ -37,7 +40,10 @@ def argmin(x: mx.array, /, axis: int | None = None, keepdims: bool = False) -> m
 
 @constant
 def searchsorted(sorted_sequence: mx.array, values: mx.array, /, side: str = "left") -> mx.array:
-    """The places at which to insert values into a sorted array."""
+    """The places at which to insert values into a sorted array.
+
+    Shape: that of ``values``.
+    """
     return mx.searchsorted(sorted_sequence, values, side)
 
 
@@ -68,7 +74,10 @@ def sort_vjp(g: array, y: array, x: array, axis: int | None = -1) -> tuple[array
 
 
 def partition(x: Any, /, kth: int, axis: int | None = -1, *, stream: Stream = None) -> array:
-    """Element ``kth`` as if sorted, smaller ones before it and others after it."""
+    """Element ``kth`` as if sorted, smaller ones before it and others after it.
+
+    Shape: that of ``x``.
+    """
     x = as_array(x)
     if axis is None:
         x, axis = x.reshape(-1), 0

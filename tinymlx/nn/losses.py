@@ -178,6 +178,8 @@ def hinge_loss(inputs: array, targets: array, reduction: Reduction = "none") -> 
         reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Source: C. Cortes and V. Vapnik, Support-Vector Networks (1995).
+
+    Shape: that of ``inputs``, before ``reduction``.
     """
     return reduce(core.maximum(1 - inputs * targets, 0), reduction)
 
@@ -269,6 +271,8 @@ def huber_loss(
         The loss.
 
     Source: P. Huber, Robust Estimation of a Location Parameter (1964).
+
+    Shape: that of ``inputs``, before ``reduction``.
     """
     raise NotImplementedError(
         "4.8 huber_loss - exercises/ch04_neural_networks/lesson.md; "
@@ -281,6 +285,8 @@ def log_cosh_loss(inputs: array, targets: array, reduction: Reduction = "none") 
 
     :math:`\log\cosh d = \log(e^d + e^{-d}) - \log 2`, like :math:`d^2 / 2` near 0 and like
     :math:`|d|` far from it; in this form nothing overflows.
+
+    Shape: that of ``inputs``, before ``reduction``.
     """
     d = inputs - targets
     return reduce(core.logaddexp(d, -d) - math.log(2), reduction)
@@ -353,6 +359,8 @@ def triplet_loss(
         reduction: ``"none"``, ``"mean"`` or ``"sum"``.
 
     Source: F. Schroff et al., FaceNet (2015), https://arxiv.org/abs/1503.03832
+
+    Shape: that of the anchors without ``axis``, before ``reduction``.
     """
 
     def distance(a: array, b: array) -> array:
@@ -375,6 +383,8 @@ def cosine_similarity_loss(
         axis: the axis of the vectors.
         eps: :math:`\epsilon`.
         reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+
+    Shape: ``(..., D)`` twice to ``(...)``, before ``reduction``.
     """
     norms = core.linalg.norm(x1, axis=axis) * core.linalg.norm(x2, axis=axis)
     return reduce(core.sum(x1 * x2, axis=axis) / core.maximum(norms, eps), reduction)

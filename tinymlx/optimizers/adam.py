@@ -44,6 +44,8 @@ class Adam(Optimizer):
         ValueError: a beta is outside of [0, 1), or ``eps`` is negative.
 
     Source: D. Kingma and J. Ba (2014), https://arxiv.org/abs/1412.6980
+
+    Shape: state has that of each parameter.
     """
 
     def __init__(
@@ -114,6 +116,8 @@ class AdamW(Adam):
 
     Source: I. Loshchilov and F. Hutter, Decoupled Weight Decay Regularization (2017),
     https://arxiv.org/abs/1711.05101
+
+    Shape: state has that of each parameter.
     """
 
     def __init__(
@@ -164,6 +168,8 @@ class Adamax(Adam):
         ValueError: a beta is outside of [0, 1), or ``eps`` is negative.
 
     Source: section 7.1 of the paper on :class:`Adam`; without its bias correction, as in MLX.
+
+    Shape: state has that of each parameter.
     """
 
     def __init__(

@@ -27,6 +27,8 @@ class Optimizer:
 
     Args:
         schedulers: schedules by the name of the entry of ``state`` that follows them.
+
+    Shape: an update has that of the parameter.
     """
 
     def __init__(self, schedulers: dict[str, Callable[[array], array]] | None = None) -> None:

@@ -16,7 +16,10 @@ Schedule = Callable[[Any], Any]
 
 
 def exponential_decay(init: float, decay_rate: float) -> Schedule:
-    r"""A constant factor in every step, :math:`\text{init} \cdot \text{decay\_rate}^t`."""
+    r"""A constant factor in every step, :math:`\text{init} \cdot \text{decay\_rate}^t`.
+
+    Shape: a scalar step to a scalar rate.
+    """
 
     def schedule(step: Any) -> Any:
         return init * decay_rate**step
@@ -31,6 +34,8 @@ def step_decay(init: float, decay_rate: float, step_size: int) -> Schedule:
 
     Raises:
         ValueError: ``step_size`` is below 1.
+
+    Shape: a scalar step to a scalar rate.
     """
     if step_size < 1:
         raise ValueError(f"step_size must be greater than 0, but got {step_size}.")
@@ -63,6 +68,8 @@ def cosine_decay(init: float, decay_steps: int, end: float = 0.0) -> Schedule:
         ValueError: ``decay_steps`` is below 1.
 
     Source: I. Loshchilov and F. Hutter, SGDR (2016), https://arxiv.org/abs/1608.03983
+
+    Shape: a scalar step to a scalar rate.
     """
     raise NotImplementedError(
         "4.17 cosine_decay - exercises/ch04_neural_networks/lesson.md; "
@@ -86,6 +93,8 @@ def join_schedules(schedules: Sequence[Schedule], boundaries: Sequence[int]) -> 
 
     Raises:
         ValueError: there is no schedule, or not one boundary less than schedules.
+
+    Shape: a scalar step to a scalar rate.
     """
     raise NotImplementedError(
         "4.17 join_schedules - exercises/ch04_neural_networks/lesson.md; "
@@ -98,6 +107,8 @@ def linear_schedule(init: float, end: float, steps: int) -> Schedule:
 
     Raises:
         ValueError: ``steps`` is below 1.
+
+    Shape: a scalar step to a scalar rate.
     """
     if steps < 1:
         raise ValueError(f"steps must be greater than 0, but got {steps}.")

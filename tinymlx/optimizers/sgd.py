@@ -29,6 +29,8 @@ class SGD(Optimizer):
 
     Source: B. Polyak (1964) and Y. Nesterov (1983), in the form of I. Sutskever et al., On the
     importance of initialization and momentum in deep learning (2013).
+
+    Shape: state has that of each parameter.
     """
 
     def __init__(

@@ -67,7 +67,10 @@ def repeat(array: Any, repeats: int, axis: int | None = None, *, stream: Stream 
 
 @primitive
 def tile(x: mx.array, /, reps: Any) -> mx.array:
-    """The whole array ``reps`` times along each axis; new axes come first."""
+    """The whole array ``reps`` times along each axis; new axes come first.
+
+    Shape: each size times its entry of ``reps``.
+    """
     return mx.tile(x, reps)
 
 

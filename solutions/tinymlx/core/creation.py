@@ -35,12 +35,18 @@ def full_like(a: Any, vals: Any, dtype: Dtype | None = None, *, stream: Stream =
 
 
 def zeros(shape: Shape, dtype: Dtype | None = mx.float32, *, stream: Stream = None) -> array:
-    """An array of zeros."""
+    """An array of zeros.
+
+    Shape: ``shape``.
+    """
     return wrap(mx.zeros(shape, dtype, stream=stream))
 
 
 def ones(shape: Shape, dtype: Dtype | None = mx.float32, *, stream: Stream = None) -> array:
-    """An array of ones."""
+    """An array of ones.
+
+    Shape: ``shape``.
+    """
     return wrap(mx.ones(shape, dtype, stream=stream))
 
 
@@ -55,7 +61,10 @@ def ones_like(x: Any, /, dtype: Dtype | None = None, *, stream: Stream = None) -
 
 
 def asarray(a: Any, dtype: Dtype | None = None, *, copy: bool | None = None) -> array:
-    """``a`` as an array; in-place changes of the result do not reach ``a``."""
+    """``a`` as an array; in-place changes of the result do not reach ``a``.
+
+    Shape: that of ``a``.
+    """
     if not isinstance(a, array):
         return wrap(mx.asarray(a, dtype, copy=copy))
     if copy is False:  # as in mlx.core 0.32.4, which copies even an array of the same dtype
@@ -64,7 +73,10 @@ def asarray(a: Any, dtype: Dtype | None = None, *, copy: bool | None = None) -> 
 
 
 def diff(x: Any, /, n: int = 1, axis: int = -1, *, stream: Stream = None) -> array:
-    """The differences of neighbours along ``axis``, ``n`` times."""
+    """The differences of neighbours along ``axis``, ``n`` times.
+
+    Shape: that of ``x``, with ``axis`` shorter by ``n``.
+    """
     if n < 0:
         raise ValueError(f"[diff] Order {n} must not be negative.")
     x = as_array(x)
@@ -81,7 +93,10 @@ def diff(x: Any, /, n: int = 1, axis: int = -1, *, stream: Stream = None) -> arr
 
 @primitive
 def hadamard_transform(a: mx.array, /, scale: float | None = None) -> mx.array:
-    """The product of the last axis with a Hadamard matrix, times ``scale`` (``1 / sqrt(n)``)."""
+    """The product of the last axis with a Hadamard matrix, times ``scale`` (``1 / sqrt(n)``).
+
+    Shape: that of ``a``, whose last axis has ``m * 2**k`` entries, ``m`` 1, 12, 20 or 28.
+    """
     return mx.hadamard_transform(a, scale)
 
 
@@ -110,7 +125,10 @@ def depending_vjp(g: list[array], y: list[array], *arrays: array, count: int) ->
 
 
 def depends(inputs: Any, dependencies: Any) -> Any:
-    """The inputs, which are computed only after the dependencies."""
+    """The inputs, which are computed only after the dependencies.
+
+    Shape: of each, that of the input.
+    """
     many = isinstance(inputs, (list, tuple))
     first = list(inputs) if many else [inputs]
     later = list(dependencies) if isinstance(dependencies, (list, tuple)) else [dependencies]

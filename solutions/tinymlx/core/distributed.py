@@ -76,10 +76,16 @@ gathered.jvp = gathered_jvp
 
 
 def all_sum(x: array, *, group: Group | None = None, stream: Stream = None) -> array:
-    """The sum of the arrays of all processes in the group."""
+    """The sum of the arrays of all processes in the group.
+
+    Shape: that of ``x``.
+    """
     return summed(as_array(x), group, stream=stream)
 
 
 def all_gather(x: array, *, group: Group | None = None, stream: Stream = None) -> array:
-    """The arrays of all processes in the group, one after another along the first axis."""
+    """The arrays of all processes in the group, one after another along the first axis.
+
+    Shape: ``(N, ...)`` to ``(n * N, ...)`` for ``n`` processes.
+    """
     return gathered(as_array(x), group, stream=stream)

@@ -13,7 +13,10 @@ from .primitive import primitive
 
 @primitive
 def exp(x: mx.array, /) -> mx.array:
-    """The exponential function."""
+    """The exponential function.
+
+    Shape: that of ``x``.
+    """
     return mx.exp(x)
 
 
@@ -25,7 +28,10 @@ def exp_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def log(x: mx.array, /) -> mx.array:
-    """The natural logarithm."""
+    """The natural logarithm.
+
+    Shape: that of ``x``.
+    """
     return mx.log(x)
 
 
@@ -46,7 +52,10 @@ def log_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def erf(x: mx.array, /) -> mx.array:
-    r"""The error function :math:`\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt`."""
+    r"""The error function :math:`\frac{2}{\sqrt\pi} \int_0^x e^{-t^2} dt`.
+
+    Shape: that of ``x``.
+    """
     return mx.erf(x)
 
 
@@ -70,7 +79,10 @@ def erf_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def erfinv(x: mx.array, /) -> mx.array:
-    """The inverse of the error function, on the interval from -1 to 1."""
+    """The inverse of the error function, on the interval from -1 to 1.
+
+    Shape: that of ``x``.
+    """
     return mx.erfinv(x)
 
 
@@ -82,7 +94,10 @@ def erfinv_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def expm1(x: mx.array, /) -> mx.array:
-    """``exp(x) - 1``, exact also for small ``x``."""
+    """``exp(x) - 1``, exact also for small ``x``.
+
+    Shape: that of ``x``.
+    """
     return mx.expm1(x)
 
 
@@ -94,7 +109,10 @@ def expm1_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def log1p(x: mx.array, /) -> mx.array:
-    """``log(1 + x)``, exact also for small ``x``."""
+    """``log(1 + x)``, exact also for small ``x``.
+
+    Shape: that of ``x``.
+    """
     return mx.log1p(x)
 
 
@@ -106,7 +124,10 @@ def log1p_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def log2(x: mx.array, /) -> mx.array:
-    """The logarithm to base 2."""
+    """The logarithm to base 2.
+
+    Shape: that of ``x``.
+    """
     return mx.log2(x)
 
 
@@ -118,7 +139,10 @@ def log2_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def log10(x: mx.array, /) -> mx.array:
-    """The logarithm to base 10."""
+    """The logarithm to base 10.
+
+    Shape: that of ``x``.
+    """
     return mx.log10(x)
 
 
@@ -130,7 +154,10 @@ def log10_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def logaddexp(a: mx.array, b: mx.array, /) -> mx.array:
-    """``log(exp(a) + exp(b))`` without overflow."""
+    """``log(exp(a) + exp(b))`` without overflow.
+
+    Shape: that to which ``a`` and ``b`` broadcast.
+    """
     return mx.logaddexp(a, b)
 
 
@@ -143,7 +170,10 @@ def logaddexp_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None,
 
 @primitive
 def sigmoid(x: mx.array, /) -> mx.array:
-    """The logistic function ``1 / (1 + exp(-x))``."""
+    """The logistic function ``1 / (1 + exp(-x))``.
+
+    Shape: that of ``x``.
+    """
     return mx.sigmoid(x)
 
 
@@ -155,7 +185,10 @@ def sigmoid_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def sqrt(x: mx.array, /) -> mx.array:
-    """The square root."""
+    """The square root.
+
+    Shape: that of ``x``.
+    """
     return mx.sqrt(x)
 
 
@@ -167,7 +200,10 @@ def sqrt_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def rsqrt(x: mx.array, /) -> mx.array:
-    """One over the square root."""
+    """One over the square root.
+
+    Shape: that of ``x``.
+    """
     return mx.rsqrt(x)
 
 

@@ -31,7 +31,10 @@ def _fitted(g: array, shape: Sequence[int]) -> array:
 
 @Primitive
 def fft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
-    """The transform along one axis."""
+    """The transform along one axis.
+
+    Shape: that of ``a``, with ``n`` along ``axis`` if it is given.
+    """
     return mx.fft.fft(a, n, axis, norm)
 
 
@@ -45,7 +48,10 @@ def fft_vjp(
 
 @Primitive
 def ifft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
-    """The inverse transform along one axis."""
+    """The inverse transform along one axis.
+
+    Shape: that of ``a``, with ``n`` along ``axis`` if it is given.
+    """
     return mx.fft.ifft(a, n, axis, norm)
 
 
@@ -59,7 +65,10 @@ def ifft_vjp(
 
 @Primitive
 def rfft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
-    """The transform of real numbers along one axis: the first half, which determines the rest."""
+    """The transform of real numbers along one axis: the first half, which determines the rest.
+
+    Shape: that of ``a``, with ``n // 2 + 1`` along ``axis``.
+    """
     return mx.fft.rfft(a, n, axis, norm)
 
 
@@ -78,7 +87,10 @@ _ADJOINT_NORM = {"backward": "forward", "forward": "backward", "ortho": "ortho",
 
 @Primitive
 def irfft(a: mx.array, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> mx.array:
-    """The inverse of :func:`rfft`, real; ``n`` is the size of the result, even by default."""
+    """The inverse of :func:`rfft`, real; ``n`` is the size of the result, even by default.
+
+    Shape: that of ``a``, with ``n`` along ``axis``, by default ``2 * (size - 1)``.
+    """
     return mx.fft.irfft(a, n, axis, norm)
 
 
@@ -124,7 +136,10 @@ def _sizes_and_axes(x: array, s: Shape, axes: Shape) -> tuple[list[int | None], 
 def fftn(
     a: Any, s: Shape = None, axes: Shape = None, norm: str = "backward", stream: Stream = None
 ) -> array:
-    """The transform along several axes, all by default."""
+    """The transform along several axes, all by default.
+
+    Shape: that of ``a``, with the sizes ``s`` along ``axes`` if they are given.
+    """
     x = as_array(a)
     check(mx.fft.fftn, x, s, axes, norm)
     return _complex_axes(fft, x, s, axes, norm, stream)
@@ -133,7 +148,10 @@ def fftn(
 def ifftn(
     a: Any, s: Shape = None, axes: Shape = None, norm: str = "backward", stream: Stream = None
 ) -> array:
-    """The inverse transform along several axes, all by default."""
+    """The inverse transform along several axes, all by default.
+
+    Shape: that of ``a``, with the sizes ``s`` along ``axes`` if they are given.
+    """
     x = as_array(a)
     check(mx.fft.ifftn, x, s, axes, norm)
     return _complex_axes(ifft, x, s, axes, norm, stream)
@@ -142,7 +160,10 @@ def ifftn(
 def rfftn(
     a: Any, s: Shape = None, axes: Shape = None, norm: str = "backward", stream: Stream = None
 ) -> array:
-    """The transform of real numbers along several axes; the last one keeps its first half."""
+    """The transform of real numbers along several axes; the last one keeps its first half.
+
+    Shape: that of ``a``, with ``size // 2 + 1`` along the last of ``axes``.
+    """
     x = as_array(a)
     check(mx.fft.rfftn, x, s, axes, norm)
     sizes, places = _sizes_and_axes(x, s, axes)
@@ -157,7 +178,10 @@ def rfftn(
 def irfftn(
     a: Any, s: Shape = None, axes: Shape = None, norm: str = "backward", stream: Stream = None
 ) -> array:
-    """The inverse of :func:`rfftn`."""
+    """The inverse of :func:`rfftn`.
+
+    Shape: that of ``a``, with ``2 * (size - 1)`` along the last of ``axes`` by default.
+    """
     x = as_array(a)
     check(mx.fft.irfftn, x, s, axes, norm)
     sizes, places = _sizes_and_axes(x, s, axes)
@@ -171,48 +195,72 @@ def irfftn(
 def fft2(
     a: Any, s: Shape = None, axes: Shape = (-2, -1), norm: str = "backward", stream: Stream = None
 ) -> array:
-    """The transform along two axes, the last ones by default."""
+    """The transform along two axes, the last ones by default.
+
+    Shape: that of ``a``, with the sizes ``s`` along ``axes`` if they are given.
+    """
     return fftn(a, s, axes, norm, stream)
 
 
 def ifft2(
     a: Any, s: Shape = None, axes: Shape = (-2, -1), norm: str = "backward", stream: Stream = None
 ) -> array:
-    """The inverse transform along two axes, the last ones by default."""
+    """The inverse transform along two axes, the last ones by default.
+
+    Shape: that of ``a``, with the sizes ``s`` along ``axes`` if they are given.
+    """
     return ifftn(a, s, axes, norm, stream)
 
 
 def rfft2(
     a: Any, s: Shape = None, axes: Shape = (-2, -1), norm: str = "backward", stream: Stream = None
 ) -> array:
-    """The transform of real numbers along two axes, the last ones by default."""
+    """The transform of real numbers along two axes, the last ones by default.
+
+    Shape: that of ``a``, with ``size // 2 + 1`` along the last of ``axes``.
+    """
     return rfftn(a, s, axes, norm, stream)
 
 
 def irfft2(
     a: Any, s: Shape = None, axes: Shape = (-2, -1), norm: str = "backward", stream: Stream = None
 ) -> array:
-    """The inverse of :func:`rfft2`."""
+    """The inverse of :func:`rfft2`.
+
+    Shape: that of ``a``, with ``2 * (size - 1)`` along the last of ``axes`` by default.
+    """
     return irfftn(a, s, axes, norm, stream)
 
 
 def fftfreq(n: int, d: float = 1.0, stream: Stream = None) -> array:
-    """The frequencies of :func:`fft`, for samples ``d`` apart."""
+    """The frequencies of :func:`fft`, for samples ``d`` apart.
+
+    Shape: ``(n,)``.
+    """
     return wrap(mx.fft.fftfreq(n, d, stream=stream))
 
 
 def rfftfreq(n: int, d: float = 1.0, stream: Stream = None) -> array:
-    """The frequencies of :func:`rfft`, for samples ``d`` apart."""
+    """The frequencies of :func:`rfft`, for samples ``d`` apart.
+
+    Shape: ``(n // 2 + 1,)``.
+    """
     return wrap(mx.fft.rfftfreq(n, d, stream=stream))
 
 
 def fftshift(a: Any, axes: int | Shape = None, stream: Stream = None) -> array:
-    """The frequency 0 moved to the middle."""
+    """The frequency 0 moved to the middle.
+
+    Shape: that of ``a``.
+    """
     return _shift(as_array(a), axes, 1, stream)
 
 
 def ifftshift(a: Any, axes: int | Shape = None, stream: Stream = None) -> array:
-    """The inverse of :func:`fftshift`."""
+    """The inverse of :func:`fftshift`.
+
+    Shape: that of ``a``.
+    """
     return _shift(as_array(a), axes, -1, stream)
 
 

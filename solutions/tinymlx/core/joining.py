@@ -74,13 +74,19 @@ def stacked_vjp(g: array, y: array, *arrays: array, axis: int = 0) -> list[array
 
 
 def stack(arrays: Sequence[array], axis: int | None = 0, *, stream: Stream = None) -> array:
-    """The arrays side by side along a new axis at the place ``axis`` of the result."""
+    """The arrays side by side along a new axis at the place ``axis`` of the result.
+
+    Shape: ``n`` arrays of ``(A, B)`` to ``(n, A, B)`` for ``axis`` 0.
+    """
     return stacked(*arrays, axis=0 if axis is None else axis, stream=stream)
 
 
 @primitive
 def split(x: mx.array, /, indices_or_sections: int | Sequence[int], axis: int = 0) -> Any:
-    """The array cut along ``axis`` into equal sections, or at the given places: a list."""
+    """The array cut along ``axis`` into equal sections, or at the given places: a list.
+
+    Shape: of each, that of ``x`` with a smaller ``axis``.
+    """
     return mx.split(x, indices_or_sections, axis)
 
 
@@ -119,7 +125,10 @@ def unstacked_vjp(g: list[array], y: list[array], x: array, axis: int = 0) -> tu
 
 
 def unstack(x: array, /, *, axis: int = 0, stream: Stream = None) -> tuple[array, ...]:
-    """The slices of ``x`` along ``axis``, each without that axis."""
+    """The slices of ``x`` along ``axis``, each without that axis.
+
+    Shape: of each, that of ``x`` without ``axis``.
+    """
     if x.ndim and -x.ndim <= axis < x.ndim and x.shape[axis] == 0:
         return ()
     return tuple(unstacked(x, axis, stream=stream))

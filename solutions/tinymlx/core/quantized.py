@@ -32,6 +32,8 @@ def quantized_matmul(
     """The product of ``x`` with a quantized matrix, or with its transpose (the default).
 
     Gradients flow to ``x``, and in the mode ``"affine"`` to ``scales`` and ``biases``.
+
+    Shape: ``(..., K)`` and a matrix of ``N`` rows and ``K`` columns to ``(..., N)``.
     """
     options = {"transpose": transpose, "group_size": group_size, "bits": bits, "mode": mode}
     return quantized_product(x, w, scales, biases, **options, stream=stream)

@@ -40,12 +40,18 @@ def seed(seed: int) -> None:
 
 
 def key(seed: int) -> array:
-    """A key, from which a function draws its own numbers and leaves the global state alone."""
+    """A key, from which a function draws its own numbers and leaves the global state alone.
+
+    Shape: ``(2,)``, ``uint32``.
+    """
     return wrap(mx.random.key(seed))
 
 
 def split(key: array, num: int = 2, stream: Stream = None) -> array:
-    """``num`` new keys from one, as the rows of an array."""
+    """``num`` new keys from one, as the rows of an array.
+
+    Shape: ``(num, 2)``.
+    """
     if _is_watched(key):
         return keys_from(key, num=num, stream=stream)
     return wrap(mx.random.split(unwrap(key), num, stream))
@@ -124,7 +130,10 @@ def uniform(
     key: array | None = None,
     stream: Stream = None,
 ) -> array:
-    """Numbers spread evenly from ``low`` to ``high``, without ``high``."""
+    """Numbers spread evenly from ``low`` to ``high``, without ``high``.
+
+    Shape: ``shape``, or that to which the parameters broadcast.
+    """
     if not _is_watched(low, high, key):
         if _is_noted(key):
             options = {"shape": shape, "dtype": dtype, "stream": stream}
@@ -146,7 +155,10 @@ def normal(
     key: array | None = None,
     stream: Stream = None,
 ) -> array:
-    """Normally distributed numbers with mean ``loc`` and standard deviation ``scale``."""
+    """Normally distributed numbers with mean ``loc`` and standard deviation ``scale``.
+
+    Shape: ``shape``, or that to which the parameters broadcast.
+    """
     if not _is_watched(loc, scale, key) and not _is_noted(key):
         loc, scale = unwrap(loc), unwrap(scale)
         return wrap(mx.random.normal(shape, dtype, loc, scale, unwrap(key), stream))
@@ -163,7 +175,10 @@ def multivariate_normal(
     key: array | None = None,
     stream: Stream = None,
 ) -> array:
-    """Normally distributed vectors with a mean (differentiable) and a covariance matrix."""
+    """Normally distributed vectors with a mean (differentiable) and a covariance matrix.
+
+    Shape: ``(*shape, D)`` for a mean ``(..., D)`` and a covariance ``(..., D, D)``.
+    """
     if _is_noted(key):
         options = {"shape": shape, "dtype": dtype, "stream": stream}
         return draws[-1]([mean * 0, cov], mx.random.multivariate_normal, options) + mean
@@ -200,7 +215,10 @@ def truncated_normal(
     key: array | None = None,
     stream: Stream = None,
 ) -> array:
-    """Standard normal numbers, under the condition that they lie from ``lower`` to ``upper``."""
+    """Standard normal numbers, under the condition that they lie from ``lower`` to ``upper``.
+
+    Shape: ``shape``, or that to which the parameters broadcast.
+    """
     if not _is_watched(lower, upper, key) and not _is_noted(key):
         lower, upper = unwrap(lower), unwrap(upper)
         return wrap(mx.random.truncated_normal(lower, upper, shape, dtype, unwrap(key), stream))
@@ -221,7 +239,10 @@ def laplace(
     key: array | None = None,
     stream: Stream = None,
 ) -> array:
-    """Laplace distributed numbers with mean ``loc`` and scale ``scale``."""
+    """Laplace distributed numbers with mean ``loc`` and scale ``scale``.
+
+    Shape: ``shape``, or that to which the parameters broadcast.
+    """
     standard = _standard(mx.random.laplace, key, stream, shape=shape, dtype=dtype)
     return standard * _like(scale, standard) + _like(loc, standard)
 
@@ -232,7 +253,10 @@ def gumbel(
     key: array | None = None,
     stream: Stream = None,
 ) -> array:
-    """Standard Gumbel distributed numbers."""
+    """Standard Gumbel distributed numbers.
+
+    Shape: ``shape``.
+    """
     return _standard(mx.random.gumbel, key, stream, shape=shape, dtype=dtype)
 
 
@@ -244,14 +268,20 @@ def randint(
     key: array | None = None,
     stream: Stream = None,
 ) -> array:
-    """Integers from ``low`` to ``high``, without ``high``."""
+    """Integers from ``low`` to ``high``, without ``high``.
+
+    Shape: ``shape``, or that to which the parameters broadcast.
+    """
     return _drawn(mx.random.randint, low, high, key, stream, shape=shape, dtype=dtype)
 
 
 def bernoulli(
     p: Any = 0.5, shape: Shape | None = None, key: array | None = None, stream: Stream = None
 ) -> array:
-    """``True`` with probability ``p``; a constant to every gradient."""
+    """``True`` with probability ``p``; a constant to every gradient.
+
+    Shape: ``shape``, or that to which the parameters broadcast.
+    """
     return _drawn(mx.random.bernoulli, p, key, stream, shape=shape)
 
 
@@ -263,7 +293,10 @@ def categorical(
     key: array | None = None,
     stream: Stream = None,
 ) -> array:
-    """Indices along ``axis`` with the probabilities ``softmax(logits)``; constants to gradients."""
+    """Indices along ``axis`` with the probabilities ``softmax(logits)``; constants to gradients.
+
+    Shape: that of ``logits`` without ``axis``, or ``shape``; ``num_samples`` is a new last axis.
+    """
     options = {"axis": axis, "shape": shape, "num_samples": num_samples}
     return _drawn(mx.random.categorical, logits, key, stream, **options)
 
@@ -271,7 +304,10 @@ def categorical(
 def permutation(
     x: int | array, axis: int = 0, key: array | None = None, stream: Stream = None
 ) -> array:
-    """The integers below ``x``, or the slices of ``x`` along ``axis``, in random order."""
+    """The integers below ``x``, or the slices of ``x`` along ``axis``, in random order.
+
+    Shape: ``(x,)`` for a number, that of ``x`` for an array.
+    """
     if _is_noted(key) and not isinstance(x, array):
         return draws[-1]([], mx.random.permutation, {"x": x, "stream": stream})
     if isinstance(x, array) and (_is_watched(x, key) or _is_noted(key)):

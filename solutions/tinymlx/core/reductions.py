@@ -49,7 +49,11 @@ def of_nothing(value: float, operation: Any, x: mx.array, axis: Axes, keepdims: 
 
 @primitive
 def sum(x: mx.array, /, axis: Axes = None, keepdims: bool = False) -> mx.array:
-    """The sum over ``axis``."""
+    """The sum over ``axis``.
+
+    Shape: that of ``x``, in which ``axis`` is gone, or of size 1 with ``keepdims``; without an
+    ``axis``, all are.
+    """
     return mx.sum(x, axis, keepdims) if x.size else of_nothing(0, mx.sum, x, axis, keepdims)
 
 
@@ -74,7 +78,11 @@ def sum_vjp(
 
 @primitive
 def mean(x: mx.array, /, axis: Axes = None, keepdims: bool = False) -> mx.array:
-    """The mean over ``axis``."""
+    """The mean over ``axis``.
+
+    Shape: that of ``x``, in which ``axis`` is gone, or of size 1 with ``keepdims``; without an
+    ``axis``, all are.
+    """
     return (
         mx.mean(x, axis, keepdims) if x.size else of_nothing(math.nan, mx.mean, x, axis, keepdims)
     )
@@ -142,7 +150,11 @@ def min_vjp(
 
 @primitive
 def prod(x: mx.array, /, axis: Axes = None, keepdims: bool = False) -> mx.array:
-    """The product along ``axis``."""
+    """The product along ``axis``.
+
+    Shape: that of ``x``, in which ``axis`` is gone, or of size 1 with ``keepdims``; without an
+    ``axis``, all are.
+    """
     return mx.prod(x, axis, keepdims) if x.size else of_nothing(1, mx.prod, x, axis, keepdims)
 
 
@@ -190,7 +202,11 @@ def from_a_row(row: array, x: array, axis: Axes) -> array:
 
 @primitive
 def logsumexp(x: mx.array, /, axis: Axes = None, keepdims: bool = False) -> mx.array:
-    """``log(sum(exp(x)))`` along ``axis``, without overflow."""
+    """``log(sum(exp(x)))`` along ``axis``, without overflow.
+
+    Shape: that of ``x``, in which ``axis`` is gone, or of size 1 with ``keepdims``; without an
+    ``axis``, all are.
+    """
     return mx.logsumexp(x, axis, keepdims)
 
 
@@ -217,7 +233,10 @@ def logsumexp_vjp(
 
 @primitive
 def softmax(x: mx.array, /, axis: Axes = None, *, precise: bool = False) -> mx.array:
-    """``exp(x) / sum(exp(x))`` along ``axis``; ``precise`` computes in float32 at least."""
+    """``exp(x) / sum(exp(x))`` along ``axis``; ``precise`` computes in float32 at least.
+
+    Shape: that of ``x``.
+    """
     return mx.softmax(x, axis, precise=precise)
 
 
@@ -280,6 +299,9 @@ def var(
     """The variance: the sum of squared deviations from the mean, divided by ``n - ddof``.
 
     ``correction`` is another name of ``ddof``.
+
+    Shape: that of ``x``, in which ``axis`` is gone, or of size 1 with ``keepdims``; without an
+    ``axis``, all are.
     """
     if correction is not None:
         ddof = correction
@@ -296,7 +318,11 @@ def std(
     correction: int | None = None,
     stream: Stream = None,
 ) -> array:
-    """The standard deviation, the square root of :func:`var`."""
+    """The standard deviation, the square root of :func:`var`.
+
+    Shape: that of ``x``, in which ``axis`` is gone, or of size 1 with ``keepdims``; without an
+    ``axis``, all are.
+    """
     return sqrt(var(x, axis, keepdims, ddof, correction=correction, stream=stream), stream=stream)
 
 
@@ -340,7 +366,10 @@ def trace(
     *,
     stream: Stream = None,
 ) -> array:
-    """The sum along the diagonals of two axes."""
+    """The sum along the diagonals of two axes.
+
+    Shape: that of ``x`` without the two axes.
+    """
     if as_array(x).ndim < 2:
         raise ValueError(f"[trace] Array must have at least two dimensions, not {x.ndim}.")
     checked_axes("trace", (axis1, axis2), x.ndim)

@@ -51,7 +51,10 @@ def minimum_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, a
 
 @primitive
 def where(condition: mx.array, a: mx.array, b: mx.array, /) -> mx.array:
-    """``a`` where the condition holds, ``b`` elsewhere."""
+    """``a`` where the condition holds, ``b`` elsewhere.
+
+    Shape: that to which all three broadcast.
+    """
     return mx.where(condition, a, b)
 
 
@@ -84,6 +87,8 @@ def clip(x: array, /, a_min: Any, a_max: Any, *, stream: Stream = None) -> array
     """``x`` limited to the interval from ``a_min`` to ``a_max``; either bound may be ``None``.
 
     At a bound the derivative by ``x`` is 0, as in MLX.
+
+    Shape: that to which ``x`` and the bounds broadcast.
     """
     if a_min is None and a_max is None:
         raise ValueError("At most one of a_min and a_max may be None")
@@ -96,7 +101,10 @@ def clip(x: array, /, a_min: Any, a_max: Any, *, stream: Stream = None) -> array
 def nan_to_num(
     a: mx.array, /, nan: float = 0, posinf: float | None = None, neginf: float | None = None
 ) -> mx.array:
-    """Numbers in the place of nan and the infinities (the greatest and smallest by default)."""
+    """Numbers in the place of nan and the infinities (the greatest and smallest by default).
+
+    Shape: that of ``a``.
+    """
     return mx.nan_to_num(a, nan=nan, posinf=posinf, neginf=neginf)
 
 

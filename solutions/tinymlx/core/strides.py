@@ -75,7 +75,10 @@ def sliding_windows(x: array, size: int, stride: int = 1) -> array:
 
 @primitive
 def contiguous(x: mx.array, /, allow_col_major: bool = False) -> mx.array:
-    """The same values, in one piece of memory."""
+    """The same values, in one piece of memory.
+
+    Shape: that of ``x``.
+    """
     return mx.contiguous(x, allow_col_major)
 
 

@@ -12,7 +12,10 @@ from .primitive import primitive
 
 @primitive
 def sin(x: mx.array, /) -> mx.array:
-    """The sine of an angle in radians."""
+    """The sine of an angle in radians.
+
+    Shape: that of ``x``.
+    """
     return mx.sin(x)
 
 
@@ -33,7 +36,10 @@ def sin_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def tanh(x: mx.array, /) -> mx.array:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    Shape: that of ``x``.
+    """
     return mx.tanh(x)
 
 
@@ -56,7 +62,10 @@ def tanh_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def cos(x: mx.array, /) -> mx.array:
-    """The cosine of an angle in radians."""
+    """The cosine of an angle in radians.
+
+    Shape: that of ``x``.
+    """
     return mx.cos(x)
 
 
@@ -68,7 +77,10 @@ def cos_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def tan(x: mx.array, /) -> mx.array:
-    """The tangent of an angle in radians."""
+    """The tangent of an angle in radians.
+
+    Shape: that of ``x``.
+    """
     return mx.tan(x)
 
 
@@ -80,7 +92,10 @@ def tan_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def arcsin(x: mx.array, /) -> mx.array:
-    """The inverse of the sine."""
+    """The inverse of the sine.
+
+    Shape: that of ``x``.
+    """
     return mx.arcsin(x)
 
 
@@ -92,7 +107,10 @@ def arcsin_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def arccos(x: mx.array, /) -> mx.array:
-    """The inverse of the cosine."""
+    """The inverse of the cosine.
+
+    Shape: that of ``x``.
+    """
     return mx.arccos(x)
 
 
@@ -104,7 +122,10 @@ def arccos_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def arctan(x: mx.array, /) -> mx.array:
-    """The inverse of the tangent."""
+    """The inverse of the tangent.
+
+    Shape: that of ``x``.
+    """
     return mx.arctan(x)
 
 
@@ -116,7 +137,10 @@ def arctan_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def arctan2(a: mx.array, b: mx.array, /) -> mx.array:
-    """The angle of the point with ordinate ``a`` and abscissa ``b``."""
+    """The angle of the point with ordinate ``a`` and abscissa ``b``.
+
+    Shape: that to which ``a`` and ``b`` broadcast.
+    """
     return mx.arctan2(a, b)
 
 
@@ -129,7 +153,10 @@ def arctan2_vjp(g: array, y: array, a: array, b: array) -> tuple[array | None, a
 
 @primitive
 def sinh(x: mx.array, /) -> mx.array:
-    """The hyperbolic sine."""
+    """The hyperbolic sine.
+
+    Shape: that of ``x``.
+    """
     return mx.sinh(x)
 
 
@@ -141,7 +168,10 @@ def sinh_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def cosh(x: mx.array, /) -> mx.array:
-    """The hyperbolic cosine."""
+    """The hyperbolic cosine.
+
+    Shape: that of ``x``.
+    """
     return mx.cosh(x)
 
 
@@ -153,7 +183,10 @@ def cosh_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def arcsinh(x: mx.array, /) -> mx.array:
-    """The inverse of the hyperbolic sine."""
+    """The inverse of the hyperbolic sine.
+
+    Shape: that of ``x``.
+    """
     return mx.arcsinh(x)
 
 
@@ -165,7 +198,10 @@ def arcsinh_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def arccosh(x: mx.array, /) -> mx.array:
-    """The inverse of the hyperbolic cosine."""
+    """The inverse of the hyperbolic cosine.
+
+    Shape: that of ``x``.
+    """
     return mx.arccosh(x)
 
 
@@ -178,7 +214,10 @@ def arccosh_vjp(g: array, y: array, x: array) -> tuple[array]:
 
 @primitive
 def arctanh(x: mx.array, /) -> mx.array:
-    """The inverse of the hyperbolic tangent."""
+    """The inverse of the hyperbolic tangent.
+
+    Shape: that of ``x``.
+    """
     return mx.arctanh(x)
 
 

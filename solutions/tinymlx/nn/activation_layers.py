@@ -41,35 +41,50 @@ __all__ = [
 
 
 class Sigmoid(Module):
-    """:func:`~tinymlx.nn.activations.sigmoid` as a layer."""
+    """:func:`~tinymlx.nn.activations.sigmoid` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.sigmoid(x)
 
 
 class Tanh(Module):
-    """:func:`~tinymlx.nn.activations.tanh` as a layer."""
+    """:func:`~tinymlx.nn.activations.tanh` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.tanh(x)
 
 
 class ReLU(Module):
-    """:func:`~tinymlx.nn.activations.relu` as a layer."""
+    """:func:`~tinymlx.nn.activations.relu` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.relu(x)
 
 
 class ReLU2(Module):
-    """:func:`~tinymlx.nn.activations.relu2` as a layer."""
+    """:func:`~tinymlx.nn.activations.relu2` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.relu2(x)
 
 
 class ReLU6(Module):
-    """:func:`~tinymlx.nn.activations.relu6` as a layer."""
+    """:func:`~tinymlx.nn.activations.relu6` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.relu6(x)
@@ -80,6 +95,8 @@ class LeakyReLU(Module):
 
     Args:
         negative_slope: the slope below 0.
+
+    Shape: ``(...)`` to ``(...)``.
     """
 
     def __init__(self, negative_slope: float = 1e-2) -> None:
@@ -115,6 +132,8 @@ class ELU(Module):
 
     Args:
         alpha: the values approach ``-alpha`` far below 0.
+
+    Shape: ``(...)`` to ``(...)``.
     """
 
     def __init__(self, alpha: float = 1.0) -> None:
@@ -130,6 +149,8 @@ class CELU(Module):
 
     Args:
         alpha: the values approach ``-alpha`` far below 0.
+
+    Shape: ``(...)`` to ``(...)``.
     """
 
     def __init__(self, alpha: float = 1.0) -> None:
@@ -141,21 +162,30 @@ class CELU(Module):
 
 
 class SELU(Module):
-    """:func:`~tinymlx.nn.activations.selu` as a layer."""
+    """:func:`~tinymlx.nn.activations.selu` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.selu(x)
 
 
 class SiLU(Module):
-    """:func:`~tinymlx.nn.activations.silu` as a layer."""
+    """:func:`~tinymlx.nn.activations.silu` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.silu(x)
 
 
 class Mish(Module):
-    """:func:`~tinymlx.nn.activations.mish` as a layer."""
+    """:func:`~tinymlx.nn.activations.mish` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.mish(x)
@@ -171,6 +201,8 @@ class GELU(Module):
 
     Raises:
         ValueError: another ``approx``.
+
+    Shape: ``(...)`` to ``(...)``.
     """
 
     def __init__(self, approx: str = "none") -> None:
@@ -189,14 +221,20 @@ class GELU(Module):
 
 
 class Softplus(Module):
-    """:func:`~tinymlx.nn.activations.softplus` as a layer."""
+    """:func:`~tinymlx.nn.activations.softplus` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.softplus(x)
 
 
 class Softsign(Module):
-    """:func:`~tinymlx.nn.activations.softsign` as a layer."""
+    """:func:`~tinymlx.nn.activations.softsign` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.softsign(x)
@@ -207,6 +245,8 @@ class Softshrink(Module):
 
     Args:
         lambd: how far values are drawn towards 0.
+
+    Shape: ``(...)`` to ``(...)``.
     """
 
     def __init__(self, lambd: float = 0.5) -> None:
@@ -222,6 +262,8 @@ class HardShrink(Module):
 
     Args:
         lambd: below which distance from 0 values become 0.
+
+    Shape: ``(...)`` to ``(...)``.
     """
 
     def __init__(self, lambd: float = 0.5) -> None:
@@ -233,14 +275,20 @@ class HardShrink(Module):
 
 
 class HardTanh(Module):
-    """:func:`~tinymlx.nn.activations.hard_tanh` as a layer, from -1 to 1."""
+    """:func:`~tinymlx.nn.activations.hard_tanh` as a layer, from -1 to 1.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.hard_tanh(x)
 
 
 class Hardswish(Module):
-    """:func:`~tinymlx.nn.activations.hardswish` as a layer."""
+    """:func:`~tinymlx.nn.activations.hardswish` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.hardswish(x)
@@ -251,6 +299,8 @@ class Step(Module):
 
     Args:
         threshold: from which value on the result is 1.
+
+    Shape: ``(...)`` to ``(...)``.
     """
 
     def __init__(self, threshold: float = 0.0) -> None:
@@ -262,28 +312,40 @@ class Step(Module):
 
 
 class LogSigmoid(Module):
-    """:func:`~tinymlx.nn.activations.log_sigmoid` as a layer."""
+    """:func:`~tinymlx.nn.activations.log_sigmoid` as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.log_sigmoid(x)
 
 
 class Softmax(Module):
-    """:func:`~tinymlx.nn.activations.softmax` along the last axis as a layer."""
+    """:func:`~tinymlx.nn.activations.softmax` along the last axis as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.softmax(x)
 
 
 class LogSoftmax(Module):
-    """:func:`~tinymlx.nn.activations.log_softmax` along the last axis as a layer."""
+    """:func:`~tinymlx.nn.activations.log_softmax` along the last axis as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.log_softmax(x)
 
 
 class Softmin(Module):
-    """:func:`~tinymlx.nn.activations.softmin` along the last axis as a layer."""
+    """:func:`~tinymlx.nn.activations.softmin` along the last axis as a layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __call__(self, x: array) -> array:
         return activations.softmin(x)
@@ -294,6 +356,8 @@ class GLU(Module):
 
     Args:
         axis: the axis to divide into halves.
+
+    Shape: ``(..., 2 D)`` to ``(..., D)``.
     """
 
     def __init__(self, axis: int = -1) -> None:

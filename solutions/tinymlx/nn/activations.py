@@ -48,12 +48,18 @@ __all__ = [
 
 
 def sigmoid(x: array) -> array:
-    r"""The logistic function :math:`\sigma(x) = 1 / (1 + e^{-x})`, from 0 to 1."""
+    r"""The logistic function :math:`\sigma(x) = 1 / (1 + e^{-x})`, from 0 to 1.
+
+    Shape: that of ``x``.
+    """
     return core.sigmoid(x)
 
 
 def tanh(x: array) -> array:
-    r"""The hyperbolic tangent :math:`(e^x - e^{-x}) / (e^x + e^{-x})`, from -1 to 1."""
+    r"""The hyperbolic tangent :math:`(e^x - e^{-x}) / (e^x + e^{-x})`, from -1 to 1.
+
+    Shape: that of ``x``.
+    """
     return core.tanh(x)
 
 
@@ -68,6 +74,8 @@ def relu(x: array) -> array:
 
     Source: V. Nair and G. Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines
     (ICML 2010).
+
+    Shape: that of ``x``.
     """
     return core.maximum(x, 0)
 
@@ -76,6 +84,8 @@ def relu2(x: array) -> array:
     r"""The squared rectified linear unit :math:`\max(x, 0)^2`.
 
     Source: D. So et al., Primer (2021), https://arxiv.org/abs/2109.08668
+
+    Shape: that of ``x``.
     """
     return core.square(core.maximum(x, 0))
 
@@ -84,6 +94,8 @@ def relu6(x: array) -> array:
     r"""A rectified linear unit with a ceiling, :math:`\min(\max(x, 0), 6)`.
 
     Source: A. Howard et al., MobileNets (2017), https://arxiv.org/abs/1704.04861
+
+    Shape: that of ``x``.
     """
     return core.minimum(core.maximum(x, 0), 6.0)
 
@@ -96,6 +108,8 @@ def leaky_relu(x: array, negative_slope: float = 0.01) -> array:
         negative_slope: the slope :math:`a`, below 1.
 
     Source: A. Maas et al., Rectifier Nonlinearities Improve Neural Network Acoustic Models (2013).
+
+    Shape: that of ``x``.
     """
     return core.maximum(negative_slope * x, x)
 
@@ -113,7 +127,10 @@ def prelu(x: array, alpha: array) -> array:
 
 
 def hard_tanh(x: array, min_val: float = -1.0, max_val: float = 1.0) -> array:
-    r"""``x`` limited to an interval, :math:`\min(\max(x, \text{min\_val}), \text{max\_val})`."""
+    r"""``x`` limited to an interval, :math:`\min(\max(x, \text{min\_val}), \text{max\_val})`.
+
+    Shape: that of ``x``.
+    """
     return core.minimum(core.maximum(x, min_val), max_val)
 
 
@@ -121,12 +138,17 @@ def hardswish(x: array) -> array:
     r"""An approximation of :func:`silu` by straight pieces, :math:`x \min(\max(x + 3, 0), 6) / 6`.
 
     Source: A. Howard et al., Searching for MobileNetV3 (2019), https://arxiv.org/abs/1905.02244
+
+    Shape: that of ``x``.
     """
     return x * core.minimum(core.maximum(x + 3, 0), 6) / 6
 
 
 def hard_shrink(x: array, lambd: float = 0.5) -> array:
-    r"""``x`` where :math:`|x| > \lambda`, 0 elsewhere."""
+    r"""``x`` where :math:`|x| > \lambda`, 0 elsewhere.
+
+    Shape: that of ``x``.
+    """
     return core.where(core.abs(x) > lambd, x, 0)
 
 
@@ -139,12 +161,17 @@ def softshrink(x: array, lambd: float = 0.5) -> array:
             x + \lambda & \text{if } x < -\lambda \\
             0 & \text{otherwise}
         \end{cases}
+
+    Shape: that of ``x``.
     """
     return core.where(core.abs(x) > lambd, x - core.sign(x) * lambd, 0)
 
 
 def step(x: array, threshold: float = 0.0) -> array:
-    """1 where ``x`` is at least ``threshold``, 0 elsewhere, as ``int32``."""
+    """1 where ``x`` is at least ``threshold``, 0 elsewhere, as ``int32``.
+
+    Shape: that of ``x``.
+    """
     return core.where(x >= threshold, 1, 0)
 
 
@@ -163,6 +190,8 @@ def softplus(x: array) -> array:
 
     Returns:
         The values: close to 0 far below 0, close to ``x`` far above; finite wherever ``x`` is.
+
+    Shape: that of ``x``.
     """
     return core.logaddexp(x, 0)
 
@@ -178,12 +207,17 @@ def log_sigmoid(x: array) -> array:
 
     Returns:
         The values, all at most 0; finite wherever ``x`` is.
+
+    Shape: that of ``x``.
     """
     return -softplus(-x)
 
 
 def softsign(x: array) -> array:
-    r"""A flat sigmoid from -1 to 1, :math:`x / (1 + |x|)`."""
+    r"""A flat sigmoid from -1 to 1, :math:`x / (1 + |x|)`.
+
+    Shape: that of ``x``.
+    """
     return core.divide(x, 1 + core.abs(x))
 
 
@@ -200,6 +234,8 @@ def elu(x: array, alpha: float = 1.0) -> array:
 
     Source: D. Clevert et al., Fast and Accurate Deep Network Learning by ELUs (2015),
     https://arxiv.org/abs/1511.07289
+
+    Shape: that of ``x``.
     """
     return core.where(x > 0, x, alpha * core.expm1(core.minimum(0, x)))
 
@@ -212,6 +248,8 @@ def celu(x: array, alpha: float = 1.0) -> array:
 
     Source: J. Barron, Continuously Differentiable Exponential Linear Units (2017),
     https://arxiv.org/abs/1704.07483
+
+    Shape: that of ``x``.
     """
     return core.maximum(x, 0.0) + alpha * core.expm1(core.minimum(x, 0.0) / alpha)
 
@@ -224,6 +262,8 @@ def selu(x: array) -> array:
 
     Source: G. Klambauer et al., Self-Normalizing Neural Networks (2017),
     https://arxiv.org/abs/1706.02515
+
+    Shape: that of ``x``.
     """
     return elu(x, 1.67326) * 1.0507
 
@@ -232,6 +272,8 @@ def silu(x: array) -> array:
     r"""The sigmoid linear unit (swish), :math:`x \, \sigma(x)`.
 
     Source: S. Elfwing et al. (2017), https://arxiv.org/abs/1702.03118
+
+    Shape: that of ``x``.
     """
     return x * core.sigmoid(x)
 
@@ -240,6 +282,8 @@ def mish(x: array) -> array:
     r""":math:`x \tanh(\text{softplus}(x))`.
 
     Source: D. Misra, Mish (2019), https://arxiv.org/abs/1908.08681
+
+    Shape: that of ``x``.
     """
     return x * core.tanh(softplus(x))
 
@@ -254,6 +298,8 @@ def gelu(x: array) -> array:
         x: any array.
 
     Source: D. Hendrycks and K. Gimpel (2016), https://arxiv.org/abs/1606.08415
+
+    Shape: that of ``x``.
     """
     return x * (1 + core.erf(x / math.sqrt(2))) / 2
 
@@ -266,6 +312,8 @@ def gelu_approx(x: array) -> array:
     argument may be limited there, which keeps the cube finite in float16.
 
     Source: as :func:`gelu`.
+
+    Shape: that of ``x``.
     """
     z = core.clip(x, -10, 10)
     return 0.5 * x * (1 + core.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
@@ -275,6 +323,8 @@ def gelu_fast_approx(x: array) -> array:
     r""":func:`gelu` with a sigmoid, :math:`x \, \sigma(1.702 x)`; it differs by less than 0.021.
 
     Source: as :func:`gelu`.
+
+    Shape: that of ``x``.
     """
     return x * core.sigmoid(1.702 * x)
 
@@ -319,7 +369,10 @@ def log_softmax(x: array, axis: int = -1) -> array:
 
 
 def softmin(x: array, axis: int = -1) -> array:
-    r""":func:`softmax` of :math:`-x`: the smallest number gets the largest share."""
+    r""":func:`softmax` of :math:`-x`: the smallest number gets the largest share.
+
+    Shape: that of ``x``.
+    """
     return softmax(-x, axis=axis)
 
 
@@ -336,6 +389,8 @@ def glu(x: array, axis: int = -1) -> array:
         ValueError: the size is odd.
 
     Source: Y. Dauphin et al. (2016), https://arxiv.org/abs/1612.08083
+
+    Shape: ``(..., 2 D)`` to ``(..., D)``, for the last ``axis``.
     """
     a, b = core.split(x, 2, axis=axis)
     return a * core.sigmoid(b)

@@ -19,7 +19,10 @@ Fan = Literal["fan_in", "fan_out"]
 
 
 def constant(value: float, dtype: Dtype = core.float32) -> Initializer:
-    """An initializer that fills with ``value``."""
+    """An initializer that fills with ``value``.
+
+    Shape: that of the array which the initializer gets.
+    """
 
     def initializer(a: array) -> array:
         return core.full(a.shape, value, dtype=dtype)
@@ -34,6 +37,8 @@ def normal(mean: float = 0.0, std: float = 1.0, dtype: Dtype = core.float32) -> 
         mean: their mean.
         std: their standard deviation.
         dtype: their dtype.
+
+    Shape: that of the array which the initializer gets.
     """
 
     def initializer(a: array) -> array:
@@ -43,7 +48,10 @@ def normal(mean: float = 0.0, std: float = 1.0, dtype: Dtype = core.float32) -> 
 
 
 def uniform(low: float = 0.0, high: float = 1.0, dtype: Dtype = core.float32) -> Initializer:
-    """An initializer with numbers spread evenly from ``low`` to ``high``."""
+    """An initializer with numbers spread evenly from ``low`` to ``high``.
+
+    Shape: that of the array which the initializer gets.
+    """
 
     def initializer(a: array) -> array:
         return core.random.uniform(low, high, a.shape, dtype=dtype)
@@ -56,6 +64,8 @@ def identity(dtype: Dtype = core.float32) -> Initializer:
 
     Raises (when called):
         ValueError: the array is not a square matrix.
+
+    Shape: ``(N, N)``, that of the array which the initializer gets.
     """
 
     def initializer(a: array) -> array:
@@ -161,7 +171,10 @@ def he_normal(dtype: Dtype = core.float32) -> Initializer:
 
 
 def he_uniform(dtype: Dtype = core.float32) -> Initializer:
-    r"""As :func:`he_normal`, but uniform: within :math:`\pm \gamma \sqrt{3 / \text{fan}}`."""
+    r"""As :func:`he_normal`, but uniform: within :math:`\pm \gamma \sqrt{3 / \text{fan}}`.
+
+    Shape: that of the array which the initializer gets.
+    """
 
     def initializer(a: array, mode: Fan = "fan_in", gain: float = 1.0) -> array:
         limit = gain * math.sqrt(3.0 / chosen_fan(a, mode))
@@ -185,6 +198,8 @@ def sparse(
         ValueError: the array is not a matrix.
 
     Source: J. Martens, Deep learning via Hessian-free optimization (2010).
+
+    Shape: that of the array which the initializer gets.
     """
 
     def initializer(a: array) -> array:

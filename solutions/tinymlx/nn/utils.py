@@ -131,6 +131,8 @@ def average_gradients(
 
     Returns:
         The tree of means; the gradients themselves if there is one process only.
+
+    Shape: of each leaf, that of the gradient.
     """
     group = group or core.distributed.init()
     processes = group.size()

@@ -27,6 +27,8 @@ class AdaDelta(Optimizer):
         ValueError: ``rho`` is negative or ``eps`` is not positive.
 
     Source: M. Zeiler (2012), https://arxiv.org/abs/1212.5701
+
+    Shape: state has that of each parameter.
     """
 
     def __init__(self, learning_rate: Rate, rho: float = 0.9, eps: float = 1e-6) -> None:

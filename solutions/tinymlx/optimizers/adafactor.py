@@ -36,6 +36,8 @@ class Adafactor(Optimizer):
         warmup_init: whether :math:`10^{-6} \, t` takes the place of :math:`10^{-2}` there.
 
     Source: N. Shazeer and M. Stern (2018), https://arxiv.org/abs/1804.04235
+
+    Shape: of a parameter ``(..., R, C)`` the state is ``(..., R)`` and ``(..., C)``.
     """
 
     def __init__(

@@ -25,6 +25,8 @@ class Adagrad(Optimizer):
 
     Source: J. Duchi et al., Adaptive Subgradient Methods (2011),
     https://jmlr.org/papers/v12/duchi11a.html
+
+    Shape: state has that of each parameter.
     """
 
     def __init__(self, learning_rate: Rate, eps: float = 1e-8) -> None:

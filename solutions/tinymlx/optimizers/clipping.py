@@ -34,6 +34,8 @@ def clip_grad_norm(grads: Any, max_norm: float) -> tuple[Any, array]:
 
     Source: R. Pascanu et al., On the difficulty of training recurrent neural networks (2012),
     https://arxiv.org/abs/1211.5063
+
+    Shape: of each leaf, that of the gradient; the norm is a scalar.
     """
     if max_norm < 0:
         raise ValueError(f"max_norm should be >=0, {max_norm} was provided instead")

@@ -32,6 +32,8 @@ class Lion(Optimizer):
 
     Source: X. Chen et al., Symbolic Discovery of Optimization Algorithms (2023),
     https://arxiv.org/abs/2302.06675
+
+    Shape: state has that of each parameter.
     """
 
     def __init__(

@@ -26,6 +26,8 @@ class MultiOptimizer(Optimizer):
 
     Raises:
         ValueError: there is not one filter less than optimizers.
+
+    Shape: state is that of each optimizer's own parameters.
     """
 
     def __init__(

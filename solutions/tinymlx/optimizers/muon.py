@@ -28,6 +28,8 @@ class Muon(Optimizer):
         ns_steps: the number of iterations of :func:`orthogonalized`.
 
     Source: K. Jordan (2024), https://kellerjordan.github.io/posts/muon/
+
+    Shape: state has that of each parameter; one of more than two axes is seen as ``(R, ...)``.
     """
 
     def __init__(

@@ -25,6 +25,8 @@ class RMSprop(Optimizer):
         ValueError: ``alpha`` is negative or ``eps`` is not positive.
 
     Source: T. Tieleman and G. Hinton, Lecture 6.5 of Neural Networks for Machine Learning (2012).
+
+    Shape: state has that of each parameter.
     """
 
     def __init__(self, learning_rate: Rate, alpha: float = 0.99, eps: float = 1e-8) -> None:

@@ -130,7 +130,10 @@ def conv_transpose1d(
     *,
     stream: Stream = None,
 ) -> array:
-    """Transposed convolution of sequences, see :func:`conv_transpose`."""
+    """Transposed convolution of sequences, see :func:`conv_transpose`.
+
+    Shape: ``(N, L, C)`` and ``(O, K, C / groups)`` to ``(N, L', O)``.
+    """
     numbers = (stride, padding, dilation, output_padding, groups, stream)
     return conv_transpose(1, input, weight, *numbers)
 
@@ -147,7 +150,10 @@ def conv_transpose2d(
     *,
     stream: Stream = None,
 ) -> array:
-    """Transposed convolution of pictures, see :func:`conv_transpose`."""
+    """Transposed convolution of pictures, see :func:`conv_transpose`.
+
+    Shape: ``(N, H, W, C)`` and ``(O, KH, KW, C / groups)`` to ``(N, H', W', O)``.
+    """
     numbers = (stride, padding, dilation, output_padding, groups, stream)
     return conv_transpose(2, input, weight, *numbers)
 
@@ -164,7 +170,10 @@ def conv_transpose3d(
     *,
     stream: Stream = None,
 ) -> array:
-    """Transposed convolution of volumes, see :func:`conv_transpose`."""
+    """Transposed convolution of volumes, see :func:`conv_transpose`.
+
+    Shape: ``(N, D, H, W, C)`` and ``(O, KD, KH, KW, C / groups)`` to ``(N, D', H', W', O)``.
+    """
     numbers = (stride, padding, dilation, output_padding, groups, stream)
     return conv_transpose(3, input, weight, *numbers)
 
@@ -179,6 +188,8 @@ def convolve(a: Any, v: Any, /, mode: str = "full", *, stream: Stream = None) ->
 
     Raises:
         ValueError: an array is empty or has not one axis; the mode is unknown.
+
+    Shape: ``(N,)`` and ``(M,)`` to ``(N + M - 1,)`` in mode ``full``; see ``mode``.
     """
     a, v = as_array(a), as_array(v)
     if a.ndim != 1 or v.ndim != 1:

@@ -24,7 +24,10 @@ from ..reductions import mean, sum
 
 @primitive
 def rms_norm(x: mx.array, weight: mx.array | None, /, eps: float) -> mx.array:
-    """Root mean square normalization of the last axis, as ``mlx.core.fast.rms_norm``."""
+    """Root mean square normalization of the last axis, as ``mlx.core.fast.rms_norm``.
+
+    Shape: that of ``x``.
+    """
     return mx.fast.rms_norm(x, weight, eps)
 
 
@@ -42,7 +45,10 @@ def rms_norm_vjp(
 def layer_norm(
     x: mx.array, weight: mx.array | None, bias: mx.array | None, /, eps: float
 ) -> mx.array:
-    """Layer normalization of the last axis, as ``mlx.core.fast.layer_norm``."""
+    """Layer normalization of the last axis, as ``mlx.core.fast.layer_norm``.
+
+    Shape: that of ``x``.
+    """
     return mx.fast.layer_norm(x, weight, bias, eps)
 
 

@@ -12,7 +12,10 @@ from tinymlx.nn.module import Module
 
 
 class Identity(Module):
-    """The input is the output. It takes (and ignores) any arguments, in the place of any layer."""
+    """The input is the output. It takes (and ignores) any arguments, in the place of any layer.
+
+    Shape: ``(...)`` to ``(...)``.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()

@@ -224,6 +224,8 @@ class QQLinear(Module):
         input_dims, output_dims: the sizes of the last axis.
         group_size, bits: as for ``core.quantize``.
         mode: ``"nvfp4"`` or ``"mxfp8"``.
+
+    Shape: ``(..., input_dims)`` to ``(..., output_dims)``.
     """
 
     def __init__(

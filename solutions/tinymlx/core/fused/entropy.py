@@ -15,7 +15,10 @@ from .norms import in_float32
 @primitive
 def cross_entropy(logits: mx.array, targets: mx.array, /) -> mx.array:
     """``logsumexp(logits) - logits[target]`` over the last axis, in float32, as
-    ``mlx.core.fast.cross_entropy``."""
+    ``mlx.core.fast.cross_entropy``.
+
+    Shape: ``(..., C)`` and ``(...)`` to ``(...)``.
+    """
     return mx.fast.cross_entropy(logits, targets)
 
 

@@ -15,6 +15,8 @@ class Sequential(Module):
         modules: modules, or other functions of one argument (those have no parameters here).
 
     The parameters are named ``"layers.0.weight"`` and so on.
+
+    Shape: what the first layer takes to what the last one gives.
     """
 
     def __init__(self, *modules: Callable[[Any], Any]) -> None:

@@ -114,6 +114,8 @@ class QuantizedAllToShardedLinear(QuantizedShare):
 
     Raises:
         ValueError: ``output_dims`` is not divisible by the number of processes.
+
+    Shape: ``(..., input_dims)`` to ``(..., output_dims / n)`` on each of ``n`` processes.
     """
 
     sharding = "all-to-sharded"
@@ -155,6 +157,8 @@ class QuantizedShardedToAllLinear(QuantizedShare):
 
     Raises:
         ValueError: ``input_dims`` is not divisible by the number of processes.
+
+    Shape: ``(..., input_dims / n)`` on each of ``n`` processes to ``(..., output_dims)``.
     """
 
     sharding = "sharded-to-all"

@@ -31,6 +31,8 @@ class FullyShardedModule(Module):
 
     Raises:
         ValueError: a weight is a number, or its first axis cannot be divided equally.
+
+    Shape: a weight ``(N, ...)`` is ``(N / n, ...)`` on each of ``n`` processes.
     """
 
     def __init__(
