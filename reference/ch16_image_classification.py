@@ -199,7 +199,11 @@ def counted(network, weights, *inputs):
     from torch.utils.flop_counter import FlopCounterMode
 
     counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad(), torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+    with (
+        counter,
+        torch.no_grad(),
+        torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
+    ):
         network(*inputs)
     return {
         "parameters": int(sum(w.numel() for w in weights)),
@@ -405,8 +409,6 @@ def covered(x, w, classes, side, stride, fill):
             y[:, r, c] = probability(x) - probability(other)
     calls = 1 + len(high) * len(wide)
     return {"y": y, "sizes": [len(x)] * calls}
-
-
 
 
 @in_numpy

@@ -51,8 +51,8 @@ def fitted(
     """A small residual network, for as many epochs as there is time."""
     core.random.seed(0)
     mean, deviation = x.mean((0, 1, 2)), np.maximum(x.std((0, 1, 2)), 1e-6)
-    model = ResNet((16, 32), (1, 1), (1, 2), (3, 2), classes)
-    small = min(32, len(y))
+    model = ResNet((16, 32), (1, 1), (1, 2), (3, 1), classes)
+    small = min(16, len(y))
     batches = Batches(
         ((x - mean) / deviation).astype(np.float32), y.astype(np.int32), batch_size=small,
         drop_last=True,
@@ -64,7 +64,7 @@ def fitted(
         return nn.losses.cross_entropy(model(x), y, label_smoothing=0.05, reduction="mean")
 
     start = time.perf_counter()
-    epochs = 12
+    epochs = 8
     rate = one_cycle(0.1, epochs * len(batches))
     trainer = Trainer(model, optimizers.SGD(rate, momentum=0.9, weight_decay=5e-4), loss)
     for _ in range(epochs):

@@ -1,4 +1,4 @@
-"""Project 16: a convolutional network and a transformer with one budget, and a student of the first.
+"""Project 16: a convolutional network and a transformer with one budget, and a student.
 
 CIFAR-10 where the data folder has it, otherwise rendered shapes; or your own photos, one sub-folder
 a class, in the folder that ``TINYMLX_PHOTOS`` names. Every network can be stopped with Ctrl-C: the
@@ -46,7 +46,7 @@ def main(
     facts = [
         f"{pictures.removed} training pictures were near copies of test pictures, and went; "
         f"{pictures.copies} more are near copies of each other, and stay on one side.",
-        f"The budget is {settings.budget(setting, classes) / 1e6:.1f} million operations a picture.",
+        f"The budget: {settings.budget(setting, classes) / 1e6:.1f} million operations a picture.",
     ]
     for fact in facts:
         console.print(fact)
@@ -55,9 +55,10 @@ def main(
     trainers = trained(setting, models, pictures, out, console)
     numbers, found = compared(setting, models, pictures, console)
     found["seconds"] = time.perf_counter() - start
-    draw(out, models, trainers, pictures, numbers)
-    damaged = evaluation.hardened(models, pictures, 60 if quick else 500)
-    drawing.draw_corruptions(out, damaged, list(models))
+    formats = ("png",) if quick else drawing.BOTH
+    draw(out, models, trainers, pictures, numbers, formats)
+    damaged = evaluation.hardened(models, pictures, 40 if quick else 500)
+    drawing.draw_corruptions(out, damaged, list(models), formats)
     page = report.write(out, pictures.source, facts, numbers["networks"], numbers["pairs"], damaged)
     best = max(models, key=lambda name: numbers["networks"][name]["accuracy"])
     probabilities = np.array(numbers["probabilities"][best].tolist(), np.float32)
@@ -141,19 +142,21 @@ def draw(
     trainers: dict[str, Trainer],
     pictures: pictures_in.Pictures,
     numbers: dict,
+    formats: drawing.Formats,
 ) -> None:
     """Everything that is seen in the report but the corruptions."""
     labels = core.array(pictures.test.y)
-    drawing.draw_curves(out, {name: trainer.history for name, trainer in trainers.items()})
+    drawing.draw_curves(out, {name: trainer.history for name, trainer in trainers.items()}, formats)
     found = {name: reliability(p, labels) for name, p in numbers["probabilities"].items()}
-    drawing.draw_reliability(out, found)
+    drawing.draw_reliability(out, found, formats)
     best = max(models, key=lambda name: numbers["networks"][name]["accuracy"])
-    drawing.draw_confusion(out, pictures, numbers["probabilities"][best])
-    drawing.draw_mistakes(out, pictures, numbers["probabilities"][best])
+    drawing.draw_confusion(out, pictures, numbers["probabilities"][best], formats)
+    drawing.draw_mistakes(out, pictures, numbers["probabilities"][best], formats=formats)
     some = pictures.test.x[:8]
     attention = evaluation.looked(models["transformer"], some)
     classes = core.argmax(numbers["probabilities"][best][:8], axis=-1)
-    drawing.draw_looks(out, pictures, attention, evaluation.missed(models[best], some, classes))
+    occluded = evaluation.missed(models[best], some, classes)
+    drawing.draw_looks(out, pictures, attention, occluded, formats)
 
 
 def write_weights(

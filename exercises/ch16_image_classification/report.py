@@ -3,9 +3,10 @@
 import html
 from pathlib import Path
 
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:58rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .8rem;border-bottom:1px solid #ccc;
-text-align:right}td:first-child,th:first-child{text-align:left}img{max-width:100%}"""
+STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:58rem;
+margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .8rem;border-bottom:1px solid
+#ccc; text-align:right}td:first-child,th:first-child{text-align:left}img{max-width:100%}"""
 CAPTIONS = {
     "curves": "Held-out accuracy after each epoch.",
     "confusion": "Which class the best network takes for which.",
@@ -67,7 +68,9 @@ def write(
     for name, caption in CAPTIONS.items():
         if (out / f"{name}.png").is_file():
             parts.append(f'<h2>{caption}</h2><img src="{name}.png" alt="{html.escape(caption)}">')
-    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Image classification</title>'
+    page = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Image classification</title>'
+    )
     path = out / "report.html"
     path.write_text(f"{page}<style>{STYLE}</style>{''.join(parts)}</html>\n", encoding="utf-8")
     return path

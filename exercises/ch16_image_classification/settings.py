@@ -43,7 +43,9 @@ class Setting:
     stretch: float = 0.0  # how strongly pictures are turned, scaled and sheared
 
 
-QUICK = Setting("quick", Net(8), Net(4), 1, (6, 6, 6), side=16, batch=32)
+QUICK = Setting(
+    "quick", Net(12, (1, 1), (3, 1)), Net(6, (1, 1), (3, 1)), 1, (4, 4, 4), side=16, batch=20
+)
 DEFAULT = Setting("default", Net(32), Net(16), 2, (8, 8, 8))
 FULL = Setting(
     "full",

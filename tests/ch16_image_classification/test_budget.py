@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from course.grading.compare import agree
 from course.grading.marks import exercise
 
 from .test_transformer import config_of
@@ -19,7 +18,13 @@ from .test_transformer import config_of
         {"widths": [8, 8], "blocks": [1, 2], "strides": [1, 1], "stem": [4, 2], "side": 17},
         {"widths": [4, 6], "blocks": [1, 1], "strides": [1, 1], "stem": [3, 1], "side": 8},
         {"widths": [4], "blocks": [2], "strides": [2], "stem": [1, 1], "side": 9},
-        {"widths": [6, 6, 12], "blocks": [1, 1, 2], "strides": [1, 3, 2], "stem": [7, 2], "side": 40},
+        {
+            "widths": [6, 6, 12],
+            "blocks": [1, 1, 2],
+            "strides": [1, 3, 2],
+            "stem": [7, 2],
+            "side": 40,
+        },
         {"widths": [4, 5], "blocks": [0, 1], "strides": [2, 2], "stem": [5, 3], "side": 21},
     ],
     ids=lambda n: f"{n['widths']}",
@@ -158,7 +163,8 @@ def test_sweeps_that_cannot_be(check, probe):
 @pytest.mark.parametrize(
     "losses, place",
     [([3.0, 2.9, 2.5, 1.0, 0.9, 4.0], 2), ([3.0, 1.0, 0.9, 0.8], 1), ([4.0, 3.9, 3.8, 1.0], 2),
-     ([2.0, 1.0, 0.0, 5.0, 4.0, 3.0], 1), ([1.0, 2.0, 0.5], 1), ([5.0, 9.0, 4.0, 6.0, 1.0, 7.0], 2)],
+     ([2.0, 1.0, 0.0, 5.0, 4.0, 3.0], 1), ([1.0, 2.0, 0.5], 1), ([5.0, 9.0, 4.0, 6.0, 1.0, 7.0],
+     2)],
 )  # fmt: skip
 def test_where_it_falls_fastest(probe, losses, place):
     """Between both neighbours; not the smallest loss, nor the end; of equals the first."""

@@ -57,7 +57,9 @@ def test_logits_in_half_precision(check, draw):
     whole = check.bench.expected(
         "taught", {"student": student, "teacher": teacher, **options, "g": np.array(1, np.float32)}
     )
-    found = check.bench.probe("taught", student=student, teacher=teacher, g=np.array(1, np.float32), **options)
+    found = check.bench.probe(
+        "taught", student=student, teacher=teacher, g=np.array(1, np.float32), **options
+    )
     assert found["y"].dtype == np.float32, found["y"].dtype
     assert found["student"].dtype == np.float16, found["student"].dtype
     assert agree(found["y"], whole["y"], terms=20)
@@ -67,7 +69,8 @@ def test_logits_in_half_precision(check, draw):
 @exercise("16.8")
 def test_losses_that_cannot_be(check, probe, draw):
     """No temperature, a share outside, logits of two shapes."""
-    good = {"student": draw.normal(2, 3), "teacher": draw.normal(2, 3), "g": np.array(1, np.float32),
+    good = {"student": draw.normal(2, 3), "teacher": draw.normal(2, 3), "g": np.array(1,
+    np.float32),
             "labels": np.array([0, 2], np.int32), "temperature": 2.0, "share": 0.5}  # fmt: skip
     assert probe("taught", **good)["y"] > 0
     for bad, word in [({"temperature": 0.0}, "temperature"), ({"temperature": -1.0}, "temperature"),

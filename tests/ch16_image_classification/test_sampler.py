@@ -24,8 +24,15 @@ def test_places_in_half_precision(check, draw):
 
 @exercise("16.7")
 @pytest.mark.parametrize("padding", ["zeros", "border"])
-@pytest.mark.parametrize("shape, size", [((2, 5, 4, 3), (3, 6)), ((3, 3, 7, 1), (7, 3)),
-                                         ((1, 1, 1, 2), (2, 4)), ((2, 2, 2, 2), (2, 2))])  # fmt: skip
+@pytest.mark.parametrize(
+    "shape, size",
+    [
+        ((2, 5, 4, 3), (3, 6)),
+        ((3, 3, 7, 1), (7, 3)),
+        ((1, 1, 1, 2), (2, 4)),
+        ((2, 2, 2, 2), (2, 2)),
+    ],
+)
 def test_a_picture_at_other_places(check, draw, shape, size, padding):
     """Inside, at the border and beyond; slopes of pictures and of places."""
     n, _, _, channels = shape
@@ -39,7 +46,9 @@ def test_a_picture_at_other_places(check, draw, shape, size, padding):
 @pytest.mark.parametrize("padding", ["zeros", "border"])
 def test_between_the_last_pixel_and_the_edge(check, draw, padding):
     """Half a pixel beyond the outer middles, on all four sides."""
-    grid = np.array([[-0.95, 0.1], [0.95, 0.1], [0.1, -0.95], [0.1, 0.95], [-0.9, 0.93]], np.float32)
+    grid = np.array(
+        [[-0.95, 0.1], [0.95, 0.1], [0.1, -0.95], [0.1, 0.95], [-0.9, 0.93]], np.float32
+    )
     check("sampled", x=draw.normal(1, 4, 4, 2), grid=grid.reshape(1, 1, 5, 2), padding=padding,
           g=draw.normal(1, 1, 5, 2), terms=5, scale=20)  # fmt: skip
 

@@ -16,8 +16,6 @@ def config_of(tokenizer, pool, **changes):
     return {**TINY, **MORE, "tokenizer": tokenizer, "pool": pool, **changes}
 
 
-
-
 def linear(draw, outputs, inputs):
     return {"weight": draw.normal(outputs, inputs) * np.float32(0.4),
             "bias": draw.normal(outputs) * np.float32(0.4)}  # fmt: skip
@@ -35,8 +33,10 @@ def token_weights(draw, config):
         stages = side.bit_length() - 1
         widths = [config["channels"], *(max(dims >> (stages - 1 - i), 1) for i in range(stages))]
         layers = {
-            f"stem.layers.{2 * i}": {"weight": draw.normal(b, 3, 3, a) * np.float32(0.4),
-                                     "bias": draw.normal(b)}  # fmt: skip
+            f"stem.layers.{2 * i}": {
+                "weight": draw.normal(b, 3, 3, a) * np.float32(0.4),
+                "bias": draw.normal(b),
+            }
             for i, (a, b) in enumerate(itertools.pairwise(widths))
         }
     return {**w, **{f"{n}.{k}": v for n, layer in layers.items() for k, v in layer.items()}}
@@ -47,7 +47,10 @@ def block_weights(draw, dims, mlp):
               for n in ("query", "key", "value", "out")}  # fmt: skip
     layers |= {"linear1": linear(draw, mlp * dims, dims), "linear2": linear(draw, dims, mlp * dims)}
     for name in ("ln1", "ln2"):
-        layers[name] = {"weight": 1 + draw.normal(dims) * np.float32(0.3), "bias": draw.normal(dims)}
+        layers[name] = {
+            "weight": 1 + draw.normal(dims) * np.float32(0.3),
+            "bias": draw.normal(dims),
+        }
     return {f"{n}.{k}": v for n, layer in layers.items() for k, v in layer.items()}
 
 

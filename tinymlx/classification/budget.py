@@ -31,7 +31,8 @@ def resnet_size(
 ) -> Size:
     """The size of :class:`~tinymlx.models.ResNet` with basic blocks, which has the same arguments.
 
-    A convolution of ``k`` taps with padding ``p`` and stride ``s`` makes ``(side + 2 p - k) // s + 1``
+    A convolution of ``k`` taps with padding ``p`` and stride ``s`` makes ``(side + 2 p - k) // s +
+    1``
     of ``side`` pixels. No convolution has a bias; each has a normalization with a gain and a shift
     behind it. Running statistics are not learned. Where a block changes channels or stride its
     shortcut is a 1 x 1 convolution with a normalization.

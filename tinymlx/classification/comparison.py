@@ -20,15 +20,16 @@ class Interval(NamedTuple):
 def wilson(right: int, total: int, confidence: float = 0.95) -> Interval:
     r"""Between which accuracies the true one lies, after ``right`` of ``total`` answers were right.
 
-    All accuracies :math:`p` from which the measured one, :math:`\hat p`, is at most :math:`z` standard
-    deviations away: :math:`(\hat p - p)^2 \le z^2 p (1 - p) / n`. The two solutions of this quadratic
-    are the ends,
+    All accuracies :math:`p` from which the measured one, :math:`\hat p`, is at most :math:`z`
+    standard
+    deviations away: :math:`(\hat p - p)^2 \le z^2 p (1 - p) / n`. The two solutions of this
+    quadratic are the ends,
 
     .. math:: \frac{\hat p + z^2 / 2n \pm z \sqrt{\hat p (1 - \hat p) / n + z^2 / 4 n^2}}
         {1 + z^2 / n}
 
-    with :math:`z = \sqrt 2 \, \text{erf}^{-1}(\text{confidence})`. ``core.erfinv`` has it. Never outside
-    of 0 to 1, and not of width 0 where all or none are right.
+    with :math:`z = \sqrt 2 \, \text{erf}^{-1}(\text{confidence})`. ``core.erfinv`` has it. Never
+    outside of 0 to 1, and not of width 0 where all or none are right.
 
     Raises:
         ValueError: not ``0 <= right <= total`` with ``total`` above 0 (the message has the word
@@ -46,7 +47,8 @@ def mcnemar(first: array, second: array) -> float:
     r"""How probable a difference as large as this would be if both networks were equally good.
 
     Only examples count on which exactly one of the two is right. If they are equally good, each of
-    these :math:`n` falls to either side like a coin. With :math:`k` for the side that has fewer, the
+    these :math:`n` falls to either side like a coin. With :math:`k` for the side that has fewer,
+    the
     answer is :math:`2 \sum_{i \le k} \binom{n}{i} / 2^n`, at most 1. It is exact for any :math:`n`
     (whole numbers until the end), and 1 where :math:`n` is 0.
 

@@ -12,8 +12,10 @@ MARGIN = 0.5 / 255
 def shares(length: int, count: int) -> array:
     """Which share of each pixel belongs to each of ``count`` equal cells, along one axis.
 
-    The cells divide the ``length`` pixels evenly; a border between two cells may lie within a pixel.
-    Row ``i`` of the result averages the pixels of cell ``i``: each pixel counts with the length that
+    The cells divide the ``length`` pixels evenly; a border between two cells may lie within a
+    pixel.
+    Row ``i`` of the result averages the pixels of cell ``i``: each pixel counts with the length
+    that
     it has in common with the cell, divided by the cell's length. So each row sums to 1, also where
     there are more cells than pixels.
 
@@ -56,8 +58,8 @@ def difference_hash(x: array, size: int = 8) -> array:
 def duplicate_groups(hashes: array, radius: int, block: int = 1024) -> array:
     """Which pictures belong together: those that a chain of near pairs connects.
 
-    Two pictures are near if their fingerprints differ in at most ``radius`` bits. If A is near B and
-    B is near C, all three are one group, however far A is from C. The number of a group is the
+    Two pictures are near if their fingerprints differ in at most ``radius`` bits. If A is near B
+    and B is near C, all three are one group, however far A is from C. The number of a group is the
     smallest index of its members.
 
     Of the ``N * N`` distances at most ``block * N`` are in memory at any time.

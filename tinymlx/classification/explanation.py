@@ -12,7 +12,8 @@ def rollout(attentions: Sequence[array]) -> array:
     r"""How much of each input token is in each output token, through all blocks.
 
     In a block a token keeps itself (the residual) and takes from others what attention says. With
-    the mean :math:`A` over the heads, block :math:`l` mixes tokens by :math:`M_l = (A_l + 1) / 2`, where
+    the mean :math:`A` over the heads, block :math:`l` mixes tokens by :math:`M_l = (A_l + 1) / 2`,
+    where
     :math:`1` is the identity; all blocks together mix by :math:`M_L \cdots M_2 M_1`.
 
     Args:

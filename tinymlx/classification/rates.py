@@ -32,8 +32,8 @@ def sweep(
 
     The rates go from ``low`` to ``high``, each the same factor above the one before. Losses are
     smoothed: with :math:`m_0 = 0` and :math:`m_i = \beta m_{i-1} + (1 - \beta) \ell_i` the smoothed
-    loss of step :math:`i = 1, 2, \dots` is :math:`m_i / (1 - \beta^i)`, which is a weighted mean of the
-    losses so far.
+    loss of step :math:`i = 1, 2, \dots` is :math:`m_i / (1 - \beta^i)`, which is a weighted mean
+    of the losses so far.
 
     It ends early when a loss is not finite (that step is left out), and behind a step whose
     smoothed loss is more than 4 times the smallest one so far (that step is the last).

@@ -36,8 +36,8 @@ def reliability(probabilities: array, labels: array, bins: int = 15) -> Calibrat
 def fitted_temperature(logits: array, labels: array, rounds: int = 50) -> float:
     r"""The temperature :math:`T` that makes the cross entropy of ``logits / T`` smallest.
 
-    In :math:`b = 1 / T` the mean cross entropy is convex. Its slope is the mean over the examples of
-    what the logit of a draw is on average, less the logit of the label,
+    In :math:`b = 1 / T` the mean cross entropy is convex. Its slope is the mean over the examples
+    of what the logit of a draw is on average, less the logit of the label,
 
     .. math:: f'(b) = \frac{1}{N} \sum_n \Big( \sum_k p_{nk} z_{nk} - z_{n y_n} \Big), \qquad
         f''(b) = \frac{1}{N} \sum_n \operatorname{Var}_{k \sim p_n} z_{nk}, \qquad

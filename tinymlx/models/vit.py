@@ -89,7 +89,8 @@ def patches(x: array, side: int) -> array:
 
     Returns:
         ``(N, H / side, W / side, side * side * C)``; within a square row by row, channels last, so
-        that a linear layer on it is a convolution with stride ``side``, its kernels written in rows.
+        that a linear layer on it is a convolution with stride ``side``, its kernels written in
+        rows.
 
     Raises:
         ValueError: height or width is no multiple of ``side``; the message has the word "multiple".
@@ -113,7 +114,8 @@ def resized(positions: array, rows: int, columns: int) -> array:
         columns: likewise.
 
     Returns:
-        ``(rows, columns, D)`` in the dtype of ``positions``; ``positions`` itself if nothing changes.
+        ``(rows, columns, D)`` in the dtype of ``positions``; ``positions`` itself if nothing
+        changes.
     """
     raise NotImplementedError(
         "16.3 resized - exercises/ch16_image_classification/lesson.md; "
@@ -124,7 +126,8 @@ def resized(positions: array, rows: int, columns: int) -> array:
 class Tokens(Module):
     """A picture as a sequence of tokens that know where they are.
 
-    With patches: ``linear`` of :func:`patches`. With convolutions: ``stem``, 3 x 3 with stride 2 and
+    With patches: ``linear`` of :func:`patches`. With convolutions: ``stem``, 3 x 3 with stride 2
+    and
     padding 1, relu between them. The learned ``positions``, ``(grid, grid, dims)``, are added, for
     pictures of another size :func:`resized`. A class ``token``, ``(dims,)``, if the pool wants one,
     comes first and has no position.

@@ -13,7 +13,8 @@ def affine_grid(theta: array, height: int, width: int) -> array:
     r"""Where each pixel of a result comes from.
 
     Places are counted from -1 to 1 from the outer edge of the first pixel to the outer edge of the
-    last one: column :math:`j` of :math:`W` has its middle at :math:`(2 j + 1) / W - 1`, a row likewise.
+    last one: column :math:`j` of :math:`W` has its middle at :math:`(2 j + 1) / W - 1`, a row
+    likewise.
     The pixel of the result at :math:`(u, v)` comes from :math:`\theta \, (u, v, 1)^\top`, where
     :math:`u` counts along the width and :math:`v` along the height.
 
@@ -35,7 +36,8 @@ def affine_grid(theta: array, height: int, width: int) -> array:
 def grid_sample(x: array, grid: array, padding: str = "zeros") -> array:
     r"""Pictures read at any places, with straight lines between the pixels.
 
-    A place :math:`u` from -1 to 1 (as in :func:`affine_grid`) lies at :math:`((u + 1) W - 1) / 2` among
+    A place :math:`u` from -1 to 1 (as in :func:`affine_grid`) lies at :math:`((u + 1) W - 1) / 2`
+    among
     the columns 0 to W - 1. Of the four pixels around it each counts with the product of 1 less its
     distance along both axes. Pixels outside of the picture are zeros; with ``"border"`` places are
     first moved to the nearest place within the middles of the outer pixels.
