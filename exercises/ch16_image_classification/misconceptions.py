@@ -1638,31 +1638,6 @@ def occlusion(network, x, classes, side, stride, fill=0.0):
 
 @misconception(
     "16.11",
-    "All places are computed at once. Their covered pictures are in memory together: hundreds of batches.",
-)
-def occlusion(network, x, classes, side, stride, fill=0.0):
-    def probability(x):
-        p = nn.softmax(network(x), axis=-1)
-        return core.take_along_axis(p, classes[:, None], axis=-1)[:, 0]
-
-    height, width = x.shape[1:3]
-    i, j = core.arange(height), core.arange(width)
-    whole = probability(x)
-    rows = []
-    kept = []
-    for top in range(0, height - side + 1, stride):
-        row = []
-        for left in range(0, width - side + 1, stride):
-            inside = ((i >= top) & (i < top + side))[:, None] & (j >= left) & (j < left + side)
-            kept.append(core.where(inside[:, :, None], core.array(fill, x.dtype), x))
-            row.append(whole - probability(kept[-1]))
-        rows.append(core.stack(row, axis=-1))
-    core.eval(kept)
-    return core.stack(rows, axis=1)
-
-
-@misconception(
-    "16.11",
     "The last place of each row and column is missing: range() leaves out its end.",
 )
 def occlusion(network, x, classes, side, stride, fill=0.0):

@@ -69,7 +69,7 @@ def test_the_widest(probe, count):
     costs = [10 + 3 * (i // 2) ** 2 for i in range(count)]  # each cost twice
     for limit in sorted({*costs, *(c + 1 for c in costs), 10**9}):
         found = probe("widest", costs=costs, limit=limit, scale=5)
-        expected = 5 * max(i for i, c in enumerate(costs) if c <= limit)
+        expected = 5 * max(i + 1 for i, c in enumerate(costs) if c <= limit)
         assert found["width"] == expected, f"{found['width']} for {limit}, expected {expected}"
         assert found["asked"] <= count.bit_length(), f"{found['asked']} questions for {count}"
 
@@ -77,7 +77,7 @@ def test_the_widest(probe, count):
 @exercise("16.5")
 def test_nothing_fits(check, probe):
     """A budget below the smallest."""
-    assert probe("widest", costs=[5, 6, 7], limit=6, scale=2)["width"] == 2
+    assert probe("widest", costs=[5, 6, 7], limit=6, scale=2)["width"] == 4
     check.raises("widest", "ValueError", match="budget", costs=[5, 6, 7], limit=4, scale=2)
     check.raises("widest", "ValueError", match="budget", costs=[5], limit=4, scale=2)
 

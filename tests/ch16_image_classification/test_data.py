@@ -18,7 +18,7 @@ def test_cells(check, length, count):
 
 @exercise("16.1")
 @pytest.mark.parametrize(
-    "shape, size", [((3, 16, 18, 3), 8), ((2, 13, 7, 3), 4), ((2, 5, 30, 1), 3), ((1, 4, 4, 2), 1)]
+    "shape, size", [((3, 16, 18, 3), 8), ((2, 13, 7, 3), 4), ((2, 5, 30, 1), 3), ((40, 4, 4, 2), 1)]
 )
 def test_fingerprints(check, draw, shape, size):
     """Grey cells of any picture, each against its neighbour to the left."""

@@ -160,8 +160,9 @@ def test_the_memory_of_covered_pictures(probe):
     Measured in batches of pictures: 4.1; with all places at once more than 225.
     """
     found = probe("covered_memory", side=32, count=8)
-    assert found["places"] == [8, 15, 15]
-    assert found["batches"] < 16, f"{found['batches']:.0f} batches of pictures at once"
+    assert found["y"].shape == (8, 15, 15)
+    assert np.abs(found["y"]).max() > 0
+    assert found["memory"] == "few batches", "16 batches of pictures or more at once"
 
 
 @exercise("16.11")

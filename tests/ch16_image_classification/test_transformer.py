@@ -131,7 +131,7 @@ def test_tokens_in_half_precision(check, draw):
     config = config_of("patches", "token")
     half = {k: (v * 0.5).astype(np.float16) for k, v in token_weights(draw, config).items()}
     check("sequence", x=draw.normal(2, 8, 8, 3, dtype="float16"), w=half, config=config,
-          g=draw.normal(2, 5, 6, dtype="float16"), terms=60, scale=10)  # fmt: skip
+          g=draw.normal(2, 5, 6, dtype="float16"), terms=60, scale=3)  # fmt: skip
     check("cut", x=draw.normal(2, 4, 4, 1, dtype="float16"), side=2,
           g=draw.normal(2, 2, 2, 4, dtype="float16"))  # fmt: skip
 
@@ -142,7 +142,7 @@ def test_a_transformer_in_half_precision(check, draw):
     config = config_of("patches", "sequence", layers=1)
     half = {k: (v * 0.7).astype(np.float16) for k, v in model_weights(draw, config).items()}
     check("looks", x=draw.normal(1, 8, 8, 3, dtype="float16"), w=half, config=config,
-          g=draw.normal(1, 3, dtype="float16"), terms=100, scale=60)  # fmt: skip
+          g=draw.normal(1, 3, dtype="float16"), terms=30, scale=4)  # fmt: skip
 
 
 @exercise("16.4")
