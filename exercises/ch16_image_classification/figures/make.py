@@ -72,7 +72,7 @@ def draw_sweep(out: Path) -> None:
 
     def step(rate: float) -> float:
         nonlocal w
-        loss = float((curvatures * w * w).sum() / 2 + 1) * math.exp(0.12 * random.normal())
+        loss = float((curvatures * w * w).sum() / 2 + 1) * math.exp(0.04 * random.normal())
         raw.append(loss)
         w = w - rate * curvatures * w
         return loss
