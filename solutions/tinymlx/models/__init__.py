@@ -7,6 +7,7 @@ Those for pictures (chapter 7):
 :mod:`.vgg`          stacks of 3 x 3 convolutions between poolings
 :mod:`.resnet`       residual networks in the form for small pictures
 :mod:`.depth`        stochastic depth: whole branches that are left out in training
+:mod:`.vit`          transformers for small pictures (chapter 16)
 ===================  ==============================================================
 
 Those that make pictures (chapter 9):
@@ -33,8 +34,8 @@ Those that read sequences: :mod:`.recurrent`, :mod:`.char_rnn` and their kin (ch
 :mod:`.language`, the families of models that are published, and :mod:`.lora`, which adapts them
 (chapter 12).
 
-Every network that tells pictures apart has two parts, ``features(x)``, ``(N, H, W, C)``, and
-``head(features)``, the logits; calling it is one after the other.
+Every network that tells pictures apart has two parts, ``features(x)``, ``(N, H, W, C)`` (of a
+transformer ``(N, T, C)``), and ``head(features)``, the logits; calling it is one after the other.
 """
 
 from .depth import StochasticDepth

@@ -1,4 +1,4 @@
-"""What networks for pictures need around them (chapter 7).
+"""What networks for pictures need around them (chapters 7 and 16).
 
 ========================  ==============================================================
 :mod:`.convolution`       convolution by loops, and as windows times a matrix
@@ -10,10 +10,12 @@
 :mod:`.folding`           a batch normalization inside of the convolution before it
 :mod:`.saliency`          where a network looked
 :mod:`.averaging`         the mean of the answers to several views of a picture
+:mod:`.affine`            turned, sheared, scaled and shifted pictures
 ========================  ==============================================================
 """
 
 from . import (
+    affine,
     augmentation,
     averaging,
     convolution,
@@ -26,6 +28,7 @@ from . import (
 )
 
 __all__ = [
+    "affine",
     "augmentation",
     "averaging",
     "convolution",

@@ -1,0 +1,97 @@
+"""Probabilities that mean what they say."""
+
+from __future__ import annotations
+
+import math
+
+from tinymlx import core, nn
+from tinymlx.core import array
+from tinymlx.training.metrics import Calibration, calibration
+
+#: The temperatures among which :func:`fitted_temperature` looks.
+LEAST, MOST = 0.05, 20.0
+
+
+def reliability(probabilities: array, labels: array, bins: int = 15) -> Calibration:
+    r"""Whether answers that are given 70% are right in 70% of all cases.
+
+    An answer is the most probable class, its confidence that class's probability: what happens, or
+    does not, is that it is right. :func:`~tinymlx.training.metrics.calibration` does the rest;
+    ``error`` of the result is the expected calibration error. A confidence that rounding has lifted
+    above 1 counts as 1. Computed in float32, whatever the dtype.
+
+    Args:
+        probabilities: ``(N, classes)``.
+        labels: ``(N,)`` integers.
+        bins: how many, of equal width from 0 to 1.
+
+    Source: C. Guo et al. (2017), https://arxiv.org/abs/1706.04599
+    """
+    confidence = core.minimum(core.max(probabilities, axis=-1), 1.0)
+    right = core.argmax(probabilities, axis=-1) == labels
+    return calibration(confidence, right, bins)
+
+
+def fitted_temperature(logits: array, labels: array, rounds: int = 50) -> float:
+    r"""The temperature :math:`T` that makes the cross entropy of ``logits / T`` smallest.
+
+    In :math:`b = 1 / T` the mean cross entropy is convex. Its slope is the mean over the examples
+    of what the logit of a draw is on average, less the logit of the label,
+
+    .. math:: f'(b) = \frac{1}{N} \sum_n \Big( \sum_k p_{nk} z_{nk} - z_{n y_n} \Big), \qquad
+        f''(b) = \frac{1}{N} \sum_n \operatorname{Var}_{k \sim p_n} z_{nk}, \qquad
+        p_n = \text{softmax}(b z_n) ,
+
+    and Newton's step is :math:`b - f' / f''`. It can jump too far. Since :math:`f'` grows with
+    :math:`b`, its sign says on which side the minimum is: keep an interval, and where Newton leaves
+    it, halve it instead. The first step starts at :math:`b = 1`.
+
+    Only temperatures from :data:`LEAST` to :data:`MOST` come into question: where the cross entropy
+    keeps falling (every answer is right; or the logits say nothing), the end of the interval is the
+    answer. A constant that is added to all logits of an example changes nothing, also if it is
+    large; logits may be in half precision, and are computed with in float32.
+
+    Args:
+        logits: ``(N, classes)``, not probabilities.
+        labels: ``(N,)`` integers.
+        rounds: the most steps; with 0 the temperature is 1 (if it is not an end of the interval).
+
+    Returns:
+        The temperature, a Python number.
+
+    Raises:
+        ValueError: there are no examples, or a logit is not finite; the message has the word
+            "examples" or "finite".
+    """
+    if not logits.shape[0]:
+        raise ValueError("[fitted_temperature] There are no examples to fit to.")
+    z = logits.astype(core.float32)
+    z = z - core.max(z, axis=-1, keepdims=True)
+    if not core.all(core.isfinite(z)).item():
+        raise ValueError("[fitted_temperature] Every logit should be finite.")
+    own = core.mean(core.take_along_axis(z, labels[:, None], axis=-1))
+
+    def slopes(b: float) -> tuple[float, float]:
+        p = nn.softmax(b * z, axis=-1)
+        mean = core.sum(p * z, axis=-1, keepdims=True)
+        spread = core.sum(p * (z - mean) ** 2, axis=-1)
+        first, second = core.mean(mean) - own, core.mean(spread)
+        return first.item(), second.item()
+
+    low, high = 1 / MOST, 1 / LEAST
+    if slopes(low)[0] >= 0:
+        return MOST
+    b = 1.0
+    for _ in range(rounds):
+        first, second = slopes(b)
+        if first > 0:
+            high = b
+        else:
+            low = b
+        new = b - first / second if second > 0 else math.inf
+        if abs(new - b) <= 1e-7 * b:
+            break
+        if not low < new < high:
+            new = (low + high) / 2
+        b = new
+    return 1 / b

@@ -1,0 +1,116 @@
+"""Turned, sheared, scaled and shifted pictures, by one sampler."""
+
+from __future__ import annotations
+
+import math
+
+from tinymlx import core
+from tinymlx.core import array
+from tinymlx.vision.augmentation import several
+
+
+def affine_grid(theta: array, height: int, width: int) -> array:
+    r"""Where each pixel of a result comes from.
+
+    Places are counted from -1 to 1 from the outer edge of the first pixel to the outer edge of the
+    last one: column :math:`j` of :math:`W` has its middle at :math:`(2 j + 1) / W - 1`, a row
+    likewise.
+    The pixel of the result at :math:`(u, v)` comes from :math:`\theta \, (u, v, 1)^\top`, where
+    :math:`u` counts along the width and :math:`v` along the height.
+
+    Args:
+        theta: ``(N, 2, 3)``; the first row makes places along the width.
+        height: of the result.
+        width: of the result.
+
+    Returns:
+        ``(N, height, width, 2)``, the place along the width first, in the dtype of ``theta``.
+    """
+    u = (2 * core.arange(width) + 1) / width - 1
+    v = (2 * core.arange(height) + 1) / height - 1
+    u, v = core.meshgrid(u, v, indexing="xy")  # (height, width) both
+    places = core.stack([u, v, core.ones_like(u)], axis=-1).astype(theta.dtype)
+    return places @ theta[:, None].swapaxes(-1, -2)
+
+
+def grid_sample(x: array, grid: array, padding: str = "zeros") -> array:
+    r"""Pictures read at any places, with straight lines between the pixels.
+
+    A place :math:`u` from -1 to 1 (as in :func:`affine_grid`) lies at :math:`((u + 1) W - 1) / 2`
+    among
+    the columns 0 to W - 1. Of the four pixels around it each counts with the product of 1 less its
+    distance along both axes. Pixels outside of the picture are zeros; with ``"border"`` places are
+    first moved to the nearest place within the middles of the outer pixels.
+
+    Places are computed in float32, also in half precision, where a column above 2048 would not
+    exist; the result has the dtype of ``x``. Slopes reach both ``x`` and ``grid``. Places may be
+    far outside.
+
+    Args:
+        x: pictures, ``(N, H, W, C)``.
+        grid: ``(N, H', W', 2)``, the place along the width first.
+        padding: ``"zeros"`` or ``"border"``.
+
+    Returns:
+        ``(N, H', W', C)``.
+
+    Raises:
+        ValueError: another padding; the message has the word "padding".
+
+    Source: M. Jaderberg et al. (2015), https://arxiv.org/abs/1506.02025
+    """
+    if padding not in ("zeros", "border"):
+        raise ValueError(f"[grid_sample] padding should be zeros or border; it is {padding!r}.")
+    n, height, width, _ = x.shape
+    grid = grid.astype(core.float32)
+    beyond = 0 if padding == "border" else 1  # one pixel outside is as black as the next one
+    column = core.clip(((grid[..., 0] + 1) * width - 1) / 2, -beyond, width - 1 + beyond)
+    row = core.clip(((grid[..., 1] + 1) * height - 1) / 2, -beyond, height - 1 + beyond)
+    top, left = core.floor(row), core.floor(column)
+    down, right = row - top, column - left
+    each = core.arange(n)[:, None, None]
+    total = core.zeros((), core.float32)
+    for i, of_row in ((top, 1 - down), (top + 1, down)):
+        for j, of_column in ((left, 1 - right), (left + 1, right)):
+            inside = (i >= 0) & (i < height) & (j >= 0) & (j < width)
+            at = core.clip(i, 0, height - 1), core.clip(j, 0, width - 1)
+            pixels = x[each, at[0].astype(core.int32), at[1].astype(core.int32)]
+            weight = core.where(inside, of_row * of_column, 0.0)
+            total = total + weight[..., None] * pixels.astype(core.float32)
+    return total.astype(x.dtype)
+
+
+def matrices(angle: array, scale: array, shear: array, shift: array) -> array:
+    """The matrices that turn, scale, shear and shift pictures, for :func:`affine_grid`.
+
+    Args:
+        angle: by how many radians to turn, ``(N,)``.
+        scale: how many times larger things become, ``(N,)``.
+        shear: by how much rows slide per row, ``(N,)``.
+        shift: along the width and the height, ``(N, 2)``, in half pictures.
+
+    Returns:
+        ``(N, 2, 3)``.
+    """
+    c, s = core.cos(angle) / scale, core.sin(angle) / scale
+    first = core.stack([c, s + shear * c, -shift[:, 0]], axis=-1)
+    second = core.stack([-s, c - shear * s, -shift[:, 1]], axis=-1)
+    return core.stack([first, second], axis=1)
+
+
+def random_affine(x: array, strength: float = 0.5, key: array | None = None) -> array:
+    """The geometric part of RandAugment: every picture turned, scaled, sheared and shifted.
+
+    Args:
+        x: pictures, ``(N, H, W, C)``.
+        strength: at 1 up to 30 degrees, 30 % and a third of the picture.
+        key: what the draw follows from; by default the global random state.
+
+    Source: E. Cubuk et al. (2019), https://arxiv.org/abs/1909.13719
+    """
+    n = x.shape[0]
+    draws = [core.random.uniform(-strength, strength, (n,), key=k) for k in several(key, 5)]
+    angle, larger, shear, across, down = draws
+    shift = core.stack([across, down], axis=-1) / 3
+    theta = matrices(angle * (math.pi / 6), 1 + 0.3 * larger, shear / 3, shift)
+    return grid_sample(x, affine_grid(theta, *x.shape[1:3]), "border").astype(x.dtype)

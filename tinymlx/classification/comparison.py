@@ -1,0 +1,104 @@
+"""How sure a number of right answers is, and whether one network is better than another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tinymlx import core
+from tinymlx.core import array
+
+
+class Interval(NamedTuple):
+    """Between these two the true number lies, with the confidence that was asked for."""
+
+    low: float
+    high: float
+
+
+def wilson(right: int, total: int, confidence: float = 0.95) -> Interval:
+    r"""Between which accuracies the true one lies, after ``right`` of ``total`` answers were right.
+
+    All accuracies :math:`p` from which the measured one, :math:`\hat p`, is at most :math:`z`
+    standard
+    deviations away: :math:`(\hat p - p)^2 \le z^2 p (1 - p) / n`. The two solutions of this
+    quadratic are the ends,
+
+    .. math:: \frac{\hat p + z^2 / 2n \pm z \sqrt{\hat p (1 - \hat p) / n + z^2 / 4 n^2}}
+        {1 + z^2 / n}
+
+    with :math:`z = \sqrt 2 \, \text{erf}^{-1}(\text{confidence})`. ``core.erfinv`` has it. Never
+    outside of 0 to 1, and not of width 0 where all or none are right.
+
+    Raises:
+        ValueError: not ``0 <= right <= total`` with ``total`` above 0 (the message has the word
+            "right"), or a confidence that is not between 0 and 1 ("confidence").
+
+    Source: E. Wilson (1927), Journal of the American Statistical Association 22
+    """
+    raise NotImplementedError(
+        "16.10 wilson - exercises/ch16_image_classification/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
+
+
+def mcnemar(first: array, second: array) -> float:
+    r"""How probable a difference as large as this would be if both networks were equally good.
+
+    Only examples count on which exactly one of the two is right. If they are equally good, each of
+    these :math:`n` falls to either side like a coin. With :math:`k` for the side that has fewer,
+    the
+    answer is :math:`2 \sum_{i \le k} \binom{n}{i} / 2^n`, at most 1. It is exact for any :math:`n`
+    (whole numbers until the end), and 1 where :math:`n` is 0.
+
+    Args:
+        first: for each example whether the first network is right, ``(N,)`` booleans.
+        second: the same of the other, for the same examples in the same order.
+
+    Returns:
+        The two-sided p-value.
+
+    Raises:
+        ValueError: two different lengths; the message has the word "length".
+
+    Source: Q. McNemar (1947), Psychometrika 12; the exact form
+    """
+    raise NotImplementedError(
+        "16.10 mcnemar - exercises/ch16_image_classification/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
+
+
+class PowerLaw(NamedTuple):
+    """``error = factor * n ** -exponent`` for ``n`` examples."""
+
+    factor: float
+    exponent: float
+
+    def error(self, n: float) -> float:
+        """The error that it foretells."""
+        return self.factor * n**-self.exponent
+
+    def examples(self, error: float) -> float:
+        """How many examples it foretells for an error; infinite if the error never falls."""
+        if self.exponent <= 0:
+            return math.inf
+        return (self.factor / error) ** (1 / self.exponent)
+
+
+def power_law(examples: Sequence[float], errors: Sequence[float]) -> PowerLaw:
+    r"""A straight line through logarithms: :math:`\log e = \log a - b \log n`, by least squares.
+
+    Args:
+        examples: :math:`n`, above 0, at least two different ones.
+        errors: :math:`e`, above 0, one for each.
+
+    Raises:
+        ValueError: fewer than two different numbers of examples, two lengths, or something that is
+            not above 0; the message has the word "two" or "above".
+    """
+    raise NotImplementedError(
+        "16.10 power_law - exercises/ch16_image_classification/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )

@@ -1,0 +1,81 @@
+"""Pictures that are there twice: a fingerprint of each, and groups of equal ones."""
+
+from __future__ import annotations
+
+from tinymlx import core
+from tinymlx.core import array
+
+#: Half a grey level of a file with 256 of them: what is less than this is rounding, not a picture.
+MARGIN = 0.5 / 255
+
+
+def shares(length: int, count: int) -> array:
+    """Which share of each pixel belongs to each of ``count`` equal cells, along one axis.
+
+    The cells divide the ``length`` pixels evenly; a border between two cells may lie within a
+    pixel.
+    Row ``i`` of the result averages the pixels of cell ``i``: each pixel counts with the length
+    that
+    it has in common with the cell, divided by the cell's length. So each row sums to 1, also where
+    there are more cells than pixels.
+
+    Args:
+        length: how many pixels there are, at least 1.
+        count: how many cells.
+
+    Returns:
+        ``(count, length)`` numbers in float32.
+    """
+    raise NotImplementedError(
+        "16.1 shares - exercises/ch16_image_classification/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
+
+
+def difference_hash(x: array, size: int = 8) -> array:
+    """A fingerprint that survives another size, another brightness and a little noise.
+
+    Each picture becomes grey (the mean of its channels) and small: ``size`` rows and ``size + 1``
+    columns of cells, each the mean of its part of the picture (:func:`shares`). A bit says whether
+    a cell is brighter than its neighbour to the left by more than :data:`MARGIN`. All is computed
+    in float32, whatever the dtype of ``x``.
+
+    Args:
+        x: pictures from 0 to 1, ``(N, H, W, C)``; any height and width from 1 on.
+        size: the rows of cells.
+
+    Returns:
+        ``(N, size * size)`` booleans, row by row.
+
+    Source: N. Krawetz, Kind of Like That (2013), https://www.hackerfactor.com/blog/?/archives/529
+    """
+    raise NotImplementedError(
+        "16.1 difference_hash - exercises/ch16_image_classification/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
+
+
+def duplicate_groups(hashes: array, radius: int, block: int = 1024) -> array:
+    """Which pictures belong together: those that a chain of near pairs connects.
+
+    Two pictures are near if their fingerprints differ in at most ``radius`` bits. If A is near B
+    and B is near C, all three are one group, however far A is from C. The number of a group is the
+    smallest index of its members.
+
+    Of the ``N * N`` distances at most ``block * N`` are in memory at any time.
+
+    Args:
+        hashes: ``(N, bits)`` booleans; ``N`` may be 0.
+        radius: in how many bits two copies may differ.
+        block: how many pictures are compared with all others at a time.
+
+    Returns:
+        ``(N,)`` int32: the group of each picture.
+
+    Raises:
+        ValueError: a negative radius; the message has the word "radius".
+    """
+    raise NotImplementedError(
+        "16.1 duplicate_groups - exercises/ch16_image_classification/lesson.md; "
+        "until it is written, `import course.fill` before tinymlx lends you the solution"
+    )
