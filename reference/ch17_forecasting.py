@@ -225,7 +225,8 @@ def scored(forecast, truth):
 
 @in_numpy
 def naive_scale(past, period):
-    return {"scale": np.array(np.nanmean(np.abs(past[period:] - past[:-period])))}
+    scale = np.nanmean(np.abs(past[period:] - past[:-period]))
+    return {"scale": np.array(scale), "a number": True}
 
 
 @in_numpy
@@ -464,7 +465,8 @@ def pit(quantiles, truth, levels):
 def long_run_variance(d, lags):
     from statsmodels.stats.sandwich_covariance import S_hac_simple
 
-    return {"y": np.array(S_hac_simple(d - d.mean(), nlags=lags).item() / len(d))}
+    total = S_hac_simple(d - d.mean(), nlags=lags).item()
+    return {"y": np.array(total / len(d)), "a number": True}
 
 
 @in_numpy
@@ -482,4 +484,5 @@ def diebold_mariano(first, second, steps):
         "difference": np.array(d.mean()),
         "statistic": np.array(statistic),
         "p": np.array(p),
+        "numbers": True,
     }

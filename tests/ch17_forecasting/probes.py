@@ -196,7 +196,8 @@ def scored(forecast, truth):
 
 
 def naive_scale(past, period):
-    return {"scale": to_array(scores.naive_scale(past, period), core.float32)}
+    found = scores.naive_scale(past, period)
+    return {"scale": to_array(found, core.float32), "a number": isinstance(found, float)}
 
 
 def mase(forecast, truth, past, period):
@@ -378,7 +379,8 @@ def pit(quantiles, truth, levels):
 
 
 def long_run_variance(d, lags):
-    return {"y": to_array(comparing.long_run_variance(d, lags), core.float32)}
+    found = comparing.long_run_variance(d, lags)
+    return {"y": to_array(found, core.float32), "a number": isinstance(found, float)}
 
 
 def diebold_mariano(first, second, steps):
@@ -387,6 +389,7 @@ def diebold_mariano(first, second, steps):
         "difference": to_array(found.difference, core.float32),
         "statistic": to_array(found.statistic, core.float32),
         "p": to_array(found.p, core.float32),
+        "numbers": all(isinstance(value, float) for value in found),
     }
 
 
@@ -403,4 +406,5 @@ def skill_interval(errors, other, block, seed, draws, share):
     key = core.random.key(seed)
     found = comparing.skill_interval(errors, other, block, key, draws, share)
     rows = comparing.block_starts(len(errors), block, key, draws)
-    return {"found": to_array(found, core.float32), "rows": rows}
+    numbers = all(isinstance(value, float) for value in found)
+    return {"found": to_array(found, core.float32), "rows": rows, "numbers": numbers}

@@ -63,6 +63,13 @@ def test_climatology_of_too_little(check, draw):
     check.raises(
         "climatology", "ValueError", match="measured", y=y, new_day=day, new_hour=hour, **given
     )
+    day, hour, y = climate(draw, 80)
+    for yearly, daily, size in ((1, 1, 9), (2, 1, 15), (1, 2, 15)):
+        few = y.copy()
+        few[size - 1 :] = np.nan
+        inputs = {"day": day, "hour": hour, "yearly": yearly, "daily": daily}
+        inputs |= {"new_day": day, "new_hour": hour}
+        check.raises("climatology", "ValueError", match="measured", y=few, **inputs)
 
 
 def smoothed(draw, rows=30, period=4):
@@ -235,10 +242,10 @@ def test_naive_scale(check, draw, period):
 @exercise("17.6")
 def test_naive_scale_of_nothing(check, draw):
     check("naive_scale", past=draw.normal(4), period=3)
+    check.raises("naive_scale", "ValueError", match="period", past=draw.normal(4), period=0)
     for past, period in (
         (draw.normal(4), 4),
         (draw.normal(4), 9),
-        (draw.normal(4), 0),
         (np.array([1, np.nan, 3, np.nan], np.float32), 1),
         (draw.normal(0), 1),
         (draw.normal(4, 4), 1),

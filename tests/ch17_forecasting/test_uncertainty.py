@@ -63,7 +63,12 @@ def test_pinball_of_other_shapes(check, draw):
         {"truth": draw.normal(1)},
         {"levels": LEVELS[:1]},
         {"truth": draw.normal(4, 1)},
-        {"levels": LEVELS[None], "quantiles": draw.normal(4, 1, 3)},
+        {
+            "levels": LEVELS[None],
+            "quantiles": draw.normal(1, 3),
+            "truth": np.array(1, np.float32),
+            "cotangent": draw.normal(1, 3),
+        },
     ):
         check.raises("pinball", "ValueError", **{**good, **wrong})
 
@@ -168,6 +173,7 @@ def test_no_sample(check, draw):
     for samples, truth in (
         (draw.normal(2, 0), draw.normal(2)),
         (draw.normal(2, 3), draw.normal(3)),
+        (draw.normal(2, 3), draw.normal(1)),
         (draw.normal(2, 3), draw.normal(2, 3)),
         (np.array(1, np.float32), np.array(1, np.float32)),
     ):
@@ -340,10 +346,11 @@ def test_forecasts_that_differ_always_alike(probe, check, draw):
     """No variance: equally good, or better without any doubt."""
     loss = np.round(draw.uniform(30, high=9))
     found = probe("diebold_mariano", first=loss, second=loss, steps=3)
-    assert found == {"difference": 0, "statistic": 0, "p": 1}
+    assert found == {"difference": 0, "statistic": 0, "p": 1, "numbers": True}
     for apart in (2, -2):
         found = probe("diebold_mariano", first=loss + np.float32(apart), second=loss, steps=3)
-        assert found == {"difference": apart, "statistic": apart * np.inf, "p": 0}
+        expected = {"difference": apart, "statistic": apart * np.inf, "p": 0, "numbers": True}
+        assert found == expected
     check("diebold_mariano", first=loss, second=draw.normal(30), steps=3, terms=30, scale=10)
 
 
@@ -371,6 +378,8 @@ def test_losses_that_cannot_be_compared(check, draw):
         {"steps": 0},
         {"steps": 6},
         {"second": draw.normal(9)},
+        {"first": draw.normal(11), "second": draw.normal(11), "steps": 6},
+        {"first": np.array(1, np.float32), "second": np.array(2, np.float32), "steps": 1},
         {"first": draw.normal(10, 1), "second": draw.normal(10, 1), "steps": 1},
     ):
         check.raises("diebold_mariano", "ValueError", match="steps", **{**good, **wrong})
@@ -429,6 +438,7 @@ def test_skill_interval(probe, draw, share):
         tail = (1 - share) / 2
         expected = [1 - errors.sum() / other.sum(), *np.quantile(drawn, [tail, 1 - tail])]
         assert np.allclose(found["found"], expected, atol=1e-5), (found["found"], expected)
+        assert found["numbers"], "three numbers of Python"
 
 
 @exercise("17.11")

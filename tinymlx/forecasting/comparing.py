@@ -140,7 +140,7 @@ def skill_interval(
         The score, and the lower and the upper end.
 
     Raises:
-        ValueError: the shapes differ, or ``block`` does not fit.
+        ValueError: the shapes differ or are not ``(n,)``, or ``block`` does not fit.
     """
     raise NotImplementedError(
         "17.11 skill_interval - exercises/ch17_forecasting/lesson.md; "

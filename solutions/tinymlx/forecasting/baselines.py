@@ -42,7 +42,7 @@ def seasonal(past: array, horizon: int, period: int) -> array:
     if not 1 <= period <= past.shape[1]:
         raise ValueError(f"[seasonal] A period of {period} does not fit {past.shape[1]} values.")
     places = core.arange(horizon) % period - period
-    return past[:, past.shape[1] + places]
+    return past[:, places]  # places count from the end
 
 
 class Climatology(NamedTuple):

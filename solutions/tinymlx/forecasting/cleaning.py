@@ -42,13 +42,11 @@ def filled(x: array, start: array) -> Filled:
             f"{start.shape}."
         )
     missing = core.isnan(x)
-    if x.shape[0] == 0:
-        return Filled(x, missing, core.zeros(x.shape, core.int32))
-    rows = core.arange(x.shape[0], dtype=core.int32)[:, None]
+    rows = core.arange(x.shape[0])[:, None]  # (N, 1) int32
     last = core.cummax(core.where(missing, -1, rows), axis=0)  # (N, F): -1 before the first
     carried = core.take_along_axis(x, core.maximum(last, 0), axis=0)
     values = core.where(last < 0, start.astype(x.dtype), carried)
-    return Filled(values, missing, (rows - last).astype(core.int32))
+    return Filled(values, missing, rows - last)
 
 
 def outliers(x: array, size: int = 24, limit: float = 5.0, least: float = 1.0) -> array:
@@ -86,9 +84,7 @@ def outliers(x: array, size: int = 24, limit: float = 5.0, least: float = 1.0) -
             f"[outliers] Expected x of shape (N,), size >= 1 and least > 0; got {x.shape}, "
             f"{size} and {least}."
         )
-    if x.shape[0] == 0:
-        return core.zeros((0,), core.bool_)
-    padded = core.concatenate([core.full((size,), core.nan, x.dtype), x[:-1]])
+    padded = core.concatenate([core.full((size,), core.nan, x.dtype), x])
     past = core.as_strided(padded, (x.shape[0], size), (1, 1))
     known = core.sum(~core.isnan(past), axis=1, keepdims=True)  # (N, 1)
     middle = median_of(past, known)

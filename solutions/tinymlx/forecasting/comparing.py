@@ -73,7 +73,7 @@ def diebold_mariano(first: array, second: array, steps: int) -> Comparison:
     Source: F. Diebold, R. Mariano, Comparing Predictive Accuracy (1995); D. Harvey et al. (1997).
     """
     count = first.shape[0] if first.ndim == 1 else 0
-    if first.shape != second.shape or first.ndim != 1 or not 1 <= steps <= count // 2:
+    if first.shape != second.shape or not 1 <= steps <= count // 2:
         raise ValueError(
             f"[diebold_mariano] Expected losses (n,) twice and steps from 1 to n // 2; got "
             f"{first.shape}, {second.shape} and {steps}."
@@ -136,7 +136,7 @@ def block_starts(count: int, block: int, key: array, draws: int) -> array:
     pieces = -(-count // block)
     starts = core.random.randint(0, count - block + 1, (draws, pieces, 1), key=key)
     rows = (starts + core.arange(block)).reshape(draws, pieces * block)
-    return rows[:, :count].astype(core.int32)
+    return rows[:, :count]
 
 
 def skill_interval(
@@ -160,7 +160,7 @@ def skill_interval(
         The score, and the lower and the upper end.
 
     Raises:
-        ValueError: the shapes differ, or ``block`` does not fit.
+        ValueError: the shapes differ or are not ``(n,)``, or ``block`` does not fit.
     """
     if errors.shape != other.shape or errors.ndim != 1:
         raise ValueError(f"[skill_interval] Errors of {errors.shape} and {other.shape}.")

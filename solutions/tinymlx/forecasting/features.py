@@ -99,7 +99,7 @@ class Scaler(NamedTuple):
         low = core.min(core.where(known, past, core.inf), axis=0)
         high = core.max(core.where(known, past, -core.inf), axis=0)
         scale = core.where(low == high, 1, scale)
-        return cls(mean.astype(x.dtype), scale.astype(x.dtype))
+        return cls(mean, scale)
 
     def apply(self, x: array) -> array:
         """Without units: ``(x - mean) / scale``, for ``(..., F)``."""

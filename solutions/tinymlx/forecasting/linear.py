@@ -55,17 +55,16 @@ def ridge(x: array, y: array, penalty: float, rows: int = 4096) -> Linear:
         gram = penalty * core.eye(x.shape[1], dtype=core.float64)
         right = core.zeros((x.shape[1], y.shape[1]), core.float64)
         for i in range(0, len(x), rows):
-            part = x[i : i + rows].astype(core.float64) - x_mean
+            part = x[i : i + rows] - x_mean  # float64, as the mean is
             gram = gram + part.T @ part
-            right = right + part.T @ (y[i : i + rows].astype(core.float64) - y_mean)
+            # The mean of y may stay: the columns of all parts together sum to zero.
+            right = right + part.T @ y[i : i + rows]
             core.eval(gram, right)
         root = core.linalg.cholesky(gram)
         half = core.linalg.solve_triangular(root, right)
         weights = core.linalg.solve_triangular(root.T, half, upper=True)
         bias = y_mean - x_mean @ weights
-        model = Linear(weights.astype(core.float32), bias.astype(core.float32))
-        core.eval(model)
-    return model
+        return Linear(weights.astype(core.float32), bias.astype(core.float32))
 
 
 def mean_of_rows(x: array, rows: int) -> array:
@@ -100,7 +99,7 @@ def recursive(model: Linear, past: array, horizon: int) -> array:
             f"[recursive] A model of {length} inputs and {outputs} outputs does not go on from "
             f"{past.shape[1]} values."
         )
-    window = past[:, past.shape[1] - length :]
+    window = past[:, -length:]
     found = []
     for _ in range(horizon):
         new = model(window)  # (O, 1)

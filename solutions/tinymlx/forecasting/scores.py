@@ -54,7 +54,7 @@ def scores(forecast: array, truth: array) -> Scores:
         core.sqrt(squares / count),
         sizes / count,
         core.sum(error, axis=0) / count,
-        count.astype(core.int32),
+        count,
         core.sqrt(core.sum(squares) / total).item(),
         (core.sum(sizes) / total).item(),
     )
