@@ -45,16 +45,25 @@ def load_misconceptions(project: Project, registry: Registry) -> dict[str, list[
     found: dict[str, list[Misconception]] = {}
     for chapter in registry.chapters:
         path = project.exercises / chapter.folder / "misconceptions.py"
-        if not path.is_file():
-            continue
-        try:
-            tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        except SyntaxError as error:
-            raise CourseError(f"{path}:{error.lineno}: {error.msg}.") from error
-        for node in tree.body:
-            for misconception in _declared(registry, path, node):
+        if path.is_file():
+            for misconception in declared(registry, path):
                 found.setdefault(misconception.exercise, []).append(misconception)
     return found
+
+
+def declared(registry: Registry, path: Path) -> list[Misconception]:
+    """Those of one file.
+
+    Raises:
+        CourseError: it cannot be read or parsed, or declares what is no exercise.
+    """
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    except SyntaxError as error:
+        raise CourseError(f"{path}:{error.lineno}: {error.msg}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CourseError(f"{path} cannot be read: {error}.") from error
+    return [m for node in tree.body for m in _declared(registry, path, node)]
 
 
 def _declared(registry: Registry, path: Path, node: ast.stmt) -> list[Misconception]:

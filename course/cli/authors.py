@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 from course.cli.project import implementation, load_script
 from course.cli.terminal import console
 from course.cutter import differences, write_starters
+from course.errors import CourseError
+from course.misconceptions import declared
 from course.paths import find_project
 from course.registry import load_registry
 
@@ -27,6 +33,27 @@ def cut(check: bool) -> int:
     elif check:
         out.print("The starters equal a fresh cut.")
     return 1 if found else 0
+
+
+def wrongs(file: Path, jobs: int) -> int:
+    """Judge the wrong solutions of a file by the tests of their exercises; 1 if one passes.
+
+    Raises:
+        CourseError: the file cannot be parsed, or declares nothing that is an exercise's.
+    """
+    project = find_project()
+    registry = load_registry(project)
+    numbers = sorted({m.exercise for m in declared(registry, file.resolve())})
+    if not numbers:
+        raise CourseError(
+            f'{file} declares no wrong solution; write @misconception("4.3", "words") above each.'
+        )
+    folders = {registry.chapter(registry[number].chapter).folder for number in numbers}
+    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "--prove", "misconceptions"]
+    command += ["--wrongs", str(file.resolve()), "--prove-jobs", str(jobs)]
+    command += [option for number in numbers for option in ("--exercise", number)]
+    command += [str(project.tests / folder) for folder in sorted(folders)]
+    return subprocess.run(command, cwd=project.root).returncode
 
 
 def figures(chapter: int | None) -> None:

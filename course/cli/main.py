@@ -118,12 +118,28 @@ def run(
     chat: Annotated[
         bool, typer.Option("--chat", help="Talk to a published model (chapter 12).")
     ] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="What a capstone asks for.")] = False,
+    start: Annotated[
+        bool, typer.Option("--start", help="Put the skeleton of a capstone into your folder.")
+    ] = False,
+    milestone: Annotated[
+        str | None, typer.Option(help="Judge one of its milestones by number, or `all`.")
+    ] = None,
+    score: Annotated[
+        bool, typer.Option("--score", help="Your predictions between ours, on held-out data.")
+    ] = False,
+    pipeline: Annotated[Path | None, typer.Option(help="Your pipeline, if elsewhere.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Score this .npz file.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the pictures go.")] = None,
     impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
 ) -> None:
     """Run the project of a chapter on your code, completed where you have not been yet."""
+    from course.cli import capstone
     from course.cli.project import run_chat, run_project
 
+    asked = capstone.Asked(brief, start, milestone, score, pipeline, predictions, quick, out, impl)
+    if asked.what():
+        raise typer.Exit(capstone.run(chapter, asked))
     if chat:
         run_chat(chapter, impl, quick or full or trained)
         return
@@ -302,6 +318,17 @@ def cut(
     from course.cli import authors
 
     raise typer.Exit(authors.cut(check))
+
+
+@dev.command()
+def wrongs(
+    file: Annotated[Path, typer.Argument(help="Functions under @misconception(id, words).")],
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one a core.")] = 0,
+) -> None:
+    """Judge wrong solutions: which pass, which tests reject the others, what are they called?"""
+    from course.cli import authors
+
+    raise typer.Exit(authors.wrongs(file, jobs))
 
 
 @dev.command()

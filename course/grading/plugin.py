@@ -30,6 +30,8 @@ from course.grading.seen import diagnose_all, diagnosed, remember, tell_likely
 from course.grading.session import Grading, Settings
 from course.grading.telling import explain, in_short, tell
 from course.grading.trials import CASE, Case
+from course.grading.wrongs import Wrongs
+from course.misconceptions import declared
 from course.paths import find_project
 from course.registry import Exercise, load_registry
 from course.shim import kept
@@ -52,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--prove", choices=kinds, help="prove the graders (for authors)")
     group.addoption("--prove-jobs", type=int, default=0, help="processes for it; 0: one a core")
     group.addoption("--prove-json", help="write what --prove found to this JSON file")
+    group.addoption("--wrongs", help="judge the wrong solutions of this file (for authors)")
     group.addoption("--limit", type=float, default=20.0, help="seconds for one isolated probe")
     group.addoption("--verdicts", help="write all outcomes to this JSON file")
 
@@ -246,7 +249,11 @@ class Prover:
         for item in session.items:
             for number in marked(item):
                 groups.setdefault(number, []).append(item)
-        proof = proofs.Proof(config.stash[KEY], groups, reporter, jobs)
+        grading, file = config.stash[KEY], config.getoption("wrongs")
+        proof = proofs.Proof(grading, groups, reporter, jobs)
+        if file:
+            mistakes = declared(grading.registry, Path(file).resolve())
+            proof = Wrongs(grading, groups, reporter, jobs, mistakes)
         kinds = proofs.ALL if kind == "all" else (kind,)
         try:
             proof.run(kinds, functools.partial(diagnosed, config))

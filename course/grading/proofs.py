@@ -85,7 +85,7 @@ class Proof:
 
         def finish(trial: Trial) -> list[str]:
             case = trial.case
-            if not isinstance(case, _MistakeCase):
+            if not isinstance(case, MistakeCase):
                 return []
             found = _named(case, diagnose)
             return [sentence for sentence, _ in found]
@@ -152,9 +152,9 @@ class Proof:
             elif kind == "generated":
                 yield from self._mutants(number)
 
-    def _mistake(self, m: Misconception, *candidates: tuple[Misconception, ...]) -> _MistakeCase:
+    def _mistake(self, m: Misconception, *candidates: tuple[Misconception, ...]) -> MistakeCase:
         choice = replace(self.grading.perfect, replaced=(m.replacement,))
-        return _MistakeCase("misconceptions", m.exercise, f"line {m.line}", choice, m, *candidates)
+        return MistakeCase("misconceptions", m.exercise, f"line {m.line}", choice, m, *candidates)
 
     def _rivalries(self) -> Iterator[Trial]:
         """Each misconception again, before those alone that fail exactly the tests it fails.
@@ -189,7 +189,7 @@ class Proof:
         case = trial.case
         if isinstance(case, _MutantCase):
             self._judge_mutant(case, outcome)
-        elif isinstance(case, _MistakeCase):
+        elif isinstance(case, MistakeCase):
             self._judge_misconception(case, outcome)
         else:
             self._judge_each(case, trial, outcome)
@@ -206,7 +206,7 @@ class Proof:
                 said = f"{test['id']} should be {wanted!r} on {on}; it is {test['said']!r}."
                 self.complaints.append(f"{said}\n{test['text']}".strip())
 
-    def _judge_misconception(self, case: _MistakeCase, outcome: Outcome) -> None:
+    def _judge_misconception(self, case: MistakeCase, outcome: Outcome) -> None:
         assert case.mistake is not None
         where = f"{case.exercise} misconceptions.py {case.name}: {case.mistake.sentence}"
         if outcome.ending:
@@ -293,7 +293,7 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class _MistakeCase(Case):
+class MistakeCase(Case):
     """A case with its misconception, and those that the diagnosis may choose from."""
 
     mistake: Misconception | None = None
@@ -309,7 +309,7 @@ class _MutantCase(Case):
     known: bool = False
 
 
-def _named(case: _MistakeCase, diagnose: Diagnose) -> list[list[str]]:
+def _named(case: MistakeCase, diagnose: Diagnose) -> list[list[str]]:
     """What the diagnosis says of a mistake whose tests have run.
 
     The failures come first: that it passes again what it has just passed is the slowest thing to

@@ -193,7 +193,7 @@ FULL = Setting(
         AutoencoderConfig(channels=(32, 64, 128), layers=1, groups=8, scaling=1.0),
         Plan(2000, 128, 1e-3, half=True),
         Sizes(1, (96, 128), (True, True), context=96),
-        Plan(4000, 256, 1e-3, half=True),
+        Plan(5000, 256, 1e-3, half=True),
     ),
 )
 # The networks of the full setting where nothing is trained, and fewer of their pictures.

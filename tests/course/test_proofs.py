@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from order import LONG, dealt, seconds_of
@@ -38,6 +39,35 @@ def test_mutants_of_what_a_change_touches(project: Project, registry: Registry) 
     options = [part for number in numbers[::step] for part in ("--exercise", number)]
     if options:
         prove(project, "--prove", "generated", *options)
+
+
+WRONGS = """
+@misconception("4.3", "right after all")
+def softmax(x, axis=-1):
+    e = core.exp(x - core.stop_gradient(core.max(x, axis=axis, keepdims=True)))
+    return e / core.sum(e, axis=axis, keepdims=True)
+
+
+@misconception("4.3", "over the first axis")
+def softmax(x, axis=-1):
+    e = core.exp(x - core.max(x, axis=0, keepdims=True))
+    return e / core.sum(e, axis=0, keepdims=True)
+"""
+
+
+def test_wrong_solutions_of_a_file_are_judged(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "typed.py"
+    file.write_text(WRONGS, encoding="utf-8")
+    command = [sys.executable, "-m", "course.cli.entry", "dev", "wrongs", str(file)]
+    result = subprocess.run(command, cwd=project.root, capture_output=True, text=True)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "SURVIVES  4.3 typed.py line 3: right after all" in result.stdout
+    assert "rejected  4.3 typed.py line 9: over the first axis" in result.stdout
+    assert "named: You normalise over the first axis." in result.stdout
+    assert "2 wrong solutions, 1 survive" in result.stdout
+    file.write_text("x = 1\n", encoding="utf-8")
+    result = subprocess.run(command, cwd=project.root, capture_output=True, text=True)
+    assert "no wrong solution;" in result.stderr
 
 
 def test_long_tests_come_first_and_files_stay_together() -> None:
