@@ -84,6 +84,12 @@ def sliding(x, length):
 
 
 @in_numpy
+def sliding_views(x, length):
+    parts = {"column": x[:, 1], "turned": x.T, "second": x[::2]}
+    return {name: sliding(part, length)["y"] for name, part in parts.items()}
+
+
+@in_numpy
 def origins(usable, breaks, past, future, start, stop):
     found = []
     for t in range(len(usable)):

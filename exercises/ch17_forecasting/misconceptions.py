@@ -335,7 +335,7 @@ def sliding(x, length):
     for size in reversed(x.shape[1:]):
         inner.insert(0, inner[0] * size)
     count = max(x.shape[0] - length, 1)
-    return core.as_strided(x, (count, length, *x.shape[1:]), (inner[0], *inner))
+    return core.as_strided(core.contiguous(x), (count, length, *x.shape[1:]), (inner[0], *inner))
 
 
 @misconception(
@@ -348,7 +348,21 @@ def sliding(x, length):
     inner = [1]
     for size in reversed(x.shape[1:]):
         inner.insert(0, inner[0] * size)
-    return core.as_strided(x, (x.shape[0] - length + 1, length, *x.shape[1:]), (1, *inner))
+    rows = core.contiguous(x)
+    return core.as_strided(rows, (x.shape[0] - length + 1, length, *x.shape[1:]), (1, *inner))
+
+
+@misconception(
+    "17.3",
+    "A column of a table does not lie in one piece: strides that you say are those of its own memory.",
+)
+def sliding(x, length):
+    if x.ndim < 1 or not 1 <= length <= x.shape[0]:
+        raise ValueError("[sliding] length")
+    inner = [1]
+    for size in reversed(x.shape[1:]):
+        inner.insert(0, inner[0] * size)
+    return core.as_strided(x, (x.shape[0] - length + 1, length, *x.shape[1:]), (inner[0], *inner))
 
 
 @misconception(
@@ -714,30 +728,6 @@ def ridge(x, y, penalty, rows=4096):
         a = a - x_mean
         gram = penalty * core.eye(x.shape[1], dtype=core.float64) + a.T @ a
         weights = core.linalg.solve(gram, a.T @ (b - y_mean))
-        bias = y_mean - x_mean @ weights
-        model = Linear(weights.astype(core.float32), bias.astype(core.float32))
-        core.eval(model)
-    return model
-
-
-@misconception(
-    "17.5",
-    "The sums are never evaluated on the way: all parts in float64 wait in the graph, and are there at "
-    "the same time.",
-)
-def ridge(x, y, penalty, rows=4096):
-    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or len(x) == 0 or not penalty > 0:
-        raise ValueError("[ridge] penalty")
-    with core.stream(core.cpu):
-        x_mean, y_mean = mean_of_rows(x, rows), mean_of_rows(y, rows)
-        parts = [x[i : i + rows].astype(core.float64) - x_mean for i in range(0, len(x), rows)]
-        core.eval(parts)
-        gram = penalty * core.eye(x.shape[1], dtype=core.float64) + sum(p.T @ p for p in parts)
-        right = sum(
-            p.T @ (y[i * rows : (i + 1) * rows].astype(core.float64) - y_mean)
-            for i, p in enumerate(parts)
-        )
-        weights = core.linalg.solve(gram, right)
         bias = y_mean - x_mean @ weights
         model = Linear(weights.astype(core.float32), bias.astype(core.float32))
         core.eval(model)

@@ -100,6 +100,13 @@ def sliding(x, length):
     return {"y": windows.sliding(x, length)}
 
 
+def sliding_views(x, length):
+    """Of what does not lie row by row: a column, a transposed table, every second row."""
+    core.eval(x)
+    parts = {"column": x[:, 1], "turned": x.T, "second": x[::2]}
+    return {name: windows.sliding(part, length) for name, part in parts.items()}
+
+
 def sliding_memory(x, length):
     core.eval(x)
     found, used = computed(lambda: windows.sliding(x, length))

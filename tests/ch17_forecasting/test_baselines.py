@@ -51,7 +51,7 @@ def test_climatology_by_default(check, draw):
 
 
 @exercise("17.4")
-def test_climatology_of_too_little(check, draw):
+def test_climatology_of_too_little(check, probe, draw):
     """Three waves; three measured values are enough and two are not."""
     day, hour, y = (a[:6] for a in climate(draw, 400)[:3])
     day = np.array([10, 80, 150, 200, 280, 350], np.float32)
@@ -70,6 +70,8 @@ def test_climatology_of_too_little(check, draw):
         inputs = {"day": day, "hour": hour, "yearly": yearly, "daily": daily}
         inputs |= {"new_day": day, "new_hour": hour}
         check.raises("climatology", "ValueError", match="measured", y=few, **inputs)
+        few[size - 1] = 3
+        assert np.isfinite(probe("climatology", y=few, **inputs)["then"]).all()
 
 
 def smoothed(draw, rows=30, period=4):

@@ -265,6 +265,12 @@ def test_sliding(check, draw, shape):
 
 
 @exercise("17.3")
+def test_sliding_over_what_lies_elsewhere(check, draw):
+    """A column of a table, its transposition, every second row."""
+    check("sliding_views", x=draw.normal(8, 7), length=3)
+
+
+@exercise("17.3")
 def test_sliding_is_a_view(probe, draw):
     """1,000 windows of 1,000 rows in the memory of 2,000 rows."""
     x = draw.normal(2000, 4)
@@ -345,5 +351,6 @@ def test_rolling(check, gap):
 def test_rolling_that_does_not_fit(check):
     good = {"count": 20, "folds": 3, "test": 5, "gap": 4, "longest": None}
     check("rolling", **good)
-    for wrong in ({"gap": 5}, {"folds": 4}, {"folds": 0}, {"test": 0}, {"gap": -1}, {"longest": 0}):
+    wrongs = [{"gap": 5}, {"folds": 4}, {"folds": 0}, {"gap": -1}, {"longest": 0}]
+    for wrong in (*wrongs, {"test": 0}, {"test": -1}):
         check.raises("rolling", "ValueError", **{**good, **wrong})

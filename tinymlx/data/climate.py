@@ -29,8 +29,7 @@ TIMES = ("time", "datetime", "timestamp", "date")
 MISSING = frozenset({"", "na", "nan", "null", "none", "-", "n/a"})
 #: Longer holes than this are no gaps any more; nothing across them is filled.
 LONGEST_GAP = 24 * 31
-DIRECTIONS = {"N": 0.0, "NE": 45.0, "E": 90.0, "SE": 135.0, "S": 180.0, "SW": 225.0, "W": 270.0}
-DIRECTIONS |= {"NW": 315.0, "cv": math.nan}
+DIRECTIONS = ("NE", "NW", "SE", "cv")  # of Beijing's file; the last one is calm and variable
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,11 @@ def _units(columns: tuple[str, ...]) -> dict[str, str]:
 
 
 def _beijing(reader: csv.DictReader, path: Path, target: str | None) -> Climate:
-    """Beijing's file: the direction becomes an arrow, the wind since it turned its length."""
+    """Beijing's file: it knows four directions, which become columns of their own.
+
+    ``Iws`` is the wind summed up since it turned last; its logarithm stands in the column of its
+    direction.
+    """
     needed = ("pm2.5", "DEWP", "TEMP", "PRES", "cbwd", "Iws", "Is", "Ir")
     _columns(path, needed, reader.fieldnames or [])
     times, rows = [], []
@@ -131,13 +134,13 @@ def _beijing(reader: csv.DictReader, path: Path, target: str | None) -> Climate:
             for n in ("pm2.5", "DEWP", "TEMP", "PRES", "Iws", "Is", "Ir")
         )
         times.append(time)
-        angle = math.radians(DIRECTIONS[row["cbwd"]])
         strength = math.log1p(run)
-        calm = math.isnan(angle)
-        east, north = (0.0, 0.0) if calm else (-math.sin(angle), -math.cos(angle))
-        rows.append([temp, dew, pressure, strength * east, strength * north, strength, pm, snow, rain])
-    columns = ("temperature", "dew point", "pressure", "wind east", "wind north", "wind run")
-    columns = (*columns, "particles", "snow", "rain")
+        flags = [float(row["cbwd"] == name) for name in DIRECTIONS]
+        winds = [*(strength * flag for flag in flags), *flags]
+        rows.append([temp, dew, pressure, *winds, pm, snow, rain])
+    names = ("north-east", "north-west", "south-east", "calm")
+    columns = ("temperature", "dew point", "pressure", *(f"wind {name}" for name in names))
+    columns = (*columns, *(f"is {name}" for name in names), "particles", "snow", "rain")
     start, values = _regular(path, times, rows)
     units = _units(columns) | {name: "log m/s" for name in columns if name.startswith("wind")}
     source = f"{path.name} (Beijing, {times[0].year} to {times[-1].year})"

@@ -16,7 +16,8 @@ def sliding(x: array, length: int) -> array:
     """All runs of ``length`` neighbouring rows, without copying a number.
 
     Window ``i`` has the rows ``i`` to ``i + length - 1``. It is a view by ``core.as_strided``: the
-    memory of ``x`` is used as it lies, and what is computed does not grow with ``length``.
+    memory of ``x`` is used as it lies, and what is computed does not grow with ``length``. Only an
+    ``x`` that does not lie row by row (a column of a table) is made ``core.contiguous`` first.
 
     Args:
         x: ``(N, ...)`` with at least one axis.

@@ -16,7 +16,8 @@ def sliding(x: array, length: int) -> array:
     """All runs of ``length`` neighbouring rows, without copying a number.
 
     Window ``i`` has the rows ``i`` to ``i + length - 1``. It is a view by ``core.as_strided``: the
-    memory of ``x`` is used as it lies, and what is computed does not grow with ``length``.
+    memory of ``x`` is used as it lies, and what is computed does not grow with ``length``. Only an
+    ``x`` that does not lie row by row (a column of a table) is made ``core.contiguous`` first.
 
     Args:
         x: ``(N, ...)`` with at least one axis.
@@ -33,7 +34,8 @@ def sliding(x: array, length: int) -> array:
     inner = [1]
     for size in reversed(x.shape[1:]):
         inner.insert(0, inner[0] * size)  # of each axis how many numbers one step passes
-    return core.as_strided(x, (x.shape[0] - length + 1, length, *x.shape[1:]), (inner[0], *inner))
+    rows = core.contiguous(x)
+    return core.as_strided(rows, (x.shape[0] - length + 1, length, *x.shape[1:]), (inner[0], *inner))
 
 
 def origins(usable: array, breaks: array, past: int, future: int, start: int, stop: int) -> array:
