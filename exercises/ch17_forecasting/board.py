@@ -42,7 +42,9 @@ def score(predictions: dict[str, np.ndarray], held: Held) -> dict[str, float]:
     truth, at = held.arrays["truth"], held.arrays["origins"]
     mine, q = predictions["origins"], predictions["quantiles"]
     if q.dtype.kind != "f" or q.shape != (*mine.shape, HORIZON, len(LEVELS)):
-        raise ValueError(f"quantiles should be numbers (O, 24, 3) for O origins; they are {q.shape}.")
+        raise ValueError(
+            f"quantiles should be numbers (O, 24, 3) for O origins; they are {q.shape}."
+        )
     places = np.searchsorted(mine, at) if mine.ndim == 1 and len(mine) else np.zeros(0, int)
     fits = len(places) == len(at) and (np.diff(mine) > 0).all() and np.isin(at, mine).all()
     if not fits:

@@ -51,7 +51,9 @@ def judge_clean(pipeline: ModuleType, quick: bool) -> Verdict:
     values[:5, 2] = np.nan
     stop = len(values) // 2
     full, age = pipeline.clean(values.copy(), stop)
-    if not (found.shape(full, values.shape, "The values") and found.shape(age, values.shape, "The age")):
+    if not (
+        found.shape(full, values.shape, "The values") and found.shape(age, values.shape, "The age")
+    ):
         return found.verdict()
     there = ~np.isnan(values)
     found.check(np.isfinite(full).all(), "No gap is left.", "Some values are still missing.")
@@ -171,7 +173,10 @@ def judge_baselines(pipeline: ModuleType, quick: bool) -> Verdict:
     target, at = values[:, 0], np.arange(30, len(values) - HORIZON, 7)
     table = pipeline.baselines(target.copy(), at)
     ahead = at[:, None] + np.arange(1, HORIZON + 1)
-    wanted = {"persistence": np.repeat(target[at][:, None], HORIZON, 1), "yesterday": target[ahead - 24]}
+    wanted = {
+        "persistence": np.repeat(target[at][:, None], HORIZON, 1),
+        "yesterday": target[ahead - 24],
+    }
     for name, y in wanted.items():
         mine = table.get(name) if isinstance(table, dict) else None
         if found.shape(mine, y.shape, f"`{name}`"):

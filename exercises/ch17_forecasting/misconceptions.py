@@ -492,9 +492,7 @@ def rolling(count, folds, test, gap=0, longest=None):
     first = count - folds * test
     if first - gap < 1:
         raise ValueError("[rolling] too few")
-    return [
-        Fold((0, count - gap), (begin, begin + test)) for begin in range(first, count, test)
-    ]
+    return [Fold((0, count - gap), (begin, begin + test)) for begin in range(first, count, test)]
 
 
 @misconception(
@@ -1189,7 +1187,9 @@ def __call__(self, past, last, known, truth=None, teacher=0.0, key=None):
             before = found[-1]
             if truth is not None:
                 before = core.where(told[k], truth[:, k], before)
-        h = self.decoder(core.concatenate([before[:, None], known[:, k]], axis=-1)[:, None], h)[:, 0]
+        h = self.decoder(core.concatenate([before[:, None], known[:, k]], axis=-1)[:, None], h)[
+            :, 0
+        ]
         both = core.concatenate([h, self.attend(h, states)], axis=-1)
         found.append(self.out(both)[:, 0] + before)
     return core.stack(found, axis=1)
@@ -1212,7 +1212,9 @@ def __call__(self, past, last, known, truth=None, teacher=0.0, key=None):
             before = found[-1]
             if truth is not None:
                 before = core.where(told[0, 0], truth[:, k - 1], before)
-        h = self.decoder(core.concatenate([before[:, None], known[:, k]], axis=-1)[:, None], h)[:, 0]
+        h = self.decoder(core.concatenate([before[:, None], known[:, k]], axis=-1)[:, None], h)[
+            :, 0
+        ]
         both = core.concatenate([h, self.attend(h, states)], axis=-1)
         found.append(self.out(both)[:, 0] + before)
     return core.stack(found, axis=1)
@@ -1235,7 +1237,9 @@ def __call__(self, past, last, known, truth=None, teacher=0.0, key=None):
             before = core.stop_gradient(found[-1])
             if truth is not None:
                 before = core.where(told[k], truth[:, k - 1], before)
-        h = self.decoder(core.concatenate([before[:, None], known[:, k]], axis=-1)[:, None], h)[:, 0]
+        h = self.decoder(core.concatenate([before[:, None], known[:, k]], axis=-1)[:, None], h)[
+            :, 0
+        ]
         both = core.concatenate([h, self.attend(h, states)], axis=-1)
         found.append(self.out(both)[:, 0] + before)
     return core.stack(found, axis=1)
@@ -1258,7 +1262,9 @@ def __call__(self, past, last, known, truth=None, teacher=0.0, key=None):
             before = found[-1]
             if truth is not None:
                 before = core.where(told[k], truth[:, k - 1], before)
-        h = self.decoder(core.concatenate([before[:, None], known[:, k]], axis=-1)[:, None], h)[:, 0]
+        h = self.decoder(core.concatenate([before[:, None], known[:, k]], axis=-1)[:, None], h)[
+            :, 0
+        ]
         both = core.concatenate([h, self.attend(h, states)], axis=-1)
         found.append(self.out(both)[:, 0] + before)
     return core.stack(found, axis=1)
@@ -1281,7 +1287,9 @@ def __call__(self, past, last, known, truth=None, teacher=0.0, key=None):
             before = found[-1]
             if truth is not None:
                 before = core.where(told[k], truth[:, k - 1], before)
-        h = self.decoder(core.concatenate([before[:, None], known[:, k]], axis=-1)[:, None], h)[:, 0]
+        h = self.decoder(core.concatenate([before[:, None], known[:, k]], axis=-1)[:, None], h)[
+            :, 0
+        ]
         both = core.concatenate([h, self.attend(h, states)], axis=-1)
         found.append(self.out(both)[:, 0] + last)
     return core.stack(found, axis=1)
@@ -1343,7 +1351,8 @@ def __call__(self, x):
     half = self.levels // 2
     middle = raw[..., half : half + 1]
     return core.concatenate(
-        [middle - softplus(raw[..., :half]), middle, middle + softplus(raw[..., half + 1 :])], axis=-1
+        [middle - softplus(raw[..., :half]), middle, middle + softplus(raw[..., half + 1 :])],
+        axis=-1,
     )
 
 
@@ -1421,7 +1430,10 @@ def crps_samples(samples, truth):
     if samples.shape[:-1] != truth.shape or samples.ndim == 0 or samples.shape[-1] == 0:
         raise ValueError("[crps_samples] shapes")
     pairs = core.abs(samples[..., :, None] - samples[..., None, :])
-    return core.mean(core.abs(samples - truth[..., None]), axis=-1) - core.mean(pairs, axis=(-2, -1)) / 2
+    return (
+        core.mean(core.abs(samples - truth[..., None]), axis=-1)
+        - core.mean(pairs, axis=(-2, -1)) / 2
+    )
 
 
 @misconception(
@@ -1659,7 +1671,9 @@ def diebold_mariano(first, second, steps):
         raise ValueError("[diebold_mariano] A loss is not finite.")
     mean = core.mean(d).item()
     if core.all(d == d[0]).item():
-        return Comparison(mean, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0)
+        return Comparison(
+            mean, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0
+        )
     correction = (count + 1 - 2 * steps + steps * (steps - 1) / count) / count
     statistic = mean / math.sqrt(long_run_variance(d, steps - 1)) * math.sqrt(correction)
     return Comparison(mean, statistic, 2 * student_tail(abs(statistic), count - 1))
@@ -1678,7 +1692,9 @@ def diebold_mariano(first, second, steps):
         raise ValueError("[diebold_mariano] A loss is not finite.")
     mean = core.mean(d).item()
     if core.all(d == d[0]).item():
-        return Comparison(mean, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0)
+        return Comparison(
+            mean, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0
+        )
     variance = long_run_variance(d, steps - 1)
     correction = (count + 1 - 2 * steps + steps * (steps - 1) / count) / count
     statistic = mean / math.sqrt(variance / count) * math.sqrt(correction)
@@ -1698,7 +1714,9 @@ def diebold_mariano(first, second, steps):
         raise ValueError("[diebold_mariano] A loss is not finite.")
     mean = core.mean(d).item()
     if core.all(d == d[0]).item():
-        return Comparison(mean, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0)
+        return Comparison(
+            mean, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0
+        )
     variance = long_run_variance(d, steps)
     correction = (count + 1 - 2 * steps + steps * (steps - 1) / count) / count
     statistic = mean / math.sqrt(variance / count) * math.sqrt(correction)
@@ -1718,7 +1736,9 @@ def diebold_mariano(first, second, steps):
         raise ValueError("[diebold_mariano] A loss is not finite.")
     mean = core.mean(d).item()
     if core.all(d == d[0]).item():
-        return Comparison(mean, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0)
+        return Comparison(
+            mean, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0
+        )
     statistic = mean / math.sqrt(long_run_variance(d, steps - 1) / count)
     return Comparison(mean, statistic, 2 * student_tail(abs(statistic), count - 1))
 

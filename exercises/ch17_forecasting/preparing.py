@@ -66,7 +66,9 @@ class Prepared:
         for near, far in LAGS:
             means = core.mean(sliding(self.columns, far - near + 1), axis=1)
             then = means[at - far]
-            parts.append(now if far == 0 else core.concatenate([then[:, :3] - now[:, :3], then[:, 3:]], 1))
+            parts.append(
+                now if far == 0 else core.concatenate([then[:, :3] - now[:, :3], then[:, 3:]], 1)
+            )
         return core.concatenate([*parts, self.known[at + 1]], axis=1)
 
     def history(self, at: array, hours: int = RAW, step: int = 1) -> array:
@@ -108,11 +110,15 @@ def prepared(climate: Climate, stop: int, target: str | None = None) -> Prepared
         full = with_column(full, place, core.log1p(core.maximum(full[:, place], 0)))
     day, hour = core.array(climate.day), core.array(climate.hour)
     measured = values[:, 0]
-    target_row = core.where(core.isnan(measured), filled(values[:, :1], start[:1]).values[:, 0], measured)
+    target_row = core.where(
+        core.isnan(measured), filled(values[:, :1], start[:1]).values[:, 0], measured
+    )
     normal, columns = normals(full, missing, day, hour, stop)
     usual = Climatology.fit(day[:stop], hour[:stop], measured[:stop])(day, hour)
     unit = Scaler.fit((target_row - usual)[:, None], stop).scale.item()
-    flags = [core.minimum(age[:, i], 48) / 24 for i in range(len(order)) if missing[:, i].any().item()]
+    flags = [
+        core.minimum(age[:, i], 48) / 24 for i in range(len(order)) if missing[:, i].any().item()
+    ]
     columns = core.concatenate([columns, *[f[:, None] for f in flags]], axis=1)
     known = core.concatenate([circular(hour, 24), circular(day, 365.25)], axis=1)
     level = (target_row - usual) / unit
@@ -125,9 +131,7 @@ def with_column(x: array, place: int, column: array) -> array:
     return core.concatenate([x[:, :place], column[:, None], x[:, place + 1 :]], axis=1)
 
 
-def normals(
-    full: array, missing: array, day: array, hour: array, stop: int
-) -> tuple[array, array]:
+def normals(full: array, missing: array, day: array, hour: array, stop: int) -> tuple[array, array]:
     """What is normal for each column, and the columns without it, scaled: ``(N, F)`` each."""
     usual = []
     for i in range(full.shape[1]):
@@ -155,4 +159,6 @@ def parts(climate: Climate, ready: Prepared, calibration: int, test: int, stop: 
     def between(first: int, last: int) -> array:
         return origins(usable, breaks, PAST, HORIZON, max(first - PAST, 0), last)
 
-    return Parts(between(0, calibration), between(calibration, test), between(0, test), between(test, stop))
+    return Parts(
+        between(0, calibration), between(calibration, test), between(0, test), between(test, stop)
+    )

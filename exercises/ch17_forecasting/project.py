@@ -93,12 +93,20 @@ def main(
     middle, quantiles = ensemble(late, of_late.both, of_late.test, setting, out, "late", console)
     table["ensemble"] = middle
     _, before = ensemble(
-        early, of_early.train, of_early.calibration, replace(setting, members=1), out, "early", console
+        early,
+        of_early.train,
+        of_early.calibration,
+        replace(setting, members=1),
+        out,
+        "early",
+        console,
     )
     told = early.future(early.truth, of_early.calibration)
     quantiles = corrected(quantiles, before, told)
     numbers |= reporting.tables(table, truth, climate, console)
-    numbers |= reporting.probabilities(quantiles, truth, late, of_late, climate, years.test, console)
+    numbers |= reporting.probabilities(
+        quantiles, truth, late, of_late, climate, years.test, console
+    )
     if setting.particles and "particles" in climate.columns:
         numbers |= particles(climate, years, setting, out, console)
     if "floor" in climate.facts:

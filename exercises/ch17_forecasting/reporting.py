@@ -29,7 +29,9 @@ def tables(
 ) -> dict[str, float]:
     """Errors of every forecast, at some steps and over all; the skill against yesterday."""
     unit = climate.units.get(climate.target, "")
-    shown = Table("forecast", *[f"+{k + 1} h" for k in SHOWN], "all", "skill", title=f"RMSE, {unit}")
+    shown = Table(
+        "forecast", *[f"+{k + 1} h" for k in SHOWN], "all", "skill", title=f"RMSE, {unit}"
+    )
     numbers = {}
     squares = {name: per_origin(y, truth) for name, y in table.items()}
     for name, y in table.items():

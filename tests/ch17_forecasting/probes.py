@@ -117,7 +117,6 @@ def origins(usable, breaks, past, future, start, stop):
     return {"y": windows.origins(usable, breaks, past, future, start, stop)}
 
 
-
 def origins_memory(usable, breaks, past, future):
     core.eval(usable, breaks)
     stop = usable.shape[0]

@@ -21,7 +21,12 @@ def test_seasonal(check, draw, period):
 def test_seasonal_that_does_not_fit(check, draw):
     for period in (0, 8, -1):
         check.raises(
-            "seasonal", "ValueError", match="period", past=draw.normal(2, 7), horizon=3, period=period
+            "seasonal",
+            "ValueError",
+            match="period",
+            past=draw.normal(2, 7),
+            horizon=3,
+            period=period,
         )
 
 
@@ -84,7 +89,9 @@ def smoothed(draw, rows=30, period=4):
 
 
 @exercise("17.4")
-@pytest.mark.parametrize("rates", [(0.4, 0.2, 0.3), (1.0, 1.0, 0.0), (0.0, 0.0, 0.0), (0.2, 0.9, 0.7)])
+@pytest.mark.parametrize(
+    "rates", [(0.4, 0.2, 0.3), (1.0, 1.0, 0.0), (0.0, 0.0, 0.0), (0.2, 0.9, 0.7)]
+)
 def test_smoothing(check, draw, rates):
     """Every state on the way, and forecasts beyond a period, as statsmodels has them."""
     alpha, beta, gamma = rates

@@ -74,7 +74,9 @@ def test_filled_of_another_shape(check, draw):
     """A vector; a start of another length."""
     check.raises("filled", "ValueError", match="start", x=draw.normal(4), start=draw.normal(4))
     check.raises("filled", "ValueError", match="start", x=draw.normal(4, 2), start=draw.normal(3))
-    check.raises("filled", "ValueError", match="start", x=draw.normal(4, 2), start=draw.normal(2, 1))
+    check.raises(
+        "filled", "ValueError", match="start", x=draw.normal(4, 2), start=draw.normal(2, 1)
+    )
 
 
 def spiky(draw, rows, share=0.15):

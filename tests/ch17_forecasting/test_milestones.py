@@ -50,7 +50,9 @@ def from_both_sides(ours):
 
 def mean_of_all(ours):
     def clean(values, stop):
-        return np.where(np.isnan(values), np.nanmean(values, 0), values), ours.clean(values, stop)[1]
+        return np.where(np.isnan(values), np.nanmean(values, 0), values), ours.clean(values, stop)[
+            1
+        ]
 
     return {"clean": clean}
 
@@ -58,7 +60,11 @@ def mean_of_all(ours):
 def over_the_border(ours):
     def split(rows, past, validation, test):
         every = np.arange(past - 1, rows - 24)
-        return every[every < validation], every[(every >= validation) & (every < test)], every[every >= test]
+        return (
+            every[every < validation],
+            every[(every >= validation) & (every < test)],
+            every[every >= test],
+        )
 
     return {"split": split}
 
@@ -72,7 +78,9 @@ def shuffled(ours):
 
 
 def scaled_by_all(ours):
-    return {"features": lambda values, hour, day, stop: ours.features(values, hour, day, len(values))}
+    return {
+        "features": lambda values, hour, day, stop: ours.features(values, hour, day, len(values))
+    }
 
 
 def a_plain_clock(ours):
@@ -89,7 +97,10 @@ def one_hour_late(ours):
 
 def two_days_ago(ours):
     def baselines(target, at):
-        return {**ours.baselines(target, at), "yesterday": ours.baselines(target, at - 24)["yesterday"]}
+        return {
+            **ours.baselines(target, at),
+            "yesterday": ours.baselines(target, at - 24)["yesterday"],
+        }
 
     return {"baselines": baselines}
 
@@ -138,7 +149,9 @@ WRONG = {
 def test_wrong_pipelines_fail(capstone, number, make):
     """Each with a sentence that says what is wrong, and no traceback."""
     ours = capstone.pipeline_ours
-    names = {n: getattr(ours, n) for n in vars(capstone.pipeline) if callable(getattr(ours, n, None))}
+    names = {
+        n: getattr(ours, n) for n in vars(capstone.pipeline) if callable(getattr(ours, n, None))
+    }
     wrong = types.SimpleNamespace(**{**names, **make(ours)})
     found = verdict(capstone, number, wrong)
     assert found.state == "failed", found
@@ -146,7 +159,9 @@ def test_wrong_pipelines_fail(capstone, number, make):
 
 
 def test_other_shapes_are_said_in_a_sentence(capstone):
-    for number, name in enumerate(("clean", "split", "features", "baselines", "forecast", "intervals"), 1):
+    for number, name in enumerate(
+        ("clean", "split", "features", "baselines", "forecast", "intervals"), 1
+    ):
         names = {n: getattr(capstone.pipeline_ours, n) for n in ("features",)}
         wrong = types.SimpleNamespace(**{**names, name: lambda *given: None})
         found = verdict(capstone, number, wrong)

@@ -211,5 +211,9 @@ def test_a_teacher_who_cannot_be(check, draw):
     given = setting(draw)
     truth = draw.normal(3, 4)
     check("forecaster", **given, truth=truth, teacher=1.0, terms=60, scale=30)
-    for wrong in ({"teacher": 0.5}, {"teacher": -0.1, "truth": truth}, {"teacher": 1.1, "truth": truth}):
+    for wrong in (
+        {"teacher": 0.5},
+        {"teacher": -0.1, "truth": truth},
+        {"teacher": 1.1, "truth": truth},
+    ):
         check.raises("forecaster", "ValueError", match="teacher", **given, **wrong)

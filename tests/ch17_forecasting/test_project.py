@@ -63,7 +63,9 @@ def test_a_file_of_ones_own(tmp_path):
     zoned = read(tmp_path, lines(hours(30, "+02:00")))
     assert zoned.hour[0] == 22 and len(zoned) == 30
     assert read(tmp_path, lines(hours(30, "Z"))).hour[0] == 0
-    gaps = read(tmp_path, lines(times, [f"{t},{'NA' if i == 3 else 5},x" for i, t in enumerate(times)]))
+    gaps = read(
+        tmp_path, lines(times, [f"{t},{'NA' if i == 3 else 5},x" for i, t in enumerate(times)])
+    )
     assert gaps.columns == ("temperature",) and np.isnan(gaps.values[3, 0])
 
 

@@ -114,7 +114,9 @@ def test_gaussian_loss(check, draw, least):
     """Nats, with every derivative."""
     inputs = {"mean": draw.normal(4, 5), "truth": draw.normal(4, 5), "least": least}
     check("gaussian_loss", raw=draw.normal(4, 5), cotangent=draw.normal(4, 5), scale=20, **inputs)
-    check("gaussian_default", mean=draw.normal(9), raw=draw.normal(9), truth=draw.normal(9), scale=20)
+    check(
+        "gaussian_default", mean=draw.normal(9), raw=draw.normal(9), truth=draw.normal(9), scale=20
+    )
 
 
 @exercise("17.9")
@@ -139,7 +141,11 @@ def test_crps_gaussian(check, draw):
 @exercise("17.9")
 def test_the_derivative_without_doubt(probe, draw):
     """A deviation of 0 must not turn derivatives into nan."""
-    given = {"mean": np.float32([1, 2]), "deviation": np.float32([0, 1]), "truth": np.float32([3, 3])}
+    given = {
+        "mean": np.float32([1, 2]),
+        "deviation": np.float32([0, 1]),
+        "truth": np.float32([3, 3]),
+    }
     found = probe("crps_gaussian_gradient", cotangent=np.ones(2, np.float32), **given)
     assert found["y"][0] == 2 and found["dm"][0] == -1
     assert all(np.isfinite(found[name]).all() for name in ("dm", "dd", "dt"))

@@ -162,7 +162,9 @@ def _own(reader: csv.DictReader, path: Path, target: str | None) -> Climate:
     times, zones = [], set()
     for line, row in lines:
         try:
-            time = datetime.datetime.fromisoformat((row[clock] or "").strip().replace("Z", "+00:00"))
+            time = datetime.datetime.fromisoformat(
+                (row[clock] or "").strip().replace("Z", "+00:00")
+            )
         except ValueError:
             raise ValueError(
                 f"{path}: line {line}: {row[clock]!r} is no time; write 2014-12-31T23:00."

@@ -35,7 +35,9 @@ def sliding(x: array, length: int) -> array:
     for size in reversed(x.shape[1:]):
         inner.insert(0, inner[0] * size)  # of each axis how many numbers one step passes
     rows = core.contiguous(x)
-    return core.as_strided(rows, (x.shape[0] - length + 1, length, *x.shape[1:]), (inner[0], *inner))
+    return core.as_strided(
+        rows, (x.shape[0] - length + 1, length, *x.shape[1:]), (inner[0], *inner)
+    )
 
 
 def origins(usable: array, breaks: array, past: int, future: int, start: int, stop: int) -> array:
