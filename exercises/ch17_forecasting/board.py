@@ -13,7 +13,7 @@ YEAR = 365 * 24
 
 
 def held() -> Held:
-    """Every origin whose 24 hours lie in the last year (of less than four years: the last fifth)."""
+    """Every origin whose 24 hours lie in the last year (of less than four years: last fifth)."""
     climate = climates.load()
     rows = len(climate)
     first = rows - (YEAR if rows >= 4 * YEAR else rows // 5)

@@ -211,7 +211,7 @@ def judge_forecast(pipeline: ModuleType, quick: bool) -> Verdict:
     found.check(
         error < 0.85 * other,
         f"The error is {error:.2f}, that of yesterday's value {other:.2f}.",
-        f"The error is {error:.2f}; it should be below 0.85 of {other:.2f}, that of yesterday's value.",
+        f"The error is {error:.2f}; less than 0.85 of yesterday's {other:.2f} is asked for.",
     )
     few = at[:: max(len(at) // 3, 1)][:3]
     for origin in few.tolist():
@@ -265,7 +265,7 @@ def judge_intervals(pipeline: ModuleType, quick: bool) -> Verdict:
     found.check(
         np.abs(inside - 0.8).max() < 0.08,
         "That is so at every step.",
-        f"At one step they hold {inside[np.abs(inside - 0.8).argmax()]:.1%}: errors grow with the steps.",
+        f"At one step they hold {inside[np.abs(inside - 0.8).argmax()]:.1%}: steps differ.",
     )
     found.check(
         abs(float((q[..., 1] >= truth).mean()) - 0.5) < 0.05,

@@ -1,8 +1,8 @@
 """Your pipeline for tomorrow's weather: the brief says what each function is to give back.
 
 Arrays that come in and go out are NumPy's, floating ones float32; inside, use the library of the
-course. Rows are hours, oldest first. ``HORIZON`` is 24 everywhere: an origin is the last row that is
-known, and what is forecast are the 24 rows behind it.
+course. Rows are hours, oldest first. An origin is the last row that is known, and what is forecast
+are the 24 rows behind it.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def prepared(climate: Climate, stop: int, target: str | None = None) -> Prepared
     target_row = core.where(
         core.isnan(measured), filled(values[:, :1], start[:1]).values[:, 0], measured
     )
-    normal, columns = normals(full, missing, day, hour, stop)
+    columns = anomalies(full, missing, day, hour, stop)
     usual = Climatology.fit(day[:stop], hour[:stop], measured[:stop])(day, hour)
     unit = Scaler.fit((target_row - usual)[:, None], stop).scale.item()
     flags = [
@@ -131,15 +131,14 @@ def with_column(x: array, place: int, column: array) -> array:
     return core.concatenate([x[:, :place], column[:, None], x[:, place + 1 :]], axis=1)
 
 
-def normals(full: array, missing: array, day: array, hour: array, stop: int) -> tuple[array, array]:
-    """What is normal for each column, and the columns without it, scaled: ``(N, F)`` each."""
+def anomalies(full: array, missing: array, day: array, hour: array, stop: int) -> array:
+    """Every column without what is normal for it, scaled, ``(N, F)``."""
     usual = []
     for i in range(full.shape[1]):
         past = core.where(missing[:stop, i], core.nan, full[:stop, i])
         usual.append(Climatology.fit(day[:stop], hour[:stop], past)(day, hour))
-    normal = core.stack(usual, axis=1)
-    rest = full - normal
-    return normal, Scaler.fit(rest, stop).apply(rest)
+    rest = full - core.stack(usual, axis=1)
+    return Scaler.fit(rest, stop).apply(rest)
 
 
 def parts(climate: Climate, ready: Prepared, calibration: int, test: int, stop: int) -> Parts:

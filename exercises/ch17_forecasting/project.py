@@ -136,7 +136,7 @@ def divided(climate: Climate) -> Years:
     rows = len(climate)
     if rows < 24 * 120:
         raise ValueError(
-            f"{climate.source}: {rows // 24} days are too few; forecasts are learned from 120 or more."
+            f"{climate.source}: {rows // 24} days are too few to learn from; 120 are enough."
         )
     year = 365 * 24 if rows >= 4 * 365 * 24 else rows // 5
     return Years(rows - 2 * year, rows - year, rows)

@@ -51,7 +51,7 @@ def tables(
         numbers["Diebold-Mariano against ridge (p)"] = test.p
         verdict = "better" if test.difference < 0 else "worse"
         console.print(
-            f"The ensemble is {verdict} than ridge: statistic {test.statistic:.2f}, p = {test.p:.2g}."
+            f"The ensemble is {verdict} than ridge ({test.statistic:.2f}, p = {test.p:.2g})."
         )
     return numbers
 
@@ -77,7 +77,7 @@ def probabilities(
     inside = coverage(quantiles[..., low], quantiles[..., high], truth)
     width = core.mean(quantiles[..., high] - quantiles[..., low]).item()
     some = slice(None, None, 5)
-    mine, usual, known = [], [], truth[some]
+    known = truth[some]
     there = ~core.isnan(known)
     mine = crps_samples(quantiles[some], known)
     usual = crps_samples(climate_samples(climate, of.test[some], first), known)
@@ -104,7 +104,7 @@ def climate_samples(climate: Climate, at: array, first: int, around: int = 7) ->
     """
     values = climate.column(climate.target)
     rows = np.array(at)[:, None] + 1 + np.arange(HORIZON)
-    years = [y for y in range(1, 1 + math.ceil(len(values) / 8766))]
+    years = range(1, 1 + math.ceil(len(values) / 8766))
     shifts = [24 * d for d in range(-around, around + 1)]
     places = np.stack([rows - 24 * 365 * y + s for y in years for s in shifts], axis=-1)
     fine = (places >= 0) & (places < first)

@@ -14,6 +14,6 @@
 :mod:`.comparing`    the Diebold-Mariano test, a bootstrap of blocks
 ===================  ==================================================================
 
-Forecasts are ``(O, K)``: origins (the last hours known) and steps. Floating arrays are float32 where a
-docstring does not speak of dtypes.
+Forecasts are ``(O, K)``: origins (the last hours known) and steps. Floating arrays
+are float32 where a docstring does not speak of dtypes.
 """

@@ -6,13 +6,14 @@ such places count nothing, neither above nor below a fraction's line.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from tinymlx import core
 from tinymlx.core import array
 
 
-class Scores(NamedTuple):
+@dataclass(frozen=True)
+class Scores:
     """Errors for each step, and over all places together; in the units of the truth."""
 
     rmse: array  # (K,)
