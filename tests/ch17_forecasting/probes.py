@@ -328,6 +328,10 @@ def pinball(quantiles, truth, levels, cotangent):
     return {"y": y, "dq": dq, "dy": dy}
 
 
+def mean_pinball(quantiles, truth, levels):
+    return {"y": core.mean(probabilities.pinball(quantiles, truth, levels), axis=0)}
+
+
 def quantile_head(x, weights, horizon, levels, cotangent):
     head = with_weights(probabilities.QuantileHead(x.shape[-1], horizon, levels), weights)
     return gradients(head, head, [x], [cotangent])
