@@ -179,7 +179,8 @@ def ridge_memory(x, length, penalty):
     y = x[: view.shape[0], None]
     core.eval(y)
     model, used = computed(lambda: linear.ridge(flat, y, penalty, rows=256))
-    return {"bytes": used, "weights": model.weights}
+    # What is in memory together depends on threads: only on which side of the limit it is counts.
+    return {"little memory": used < 3_000_000, "weights": model.weights}
 
 
 def recursive(weights, bias, past, horizon):
