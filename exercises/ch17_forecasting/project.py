@@ -40,12 +40,17 @@ class Setting:
     sequences: int  # epochs of each model of sequences; 0 leaves them out
     hidden: int  # their size
     every: int  # they learn from every so many origins
+    writers: int = 1  # models with a decoder in the ensemble
     particles: bool = True
 
 
-QUICK = Setting("quick", Training(hidden=32, epochs=1, dropout=0.2), 1, 1, 8, 24, False)
+QUICK = Setting("quick", Training(hidden=32, epochs=1, dropout=0.2), 1, 1, 8, 24, 0, False)
 DEFAULT = Setting("default", Training(hidden=512, epochs=12), 2, 6, 32, 3)
-FULL = Setting("full", Training(hidden=1024, epochs=16), 5, 12, 64, 1)
+FULL = Setting("full", Training(hidden=1024, epochs=16), 5, 6, 64, 1, 5)
+
+
+#: In the ensemble: chosen on the calibration year, from models that know nothing of it.
+WRITER = "seq2seq with attention"
 
 
 @dataclass(frozen=True)
@@ -92,15 +97,8 @@ def main(
         table |= sequences(late, of_late, setting, out, console)
     middle, quantiles = ensemble(late, of_late.both, of_late.test, setting, out, "late", console)
     table["ensemble"] = middle
-    _, before = ensemble(
-        early,
-        of_early.train,
-        of_early.calibration,
-        replace(setting, members=1),
-        out,
-        "early",
-        console,
-    )
+    fewer = replace(setting, members=1, writers=min(setting.writers, 1))
+    _, before = ensemble(early, of_early.train, of_early.calibration, fewer, out, "early", console)
     told = early.future(early.truth, of_early.calibration)
     quantiles = corrected(quantiles, before, told)
     numbers |= reporting.tables(table, truth, climate, console)
@@ -158,9 +156,10 @@ def ensemble(
     name: str,
     console: Console,
 ) -> tuple[array, array]:
-    """Several large networks and a ridge on their window; their mean, and quantiles around it.
+    """Several large networks and models with a decoder; their mean, and quantiles around it.
 
-    Every other network starts from the ridge's forecast, the others from the present.
+    Every other large network starts from a ridge's forecast on its window, the others from the
+    present. Both kinds count alike: what they do wrong is not the same.
     """
     x, seen = ready.inputs(train), ready.inputs(at)
     base, y = targets(ready, train)
@@ -179,11 +178,15 @@ def ensemble(
         middles.append(found[0])
         quantiles.append(found[1])
     usual = ready.future(ready.normal, at)
-    middle = sum(middles[1:], middles[0]) / len(middles)
-    if not setting.large.absolute:
-        middle = 0.9 * middle + 0.1 * (here + line(seen))
-    spread = sum(quantiles[1:], quantiles[0]) / len(quantiles)
-    return usual + ready.unit * middle, usual[..., None] + ready.unit * spread
+    middle = ready.unit * (sum(middles[1:], middles[0]) / len(middles))
+    spread = ready.unit * (sum(quantiles[1:], quantiles[0]) / len(quantiles)) - middle[..., None]
+    if setting.writers and not setting.large.absolute:
+        written = [
+            one_sequence(WRITER, ready, train, at, setting, out, name, seed, console)
+            for seed in range(setting.writers)
+        ]
+        middle = (middle + sum(written[1:], written[0]) / len(written)) / 2
+    return usual + middle, usual[..., None] + middle[..., None] + spread
 
 
 def corrected(quantiles: array, before: array, truth: array) -> array:
@@ -198,27 +201,48 @@ def corrected(quantiles: array, before: array, truth: array) -> array:
     return core.sort(core.stack(columns, axis=-1), axis=-1)
 
 
-def sequences(
-    ready: Prepared, of: Parts, setting: Setting, out: Path, console: Console
-) -> dict[str, array]:
-    """Every model of sequences, on means of three hours over three days."""
-    train, at = of.both[:: setting.every], of.test
-    past, seen = ready.history(train, step=3), ready.history(at, step=3)
-    # The last row is the present itself, not a mean with it.
-    past = core.concatenate([past[:, :-1], ready.history(train, 1)], axis=1)
-    seen = core.concatenate([seen[:, :-1], ready.history(at, 1)], axis=1)
+def one_sequence(
+    kind: str,
+    ready: Prepared,
+    train: array,
+    at: array,
+    setting: Setting,
+    out: Path,
+    name: str,
+    seed: int,
+    console: Console,
+) -> array:
+    """One model of the zoo; its forecasts without what is normal, in units, ``(O, HORIZON)``.
+
+    It reads means of three hours over three days, and the present itself instead of the last one.
+    """
+    train = train[:: setting.every]
+    past, seen = (
+        core.concatenate(
+            [ready.history(rows, step=3)[:, :-1], ready.history(rows, hours=1)], axis=1
+        )
+        for rows in (train, at)
+    )
     y = ready.future(ready.level, train) - ready.level[train][:, None]
     data = (past, ready.future(ready.known, train), y)
     core.eval(data, seen)
+    make = zoo(past.shape[2], past.shape[1], setting.hidden, HORIZON)[kind]
+    file = out / f"unfinished-{setting.name}-{name}-{kind.split()[0]}-{seed}.safetensors"
+    model = train_sequence(make, data, setting.sequences, seed, file, console.is_terminal)
+    (rest,) = predicted(model, seen, ready.future(ready.known, at))
+    return ready.scale * (ready.level[at][:, None] + rest)
+
+
+def sequences(
+    ready: Prepared, of: Parts, setting: Setting, out: Path, console: Console
+) -> dict[str, array]:
+    """Every model of sequences, for the table."""
     found = {}
-    for name, make in zoo(past.shape[2], past.shape[1], setting.hidden, HORIZON).items():
-        file = out / f"unfinished-{setting.name}-{name.split()[0]}.safetensors"
-        model = train_sequence(make, data, setting.sequences, 0, file, console.is_terminal)
-        (rest,) = predicted(model, seen, ready.future(ready.known, at))
-        level = ready.level[at][:, None] + rest
-        found[name] = ready.future(ready.normal, at) + ready.scale * level
-        error = scores(found[name], ready.future(ready.truth, at)).total_rmse
-        console.print(f"{name}: {error:.3f}")
+    usual, truth = ready.future(ready.normal, of.test), ready.future(ready.truth, of.test)
+    for kind in zoo(1, 1, 1, 1):
+        y = one_sequence(kind, ready, of.both, of.test, setting, out, "late", 0, console)
+        found[kind] = usual + y
+        console.print(f"{kind}: {scores(found[kind], truth).total_rmse:.3f}")
     return found
 
 
