@@ -138,10 +138,9 @@ def exercises(registry: Registry) -> dict[tuple[str, str], tuple[str, ...]]:
 
 def packages() -> list[str]:
     """The packages of ``tinymlx`` that mirror nothing."""
-    import tinymlx
-
     mirrors = {part for part, _, _ in PARTS}
-    return [m.name for m in pkgutil.iter_modules(tinymlx.__path__) if m.name not in mirrors]
+    folders = importlib.import_module("tinymlx").__path__
+    return [m.name for m in pkgutil.iter_modules(folders) if m.name not in mirrors]
 
 
 def own_names(registry: Registry, package: str) -> Iterator[Name]:
