@@ -116,6 +116,8 @@ def test_lessons_cite_by_number_and_title(project: Project) -> None:
         for words, number in re.findall(r"\[([^\]]+)\]\(https://arxiv\.org/abs/([^)]+)\)", text):
             assert number in titles, f"{lesson.parent.name}: {number} is not in reading.toml"
             assert plainly(words) in titles[number], f"{lesson.parent.name}: {words} ({number})"
+        bare = re.findall(r"(?<!\]\()https://arxiv\.org|[aA]r[xX]iv:? ?\d{4}\.", text)
+        assert not bare, f"{lesson.parent.name}: cite a paper as [title](https://arxiv.org/abs/...)"
 
 
 def plainly(title: str) -> str:
