@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mlx.core as mx
 
+from course.grading.lines import counted
 from tinymlx import core, nn
 from tinymlx.core import array as to_array
 from tinymlx.models import lora, translation
@@ -27,23 +28,6 @@ def pulled(function, arrays, cotangents):
     """What a function returns, and the cotangents of its arguments."""
     outputs, gradients = core.vjp(function, arrays, cotangents)
     return {"outputs": list(outputs), "gradients": list(gradients)}
-
-
-def steps_of(function):
-    """What a function returns, and how many lines of Python it took."""
-    found = [0]
-
-    def trace(frame, event, argument):
-        found[0] += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        result = function()
-    finally:
-        sys.settrace(before)
-    return result, found[0]
 
 
 def with_weights(model, weights):
@@ -145,7 +129,7 @@ def replaced(i, pair, tokens, times, counts, others):
 def cost_of_learning(words, times, letters, counts):
     """Lines of Python for several numbers of merges."""
     table = dict(zip(words, times, strict=True))
-    found = [steps_of(lambda n=n: learning.learn_merges(table, n, letters)) for n in counts]
+    found = [counted(lambda n=n: learning.learn_merges(table, n, letters)) for n in counts]
     return {"merges": [len(merges) for merges, _ in found], "lines": [n for _, n in found]}
 
 
@@ -162,7 +146,7 @@ def applied(letters, merges):
 def cost_of_merging(merges, part, sizes):
     """Lines of Python for words of several sizes."""
     ranks = {tuple(pair): i for i, pair in enumerate(merges)}
-    found = [steps_of(lambda n=n: merging.apply_merges(part * n, ranks)) for n in sizes]
+    found = [counted(lambda n=n: merging.apply_merges(part * n, ranks)) for n in sizes]
     return {
         "tokens": [len(tokens) for tokens, _ in found],
         "first": found[0][0][0],

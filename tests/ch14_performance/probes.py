@@ -1,11 +1,11 @@
 """What the graders of chapter 14 run of the student's code."""
 
 import io
-import sys
 import types
 
 import mlx.core as mx
 
+from course.grading.lines import counted
 from tinymlx import core
 from tinymlx.compiler import (
     algebra,
@@ -292,23 +292,6 @@ def folded(spec):
     return after(spec, folding.folded)
 
 
-def steps_of(function):
-    """What a call returns, and how many lines of Python it takes."""
-    found = [0]
-
-    def trace(frame, event, argument):
-        found[0] += event in ("line", "call")
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        result = function()
-    finally:
-        sys.settrace(before)
-    return result, found[0]
-
-
 PASSES = {
     "dead_code": (dead_code.without_dead_code, lambda found: len(found.nodes)),
     "repeats": (common.without_repeats, lambda found: len(found.nodes)),
@@ -322,7 +305,7 @@ def growth(what, specs):
     last value ends."""
     function, size = PASSES[what]
     graphs = [built(spec)[0] for spec in specs]
-    found = [steps_of(lambda made=made: function(made)) for made in graphs]
+    found = [counted(lambda made=made: function(made)) for made in graphs]
     return {"lines": [lines for _, lines in found], "left": [size(result) for result, _ in found]}
 
 
@@ -791,7 +774,7 @@ def bounds_of(lengths, count):
 def growth_of_bounds(sizes, count):
     """The lines of Python for so many different lengths, and whether the longest is a bound."""
     given = [[i * i % 97 + i for i in range(1, size + 1)] for size in sizes]
-    found = [steps_of(lambda x=x: bucketing.bounds(x, count)) for x in given]
+    found = [counted(lambda x=x: bucketing.bounds(x, count)) for x in given]
     last = [result[-1] == max(x) for (result, _), x in zip(found, given, strict=True)]
     return {"lines": [lines for _, lines in found], "last": last}
 
