@@ -53,9 +53,9 @@ def judge(milestone: Milestone, pipeline: ModuleType, path: Path, quick: bool) -
         return Outcome(milestone, "failed", [sentence], {})
     try:
         verdict: Verdict = called(lambda: milestone.judge(pipeline, quick), path)
-    except NotImplementedError as error:
-        sentence = str(error) or f"{' and '.join(milestone.functions)} are still to be written."
-        return Outcome(milestone, "to do", [sentence], {})
+    except NotImplementedError:
+        names = " and ".join(f"`{name}`" for name in milestone.functions)
+        return Outcome(milestone, "to do", [f"Still to be written: {names}."], {})
     except CourseError as error:
         return Outcome(milestone, "failed", [str(error)], {})
     state = "passed" if verdict.passed else "failed"

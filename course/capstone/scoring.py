@@ -41,11 +41,11 @@ def read_predictions(path: Path, chapter: int) -> dict[str, np.ndarray]:
     try:
         file = np.load(path, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError("it holds one array without a name")
+            raise ValueError(path)
         with file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        words = " ".join(str(error).split())
+        words = str(error) if isinstance(error, OSError) else "it is no archive of arrays"
         raise CourseError(
             f"{path} is not a file of predictions ({words}); write it with numpy.savez."
         ) from error

@@ -51,7 +51,7 @@ def start(project: Project, chapter: Chapter, where: Path | None) -> Path:
     return target
 
 
-def load(path: Path) -> ModuleType:
+def load(path: Path, chapter: int) -> ModuleType:
     """The reader's pipeline, imported anew.
 
     Raises:
@@ -59,7 +59,7 @@ def load(path: Path) -> ModuleType:
     """
     if not path.is_file():
         raise CourseError(
-            f"There is no pipeline at {path}; `tinymlx run CHAPTER --start` puts a skeleton there."
+            f"There is no pipeline at {path}; `tinymlx run {chapter} --start` puts a skeleton there."
         )
     try:
         return load_script(path)

@@ -82,7 +82,7 @@ class Asked:
         outcomes = []
         with implementation(project, load_registry(project), self.impl):
             wanted = judging.chosen(judging.milestones(file), self.milestone or "all")
-            pipeline = work.load(path)
+            pipeline = work.load(path, chapter.number)
             for milestone in wanted:
                 outcomes.append(judging.judge(milestone, pipeline, path, self.quick))
                 show(outcomes[-1])
@@ -107,9 +107,11 @@ class Asked:
 
 def show(outcome: judging.Outcome) -> None:
     """One milestone: its state, what was found, what was measured."""
-    out, colour = console(), STYLE[outcome.state]
-    milestone = outcome.milestone
-    out.print(f"[{colour}]{outcome.state}[/]  milestone {milestone.number}: {milestone.title}")
+    from rich.text import Text
+
+    out, milestone = console(), outcome.milestone
+    state = Text(f"{outcome.state:<6}", style=STYLE[outcome.state])
+    out.print(state, f" milestone {milestone.number}: {milestone.title}", sep="")
     for sentence in outcome.sentences:
         out.print(f"  {sentence}", markup=False)
     for name, value in outcome.numbers.items():

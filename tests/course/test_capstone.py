@@ -14,7 +14,7 @@ def pipeline(tmp_path):
 
     def written(text):
         path.write_text(text, encoding="utf-8")
-        return work.load(path), path
+        return work.load(path, 16), path
 
     return written
 
@@ -34,7 +34,7 @@ MILESTONE = Milestone(1, "Twice as much", ("double",), doubles)
     [
         ("return 2 * x", "passed", "Three numbers"),
         ("return 3 * x", "failed", "Three numbers"),
-        ("raise NotImplementedError('milestone 1')", "to do", "milestone 1"),
+        ("raise NotImplementedError('milestone 1')", "to do", "to be written: `double`"),
         ("return 2 * y", "failed", "pipeline.py, line 2, in double: NameError: name 'y'"),
     ],
 )
