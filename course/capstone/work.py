@@ -59,7 +59,7 @@ def load(path: Path, chapter: int) -> ModuleType:
     """
     if not path.is_file():
         raise CourseError(
-            f"There is no pipeline at {path}; `tinymlx run {chapter} --start` puts a skeleton there."
+            f"There is no pipeline at {path}; `tinymlx run {chapter} --start` puts one there."
         )
     try:
         return load_script(path)

@@ -118,6 +118,9 @@ def run(
     chat: Annotated[
         bool, typer.Option("--chat", help="Talk to a published model (chapter 12).")
     ] = False,
+    transfer: Annotated[
+        bool, typer.Option("--transfer", help="On published weights (chapter 16).")
+    ] = False,
     brief: Annotated[bool, typer.Option("--brief", help="What a capstone asks for.")] = False,
     start: Annotated[
         bool, typer.Option("--start", help="Put the skeleton of a capstone into your folder.")
@@ -143,7 +146,7 @@ def run(
     if chat:
         run_chat(chapter, impl, quick or full or trained)
         return
-    run_project(chapter, quick, out, impl, full, trained)
+    run_project(chapter, quick, out, impl, full, trained, transfer)
 
 
 @app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})

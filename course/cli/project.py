@@ -101,8 +101,10 @@ def run_project(
     impl: str,
     full: bool = False,
     trained: bool = False,
+    transfer: bool = False,
 ) -> None:
-    """The project of a chapter: short, long for a GPU, with that one's weights, or as usual."""
+    """The project of a chapter: short, long for a GPU, with that one's weights, with published
+    weights, or as usual."""
     from course.cli.terminal import console
 
     project = find_project()
@@ -119,12 +121,14 @@ def run_project(
         for note in overlay.bundle.notes:
             console().print(note, style="yellow")
         main = load_script(project.exercises / folder / "project.py").main
-        options = chosen(chapter, main, quick=quick, full=full, trained=trained)
+        options = chosen(chapter, main, quick=quick, full=full, trained=trained, transfer=transfer)
         if trained:
             check_trained(project.exercises / folder / "trained")
         try:
             numbers = main(target, **options)
         except ValueError as error:
+            if transfer:
+                raise CourseError(str(error)) from error
             if not trained:
                 raise
             raise CourseError(f"The trained weights are of no use here: {error}") from error

@@ -20,13 +20,18 @@ from tinymlx.training import Trainer
 from tinymlx.utils import tree_flatten
 
 from . import drawing, evaluation, learning, pictures_in, report, settings
+from . import transfer as transferring
 from .settings import DEFAULT, FULL, QUICK, Setting
 
 RATE = {"CNN": 0.1, "student": 0.1}
 
 
 def main(
-    out: Path, quick: bool = False, full: bool = False, setting: Setting | None = None
+    out: Path,
+    quick: bool = False,
+    full: bool = False,
+    transfer: bool = False,
+    setting: Setting | None = None,
 ) -> dict[str, float]:
     """Train three networks, compare them, write a report; return what was measured.
 
@@ -34,8 +39,12 @@ def main(
         out: the folder.
         quick: small networks on rendered shapes, for seconds.
         full: large ones, for minutes on a GPU; their weights are written, too, in half precision.
+        transfer: none of these, but a linear layer on a published network's features.
         setting: another one, for tests.
     """
+    if transfer:
+        out.mkdir(parents=True, exist_ok=True)
+        return transferring.transfer(out, Console())
     setting = setting or (QUICK if quick else FULL if full else DEFAULT)
     console = Console()
     out.mkdir(parents=True, exist_ok=True)

@@ -2,13 +2,14 @@
 
 Those for pictures (chapter 7):
 
-===================  ==============================================================
-:mod:`.lenet`        LeNet-5, the network that read cheques
-:mod:`.vgg`          stacks of 3 x 3 convolutions between poolings
-:mod:`.resnet`       residual networks in the form for small pictures
-:mod:`.depth`        stochastic depth: whole branches that are left out in training
-:mod:`.vit`          transformers for small pictures (chapter 16)
-===================  ==============================================================
+====================  =====================================================================
+:mod:`.lenet`         LeNet-5, the network that read cheques
+:mod:`.vgg`           stacks of 3 x 3 convolutions between poolings
+:mod:`.resnet`        residual networks in the form for small pictures
+:mod:`.depth`         stochastic depth: whole branches that are left out in training
+:mod:`.vit`           transformers for small pictures (chapter 16)
+:mod:`.efficientnet`  inverted residuals, with published weights (chapter 16)
+====================  =====================================================================
 
 Those that make pictures (chapter 9):
 

@@ -1,0 +1,93 @@
+"""What a network knows that has seen a million other photographs: frozen, with a new last layer.
+
+EfficientNet-Lite0 with its published weights turns each picture into 1,280 numbers, once and for
+all; a linear layer learns from those. Nothing else is trained.
+"""
+
+from pathlib import Path
+
+import mlx.core as mx
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from tinymlx import core, nn
+from tinymlx.classification.comparison import wilson
+from tinymlx.core import array
+from tinymlx.data import cifar10, published
+from tinymlx.data.dataset import Part
+from tinymlx.models.efficientnet import EfficientNetLite, prepared, renamed
+from tinymlx.optimizers import AdamW
+
+SIDE = 96  # pixels; the network was trained with 224, and 32 are too few for its strides
+STEPS, RATE, DECAY = 400, 1e-3, 1e-2
+
+
+def transfer(out: Path, console: Console) -> dict[str, float]:
+    """Features, a linear head, and how many test pictures are right; predictions go into ``out``.
+
+    Raises:
+        ValueError: the package with the weights is not installed.
+    """
+    weights = published.efficientnet_lite0()
+    model = EfficientNetLite()
+    model.load_weights(renamed({name: core.array(w) for name, w in weights.items()}))
+    model.eval()
+    data = cifar10.load_or_shapes()
+    console.print(f"[bold]{data.source}[/], features of EfficientNet-Lite0 at {SIDE} pixels.")
+    x, z = (
+        seen(model, part, out / f"features-{name}.safetensors", console, name)
+        for name, part in (("train", data.train), ("test", data.test))
+    )
+    mean, deviation = core.mean(x, axis=0), core.std(x, axis=0) + 1e-3
+    x, z = (x - mean) / deviation, (z - mean) / deviation
+    head = learned(x, core.array(data.train.y), len(data.classes))
+    probabilities = core.softmax(head(z), axis=-1)
+    right = core.sum(core.argmax(probabilities, axis=-1) == core.array(data.test.y)).item()
+    low, high = wilson(int(right), len(data.test.y))
+    share = right / len(data.test.y)
+    console.print(f"Frozen, with a linear head: {share:.1%} ({low:.1%} to {high:.1%}).")
+    np.savez(out / "predictions.npz", probabilities=np.array(probabilities.tolist(), np.float32))
+    return {"accuracy": share, "low": low, "high": high}
+
+
+def seen(model: EfficientNetLite, part: Part, file: Path, console: Console, name: str) -> array:
+    """The features of a part, from a file if an earlier run has written them."""
+    if file.is_file():
+        found = core.array(mx.load(str(file))["features"])
+        if found.shape[0] == len(part.y):
+            return found
+    rows = []
+    for start in track(range(0, len(part.y), 50), name, console=console, transient=True):
+        pictures = enlarged(core.array(part.x[start : start + 50]))
+        rows.append(model.features(prepared(pictures)))
+        core.eval(rows[-1])
+    found = core.concatenate(rows)
+    core.save_safetensors(str(file), {"features": found})
+    return found
+
+
+def enlarged(x: array) -> array:
+    """Pictures of :data:`SIDE` pixels, straight lines between the old ones.
+
+    Shape: ``(N, H, W, 3)`` to ``(N, SIDE, SIDE, 3)``.
+    """
+    scale = (SIDE / x.shape[1], SIDE / x.shape[2])
+    return nn.Upsample(scale, mode="linear", align_corners=False)(x)
+
+
+def learned(x: array, y: array, classes: int) -> nn.Linear:
+    """A linear layer by the cross entropy of all pictures at once, with weight decay."""
+    core.random.seed(0)
+    head = nn.Linear(x.shape[1], classes)
+    optimizer = AdamW(RATE, weight_decay=DECAY)
+
+    def loss(head: nn.Linear) -> array:
+        return nn.losses.cross_entropy(head(x), y, label_smoothing=0.1, reduction="mean")
+
+    step = nn.value_and_grad(head, loss)
+    for _ in range(STEPS):
+        _, gradients = step(head)
+        optimizer.update(head, gradients)
+        core.eval(head.parameters(), optimizer.state)
+    return head

