@@ -351,5 +351,7 @@ def istft(
     envelope = wrap(mx.zeros((total,))).at[places].add(weight.reshape(-1))
     signal = signal / (envelope + (envelope < 1e-11))
     begin = n_fft // 2 if center else 0
-    signal = signal[..., begin : total - begin]
-    return signal if length is None else _fitted(signal, [*signal.shape[:-1], max(length, 0)])
+    if length is None:
+        return signal[..., begin : total - begin]
+    # A length says where the signal ends: also within the last half frame.
+    return _fitted(signal[..., begin:], [*signal.shape[:-1], max(length, 0)])
