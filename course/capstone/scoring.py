@@ -46,6 +46,8 @@ def read_predictions(path: Path, chapter: int) -> dict[str, np.ndarray]:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         words = " ".join(str(error).split())
+        if not zipfile.is_zipfile(path) and "without a name" not in words:
+            words = "it is no .npz file"  # NumPy takes it for a pickle and explains how to load it
         raise CourseError(
             f"{path} is not a file of predictions ({words}); write it with numpy.savez."
         ) from error
