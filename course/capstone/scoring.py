@@ -41,11 +41,13 @@ def read_predictions(path: Path, chapter: int) -> dict[str, np.ndarray]:
     try:
         file = np.load(path, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError(path)
+            raise ValueError("it holds one array without a name")
         with file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        words = str(error) if isinstance(error, OSError) else "it is no archive of arrays"
+        words = " ".join(str(error).split())
+        if not zipfile.is_zipfile(path) and "without a name" not in words:
+            words = "it is no .npz file"  # NumPy takes it for a pickle and explains how to load it
         raise CourseError(
             f"{path} is not a file of predictions ({words}); write it with numpy.savez."
         ) from error

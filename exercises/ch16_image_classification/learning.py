@@ -60,7 +60,7 @@ def accuracy(model: Module, x: array, y: array) -> array:
 def found_rate(model: Module, loss: Loss, train: Part, batch: int, count: int) -> float:
     """Where the loss of a transformer falls fastest while the rate grows; a third of the largest
     that was survived, if it falls nowhere."""
-    batches = Batches(*train, batch_size=batch, drop_last=True)
+    batches = Batches(*train, batch_size=min(batch, len(train.y)), drop_last=True)
     with untouched(model):
         model.train()
         optimizer = adamw(1e-6, 0.05)

@@ -152,6 +152,33 @@ def duplicate_groups(hashes, radius, block=1024):
     return labels
 
 
+@misconception(
+    "16.1",
+    "You keep for every pair whether it is near: a byte for each, 2.5 GB for 50,000 pictures. Compute the "
+    "distances of a block again in each round.",
+)
+def duplicate_groups(hashes, radius, block=1024):
+    if radius < 0:
+        raise ValueError("[duplicate_groups] The radius should be at least 0.")
+    count, bits = hashes.shape
+    labels = core.arange(count)
+    signs = 2 * hashes.astype(core.float32) - 1
+    near = []
+    for start in range(0, count, block):
+        near.append((bits - signs[start : start + block] @ signs.T) / 2 <= radius)
+        core.eval(near[-1])
+    while count:
+        found = []
+        for one in near:
+            found.append(core.min(core.where(one, labels, count), axis=1))
+            core.eval(found[-1])
+        new = core.concatenate(found)
+        if core.array_equal(new, labels).item():
+            break
+        labels = new
+    return labels
+
+
 # 16.2: a split that keeps its promises
 
 
@@ -400,6 +427,44 @@ def __call__(self, x):
         return tokens
     first = core.broadcast_to(self.token, (tokens.shape[0], 1, tokens.shape[2]))
     return core.concatenate([first, tokens], axis=1)
+
+
+@misconception(
+    "16.3",
+    "For a smaller picture you take the corner of the grid of positions. Its last token is then told that it "
+    "is in the middle: the grid is stretched over the picture, also where it shrinks.",
+    symbol="Tokens.__call__",
+)
+def __call__(self, x):
+    maps = self.linear(patches(x, self.patch)) if "linear" in self else self.stem(x)
+    rows, columns = maps.shape[1:3]
+    if rows <= self.positions.shape[0] and columns <= self.positions.shape[1]:
+        maps = maps + self.positions[:rows, :columns]
+    else:
+        maps = maps + resized(self.positions, rows, columns)
+    tokens = maps.flatten(1, 2)
+    if "token" not in self:
+        return tokens
+    first = core.broadcast_to(self.token, (tokens.shape[0], 1, tokens.shape[2]))
+    return core.concatenate([first, tokens], axis=1)
+
+
+@misconception(
+    "16.3",
+    "You count the middles of cells in the dtype of the positions. Half precision knows no 300.3: middles "
+    "move by a part of a cell.",
+)
+def resized(positions, rows, columns):
+    if (rows, columns) == positions.shape[:2]:
+        return positions
+
+    def weights(old, new):
+        half = positions.dtype
+        places = core.clip((core.arange(new).astype(half) + 0.5) * (old / new) - 0.5, 0, old - 1)
+        return core.maximum(1 - core.abs(places[:, None] - core.arange(old).astype(half)), 0)
+
+    high, wide = weights(positions.shape[0], rows), weights(positions.shape[1], columns)
+    return core.einsum("ir,rcd,jc->ijd", high, positions, wide)
 
 
 # 16.4: the transformer looks
@@ -854,6 +919,29 @@ def decays(path, weight):
     return weight.ndim >= 2 and "weight" in path
 
 
+@misconception(
+    "16.6",
+    "You stop at a single loss, not at the smoothed one. One hard batch ends the sweep.",
+)
+def sweep(step, low=1e-6, high=10.0, count=100, decay=0.9):
+    if not 0 < low < high < math.inf or count < 2:
+        raise ValueError("[sweep] There should be two or more rates, from above 0 upwards.")
+    if not 0 <= decay < 1:
+        raise ValueError("[sweep] decay should be in [0, 1).")
+    rates, losses, mean = [], [], 0.0
+    for i in range(count):
+        rate = low * (high / low) ** (i / (count - 1))
+        loss = step(rate)
+        if not math.isfinite(loss):
+            break
+        mean = decay * mean + (1 - decay) * loss
+        rates.append(rate)
+        losses.append(mean / (1 - decay ** (i + 1)))
+        if loss > 4 * min(losses):
+            break
+    return Sweep(rates, losses)
+
+
 # 16.7: any place of a picture
 
 
@@ -1203,6 +1291,30 @@ def distilled(teacher, change, temperature=4.0, share=0.9):
     return loss
 
 
+@misconception(
+    "16.8",
+    "You keep what the teacher said of the first batch. Every batch is another one, and so is every change of "
+    "a picture: the teacher is asked anew.",
+)
+def distilled(teacher, change, temperature=4.0, share=0.9):
+    known = {}
+
+    def loss(model, x, y):
+        if not model.training:
+            return nn.losses.cross_entropy(model(x), y, reduction="mean")
+        x = change(x)
+        before = teacher.training
+        teacher.eval()
+        try:
+            if x.shape not in known:
+                known[x.shape] = teacher(x)
+        finally:
+            teacher.train(before)
+        return distillation_loss(model(x), known[x.shape], y, temperature, share)
+
+    return loss
+
+
 # 16.9: ninety percent sure
 
 
@@ -1247,6 +1359,8 @@ def fitted_temperature(logits, labels, rounds=50):
     if not core.all(core.isfinite(z)).item():
         raise ValueError("[fitted_temperature] Every logit should be finite.")
     own = core.mean(core.take_along_axis(z, labels[:, None], axis=-1))
+    if own.item() == 0 and core.min(z).item() < 0:
+        return LEAST
 
     def slopes(b):
         p = nn.softmax(b * z, axis=-1)
@@ -1288,6 +1402,8 @@ def fitted_temperature(logits, labels, rounds=50):
     if not core.all(core.isfinite(z)).item():
         raise ValueError("[fitted_temperature] Every logit should be finite.")
     own = core.mean(core.take_along_axis(z, labels[:, None], axis=-1))
+    if own.item() == 0 and core.min(z).item() < 0:
+        return LEAST
 
     def slopes(b):
         p = nn.softmax(b * z, axis=-1)
@@ -1359,6 +1475,8 @@ def fitted_temperature(logits, labels, rounds=50):
     if not core.all(core.isfinite(z)).item():
         raise ValueError("[fitted_temperature] Every logit should be finite.")
     own = core.mean(core.take_along_axis(z, labels[:, None], axis=-1))
+    if own.item() == 0 and core.min(z).item() < 0:
+        return LEAST
 
     def slope(b):
         p = nn.softmax(b * z, axis=-1)
@@ -1376,6 +1494,95 @@ def fitted_temperature(logits, labels, rounds=50):
         else:
             low = b
         b = (low + high) / 2
+    return 1 / b
+
+
+@misconception(
+    "16.9",
+    "Where several classes are equally probable you count the answer as right if the label is among them. "
+    "One class is answered, the first: a network that says nothing would be right always.",
+)
+def reliability(probabilities, labels, bins=15):
+    confidence = core.minimum(core.max(probabilities, axis=-1), 1.0)
+    own = core.take_along_axis(probabilities, labels[:, None], axis=-1)[:, 0]
+    return calibration(confidence, own == core.max(probabilities, axis=-1), bins)
+
+
+@misconception(
+    "16.9",
+    "In half precision you subtract before you cast: the difference of two logits may be infinite there.",
+)
+def fitted_temperature(logits, labels, rounds=50):
+    if not logits.shape[0]:
+        raise ValueError("[fitted_temperature] There are no examples.")
+    z = (logits - core.max(logits, axis=-1, keepdims=True)).astype(core.float32)
+    if not core.all(core.isfinite(z)).item():
+        raise ValueError("[fitted_temperature] Every logit should be finite.")
+    own = core.mean(core.take_along_axis(z, labels[:, None], axis=-1))
+    if own.item() == 0 and core.min(z).item() < 0:
+        return LEAST
+
+    def slopes(b):
+        p = nn.softmax(b * z, axis=-1)
+        mean = core.sum(p * z, axis=-1, keepdims=True)
+        spread = core.sum(p * (z - mean) ** 2, axis=-1)
+        return (core.mean(mean) - own).item(), core.mean(spread).item()
+
+    low, high = 1 / MOST, 1 / LEAST
+    if slopes(low)[0] >= 0:
+        return MOST
+    b = 1.0
+    for _ in range(rounds):
+        first, second = slopes(b)
+        if first > 0:
+            high = b
+        else:
+            low = b
+        new = b - first / second if second > 0 else math.inf
+        if abs(new - b) <= 1e-7 * b:
+            break
+        if not low < new < high:
+            new = (low + high) / 2
+        b = new
+    return 1 / b
+
+
+@misconception(
+    "16.9",
+    "With logits of thousands and every answer right no slope is left at any temperature, and you take that "
+    "for logits that say nothing. Every answer is right: the coldest temperature.",
+)
+def fitted_temperature(logits, labels, rounds=50):
+    if not logits.shape[0]:
+        raise ValueError("[fitted_temperature] There are no examples.")
+    z = logits.astype(core.float32)
+    z = z - core.max(z, axis=-1, keepdims=True)
+    if not core.all(core.isfinite(z)).item():
+        raise ValueError("[fitted_temperature] Every logit should be finite.")
+    own = core.mean(core.take_along_axis(z, labels[:, None], axis=-1))
+
+    def slopes(b):
+        p = nn.softmax(b * z, axis=-1)
+        mean = core.sum(p * z, axis=-1, keepdims=True)
+        spread = core.sum(p * (z - mean) ** 2, axis=-1)
+        return (core.mean(mean) - own).item(), core.mean(spread).item()
+
+    low, high = 1 / MOST, 1 / LEAST
+    if slopes(low)[0] >= 0:
+        return MOST
+    b = 1.0
+    for _ in range(rounds):
+        first, second = slopes(b)
+        if first > 0:
+            high = b
+        else:
+            low = b
+        new = b - first / second if second > 0 else math.inf
+        if abs(new - b) <= 1e-7 * b:
+            break
+        if not low < new < high:
+            new = (low + high) / 2
+        b = new
     return 1 / b
 
 

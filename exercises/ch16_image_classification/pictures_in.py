@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import mlx.core as mx
 from rich.console import Console
 
+from course.errors import CourseError
 from tinymlx import core
 from tinymlx.classification.duplicates import difference_hash, duplicate_groups
 from tinymlx.classification.partition import grouped_split
@@ -14,6 +15,7 @@ from tinymlx.data.dataset import Part
 
 from .small_world import things
 
+FEWEST = 14  # different photos of a class: a fifth is tested, a twentieth of the rest held out
 RADIUS = 3  # of 64 bits; the lesson measures what it finds
 
 
@@ -37,7 +39,7 @@ def load(quick: bool, side: int, console: Console) -> Pictures:
     """CIFAR-10, rendered shapes, or the folder that ``TINYMLX_PHOTOS`` names.
 
     Raises:
-        ValueError: that folder cannot be used; one sentence says why.
+        CourseError: that folder cannot be used; one sentence says why.
     """
     folder = os.environ.get("TINYMLX_PHOTOS")
     if folder and not quick:
@@ -47,16 +49,40 @@ def load(quick: bool, side: int, console: Console) -> Pictures:
 
 
 def own_photos(folder: str, side: int, console: Console) -> Pictures:
-    """A fifth of the reader's own photos is tested on; copies stay on one side."""
-    found = photos.load(folder, side)
+    """A fifth of the reader's own photos is tested on; copies stay on one side.
+
+    Raises:
+        CourseError: that folder cannot be used; one sentence says why and what to do.
+    """
+    try:
+        found = photos.load(folder, side)
+    except ValueError as error:
+        raise CourseError(str(error)) from error
     for sentence in found.skipped:
         console.print(f"Left out: {sentence}", style="yellow", markup=False)
     groups = duplicate_groups(difference_hash(core.array(found.x)), RADIUS)
-    train, test = grouped_split(core.array(found.y), groups, 0.2, core.random.key(0))
-    train, test = bare(train), bare(test)
+    of_class: dict[int, set[int]] = {}
+    for label, group in zip(found.y.tolist(), groups.tolist(), strict=True):
+        of_class.setdefault(label, set()).add(group)
+    for label, different in of_class.items():
+        if len(different) < FEWEST:
+            raise CourseError(
+                f"{folder}/{found.classes[label]} has {found.y.tolist().count(label)} usable "
+                f"pictures, {len(different)} without the copies; {FEWEST} different "
+                f"ones a class are needed for a part to test on and a part to hold out."
+            )
     source = f"{len(found.y)} photos of {folder}"
-    parts = (Part(found.x[i], found.y[i]) for i in (train, test))
-    return prepared(source, found.classes, *parts)
+    try:
+        train, test = grouped_split(core.array(found.y), groups, 0.2, core.random.key(0))
+        parts = (Part(found.x[i], found.y[i]) for i in (bare(train), bare(test)))
+        return prepared(source, found.classes, *parts)
+    except ValueError as error:
+        if "empty" not in str(error):
+            raise
+        raise CourseError(
+            f"{folder} cannot be divided, since most of its pictures are copies of a few; leave "
+            f"one of each there."
+        ) from error
 
 
 def bare(x: core.array) -> mx.array:

@@ -77,7 +77,7 @@ def alike_by_default(hashes, radius):
 
 
 def alike_memory(hashes, radius, block):
-    """The most bytes for each number of a table of `block` rows."""
+    """What is in memory at most, in tables of distances with `block` rows."""
     core.eval(hashes)
     mx.synchronize()
     before = mx.get_active_memory()
@@ -85,8 +85,9 @@ def alike_memory(hashes, radius, block):
     groups = duplicates.duplicate_groups(hashes, radius, block)
     core.eval(groups)
     mx.synchronize()
-    taken = meter.peak() - before
-    return {"groups": groups, "bytes": taken / (block * hashes.shape[0])}
+    tables = (meter.peak() - before) / (4 * block * hashes.shape[0])
+    held = "a few" if tables < 15 else "a quarter of all" if tables < 80 else "all"
+    return {"groups": groups, "held": held}
 
 
 # 16.2
@@ -136,6 +137,12 @@ def cut(x, side, g):
 
 def cut_only(x, side):
     return {"y": vision.patches(x, side)}
+
+
+def cut_steps(x, side):
+    """How many operations it takes to cut a picture, and what comes out."""
+    y = vision.patches(x, side)
+    return {"steps": waiting(y) - waiting(x), "y": y}
 
 
 def stretched(positions, rows, columns, g):
@@ -201,6 +208,15 @@ def resnet_by_default(widths, blocks, strides):
     model = ResNet(widths, blocks, strides)
     learned = sum(w.size for _, w in tree_flatten(model.trainable_parameters()))
     return {"parameters": found.parameters, "flops": found.flops, "learned": learned}
+
+
+def vit_undrawn(config):
+    """The next random number, had nothing been drawn, and after a size was asked for."""
+    core.random.seed(3)
+    expected = core.random.uniform().item()
+    core.random.seed(3)
+    found = budget.vit_size(vision.ViTConfig(**config))
+    return {"same": core.random.uniform().item() == expected, "parameters": found.parameters}
 
 
 def vit(config, weights):
@@ -286,6 +302,12 @@ def sampled_by_default(x, grid):
     return {"y": affine.grid_sample(x, grid)}
 
 
+def sampled_steps(x, grid):
+    """How many operations it takes to read pictures, and what comes out."""
+    y = affine.grid_sample(x, grid)
+    return {"steps": waiting(y) - waiting(x) - waiting(grid), "y": y}
+
+
 # 16.8
 
 
@@ -355,6 +377,13 @@ def failing_lesson(x, labels, teacher, student):
     return {"mode": mode, "raised": raised, "loss": whole}
 
 
+def two_lessons(batches, labels, teacher, student, temperature, share):
+    """The same loss for one batch after the other, of one size."""
+    loss = distillation.distilled(Small(teacher), lambda x: x, temperature, share)
+    young = Small(student)
+    return {"losses": [loss(young, x, labels).item() for x in batches]}
+
+
 # 16.9
 
 
@@ -408,7 +437,7 @@ def law(examples, errors):
 
 
 def passed(attentions):
-    return {"y": explanation.rollout(attentions)}
+    return {"y": explanation.rollout(tuple(attentions))}  # a sequence that nobody can take from
 
 
 def covered(x, w, classes, side, stride, fill):

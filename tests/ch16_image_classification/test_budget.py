@@ -25,6 +25,7 @@ from .test_transformer import config_of
             "stem": [7, 2],
             "side": 40,
         },
+        {"widths": [4, 9], "blocks": [1, 0], "strides": [1, 2], "stem": [3, 2], "side": 10},
         {"widths": [4, 5], "blocks": [0, 1], "strides": [2, 2], "stem": [5, 3], "side": 21},
     ],
     ids=lambda n: f"{n['widths']}",
@@ -153,9 +154,11 @@ def test_sweeps_that_cannot_be(check, probe):
     """Refused before a step is made."""
     assert len(probe("tried", losses=[2.0, 2.0], low=1, high=2, count=2, decay=0)["rates"]) == 2
     good = {"low": 1e-3, "high": 1.0, "count": 3, "decay": 0.5}
-    for bad in ({"low": 0.0}, {"low": -1.0}, {"high": 1e-3}, {"high": 1e-4}, {"count": 1}):
+    nan, inf = math.nan, math.inf
+    for bad in ({"low": 0.0}, {"low": -1.0}, {"high": 1e-3}, {"high": 1e-4}, {"count": 1},
+                {"low": nan}, {"high": nan}, {"high": inf}):  # fmt: skip
         check.raises("never_tried", "ValueError", match="rates", **(good | bad))
-    for decay in (1.0, -0.1):
+    for decay in (1.0, -0.1, nan):
         check.raises("never_tried", "ValueError", match="decay", **(good | {"decay": decay}))
 
 

@@ -86,21 +86,23 @@ def test_no_pictures_and_one(check, probe, draw):
         1,
         2,
     ]
-    check.raises("alike", "ValueError", match="radius", hashes=draw.booleans(3, 8), radius=-1,
-                 block=4)  # fmt: skip
+    for count in (3, 0):
+        check.raises("alike", "ValueError", match="radius", hashes=draw.booleans(count, 8),
+                     radius=-1, block=4)  # fmt: skip
 
 
 @exercise("16.1")
 def test_the_memory_of_distances(probe, draw):
-    """A block of distances at a time: far less than all of them.
+    """A block of distances at a time: far less than all of them, or than a bit for each.
 
-    Measured in tables of float32 and of blocks: 3.3 for 16 of 1600 pictures (a hundred blocks).
+    Measured in tables of float32 with a block's rows: 3.3 to 6.4 for 16 of 1600 pictures (a hundred
+    blocks), 30 where a byte is kept for each pair, 229 where all distances are.
     """
     hashes = draw.booleans(1600, 64)
     hashes[800:] = hashes[:800]
     found = probe("alike_memory", hashes=hashes, radius=0, block=16)
     assert found["groups"].tolist() == [*range(800), *range(800)]
-    assert found["bytes"] / 4 < 40, f"{found['bytes'] / 4:.0f} tables of a block"
+    assert found["held"] == "a few", f"{found['held']} tables of a block's distances at once"
 
 
 def world(draw, counts, twins):
@@ -209,7 +211,7 @@ def test_splits_that_cannot_be(check, probe, draw):
     labels = draw.integers(12, low=0, high=2)
     found = probe("split_fails", labels=labels, groups=np.arange(12, dtype=np.int32), share=0.5)
     assert 4 <= len(found["test"]) <= 8
-    for share in (0.0, 1.0, -0.1, 1.2):
+    for share in (0.0, 1.0, -0.1, 1.2, np.nan):
         check.raises("split_fails", "ValueError", match="share", labels=labels,
                      groups=np.arange(12, dtype=np.int32), share=share)  # fmt: skip
     check.raises("split_fails", "ValueError", match="length", labels=labels,

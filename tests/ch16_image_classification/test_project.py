@@ -110,3 +110,27 @@ def test_a_folder_of_photos(script, tmp_path, monkeypatch):
     assert sum(counts) == 46 - found.removed
     assert found.removed == 0, "copies of test pictures were in the training part"
     assert all(counts)
+
+
+@pytest.mark.parametrize(
+    "counts, sentence",
+    [((20,), "at least two classes"), ((20, 1), "at least two, to learn"),
+     ((20, 5), "14 different ones a class")],
+)  # fmt: skip
+def test_a_folder_of_photos_that_is_too_small(script, tmp_path, monkeypatch, counts, sentence):
+    """One class, one picture, a handful: one sentence, without a traceback."""
+    pytest.importorskip("PIL")
+    from PIL import Image
+
+    from course.errors import CourseError
+
+    rng = np.random.default_rng(0)
+    for name, count in zip("ab", counts):
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            picture = Image.fromarray(rng.integers(0, 255, (9, 9, 3), dtype=np.uint8))
+            picture.resize((40, 40), 2).save(tmp_path / name / f"{i}.png")
+    monkeypatch.setenv("TINYMLX_PHOTOS", str(tmp_path))
+    console = type("Console", (), {"print": lambda *_, **__: None})()
+    with pytest.raises(CourseError, match=sentence):
+        part(script, "pictures_in").load(False, 16, console)

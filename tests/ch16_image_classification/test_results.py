@@ -105,7 +105,9 @@ def test_laws_that_cannot_be(check, probe):
                              ([1.0, 2.0], [0.1]), ([1.0, 2.0], [0.1, 0.2, 0.3])]:  # fmt: skip
         check.raises("law", "ValueError", match="two", examples=examples, errors=errors)
     for examples, errors in [([0.0, 1.0], [0.1, 0.2]), ([1.0, 2.0], [0.1, 0.0]),
-                             ([1.0, 2.0], [-0.1, 0.2]), ([-1.0, 2.0], [0.1, 0.2])]:  # fmt: skip
+                             ([1.0, 2.0], [-0.1, 0.2]), ([-1.0, 2.0], [0.1, 0.2]),
+                             ([np.nan, 2.0], [0.1, 0.2]), ([1.0, 2.0], [0.1, np.nan]),
+                             ([1.0, np.inf], [0.1, 0.2]), ([1.0, 2.0], [np.inf, 0.2])]:  # fmt: skip
         check.raises("law", "ValueError", match="above", examples=examples, errors=errors)
 
 

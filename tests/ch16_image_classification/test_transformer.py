@@ -116,9 +116,9 @@ def test_positions_in_half_precision(check, draw):
 @exercise("16.3")
 @pytest.mark.parametrize("pool", ["token", "mean"])
 @pytest.mark.parametrize("tokenizer", ["patches", "convolutions"])
-@pytest.mark.parametrize("size", [(8, 8), (4, 12)], ids=str)
+@pytest.mark.parametrize("size", [(8, 8), (4, 12), (8, 4)], ids=str)
 def test_tokens(check, draw, tokenizer, pool, size):
-    """Patches or convolutions, positions, and perhaps a token in front; pictures of two sizes."""
+    """Patches or convolutions, positions, and perhaps a token in front; pictures of all sizes."""
     config = config_of(tokenizer, pool)
     count = size[0] * size[1] // 16 + (pool == "token")
     check("sequence", x=draw.normal(3, *size, 3), w=token_weights(draw, config), config=config,
@@ -203,8 +203,9 @@ def test_a_transformer(check, draw, tokenizer, pool):
 
 
 @exercise("16.4")
-def test_a_transformer_of_one_block(check, draw):
-    """One block, and a picture of another size than it was made for."""
-    config = config_of("patches", "token", layers=1, classes=2)
+@pytest.mark.parametrize("pool", ["token", "mean", "sequence"])
+def test_a_transformer_of_one_block(check, draw, pool):
+    """One block, and a picture of another size than it was made for: fewer tokens to pool."""
+    config = config_of("patches", pool, layers=1, classes=2)
     check("looks", x=draw.normal(1, 4, 12, 3), w=model_weights(draw, config), config=config,
           g=draw.normal(1, 2), terms=100, scale=60)  # fmt: skip

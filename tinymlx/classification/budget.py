@@ -31,11 +31,11 @@ def resnet_size(
 ) -> Size:
     """The size of :class:`~tinymlx.models.ResNet` with basic blocks, which has the same arguments.
 
-    A convolution of ``k`` taps with padding ``p`` and stride ``s`` makes ``(side + 2 p - k) // s +
-    1``
-    of ``side`` pixels. No convolution has a bias; each has a normalization with a gain and a shift
-    behind it. Running statistics are not learned. Where a block changes channels or stride its
-    shortcut is a 1 x 1 convolution with a normalization.
+    A convolution of ``k`` taps with padding ``p = (k - 1) // 2`` and stride ``s`` makes
+    ``(side + 2 p - k) // s + 1`` of ``side`` pixels. No convolution has a bias; each has a
+    normalization with a gain and a shift behind it. Running statistics are not learned. Where a
+    block changes channels or stride its shortcut is a 1 x 1 convolution with a normalization. A
+    stage may have no blocks; it changes nothing then.
 
     Args:
         widths, blocks, strides, stem, classes: as of ``ResNet``.
@@ -54,7 +54,7 @@ def vit_size(config: ViTConfig) -> Size:
     Every linear layer and every convolution of the tokenizer has a bias. ``config.stem()`` lists
     the channels from the picture to the tokens; each convolution halves the side. Of the mean and
     of picking the class token nothing is counted; sequence pooling is two products, the scores and
-    the weighted sum.
+    the weighted sum. Nothing is built for it, and no random number drawn.
     """
     raise NotImplementedError(
         "16.5 vit_size - exercises/ch16_image_classification/lesson.md; "

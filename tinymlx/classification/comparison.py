@@ -91,12 +91,12 @@ def power_law(examples: Sequence[float], errors: Sequence[float]) -> PowerLaw:
     r"""A straight line through logarithms: :math:`\log e = \log a - b \log n`, by least squares.
 
     Args:
-        examples: :math:`n`, above 0, at least two different ones.
-        errors: :math:`e`, above 0, one for each.
+        examples: :math:`n`, above 0 and finite, at least two different ones.
+        errors: :math:`e`, above 0 and finite, one for each.
 
     Raises:
-        ValueError: fewer than two different numbers of examples, two lengths, or something that is
-            not above 0; the message has the word "two" or "above".
+        ValueError: fewer than two different numbers of examples, or two lengths (the message has
+            the word "two"); something that is not above 0, infinite, or no number ("above").
     """
     raise NotImplementedError(
         "16.10 power_law - exercises/ch16_image_classification/lesson.md; "

@@ -62,7 +62,8 @@ def duplicate_groups(hashes: array, radius: int, block: int = 1024) -> array:
     and B is near C, all three are one group, however far A is from C. The number of a group is the
     smallest index of its members.
 
-    Of the ``N * N`` distances at most ``block * N`` are in memory at any time.
+    Of the ``N * N`` distances at most ``block * N`` are in memory at any time, and nothing else
+    that has ``N * N`` entries, not even bits that say who is near.
 
     Args:
         hashes: ``(N, bits)`` booleans; ``N`` may be 0.
@@ -73,7 +74,8 @@ def duplicate_groups(hashes: array, radius: int, block: int = 1024) -> array:
         ``(N,)`` int32: the group of each picture.
 
     Raises:
-        ValueError: a negative radius; the message has the word "radius".
+        ValueError: a negative radius, also where there are no pictures; the message has the word
+            "radius".
     """
     raise NotImplementedError(
         "16.1 duplicate_groups - exercises/ch16_image_classification/lesson.md; "

@@ -15,15 +15,20 @@ LEAST, MOST = 0.05, 20.0
 def reliability(probabilities: array, labels: array, bins: int = 15) -> Calibration:
     r"""Whether answers that are given 70% are right in 70% of all cases.
 
-    An answer is the most probable class, its confidence that class's probability: what happens, or
-    does not, is that it is right. :func:`~tinymlx.training.metrics.calibration` does the rest;
-    ``error`` of the result is the expected calibration error. A confidence that rounding has lifted
+    An answer is the most probable class, of equals the first; its confidence is that class's
+    probability: what happens, or does not, is that it is right.
+    :func:`~tinymlx.training.metrics.calibration` does the rest; ``error`` of the result is the
+    expected calibration error. A confidence that rounding has lifted
     above 1 counts as 1. Computed in float32, whatever the dtype.
 
     Args:
         probabilities: ``(N, classes)``.
         labels: ``(N,)`` integers.
         bins: how many, of equal width from 0 to 1.
+
+    Raises:
+        ValueError: a confidence below 0 or that is no number; ``calibration`` says so, with the
+            word "probabilities".
 
     Source: C. Guo et al. (2017), https://arxiv.org/abs/1706.04599
     """
@@ -47,10 +52,12 @@ def fitted_temperature(logits: array, labels: array, rounds: int = 50) -> float:
     :math:`b`, its sign says on which side the minimum is: keep an interval, and where Newton leaves
     it, halve it instead. The first step starts at :math:`b = 1`.
 
-    Only temperatures from :data:`LEAST` to :data:`MOST` come into question: where the cross entropy
-    keeps falling (every answer is right; or the logits say nothing), the end of the interval is the
-    answer. A constant that is added to all logits of an example changes nothing, also if it is
-    large; logits may be in half precision, and are computed with in float32.
+    Only temperatures from :data:`LEAST` to :data:`MOST` come into question. Where every answer is
+    right the cross entropy keeps falling, and the answer is :data:`LEAST`, also if probabilities
+    are exactly 0 and 1 and no slope is left in float32. Where the slope at ``1 / MOST`` is not
+    negative, or all logits are equal, it is :data:`MOST`. A constant that is added to all logits of
+    an example changes nothing, also if it is large; logits may be in half precision, and are
+    computed with in float32.
 
     Args:
         logits: ``(N, classes)``, not probabilities.

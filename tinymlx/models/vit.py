@@ -90,7 +90,7 @@ def patches(x: array, side: int) -> array:
     Returns:
         ``(N, H / side, W / side, side * side * C)``; within a square row by row, channels last, so
         that a linear layer on it is a convolution with stride ``side``, its kernels written in
-        rows.
+        rows. In a few operations, however many squares there are.
 
     Raises:
         ValueError: height or width is no multiple of ``side``; the message has the word "multiple".
@@ -115,7 +115,7 @@ def resized(positions: array, rows: int, columns: int) -> array:
 
     Returns:
         ``(rows, columns, D)`` in the dtype of ``positions``; ``positions`` itself if nothing
-        changes.
+        changes. Middles are counted in float32, also in half precision.
     """
     raise NotImplementedError(
         "16.3 resized - exercises/ch16_image_classification/lesson.md; "

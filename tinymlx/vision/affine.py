@@ -43,7 +43,7 @@ def grid_sample(x: array, grid: array, padding: str = "zeros") -> array:
 
     Places are computed in float32, also in half precision, where a column above 2048 would not
     exist; the result has the dtype of ``x``. Slopes reach both ``x`` and ``grid``. Places may be
-    far outside.
+    far outside. All pictures are read at once: the number of operations does not grow with N.
 
     Args:
         x: pictures, ``(N, H, W, C)``.

@@ -103,20 +103,20 @@ def power_law(examples: Sequence[float], errors: Sequence[float]) -> PowerLaw:
     r"""A straight line through logarithms: :math:`\log e = \log a - b \log n`, by least squares.
 
     Args:
-        examples: :math:`n`, above 0, at least two different ones.
-        errors: :math:`e`, above 0, one for each.
+        examples: :math:`n`, above 0 and finite, at least two different ones.
+        errors: :math:`e`, above 0 and finite, one for each.
 
     Raises:
-        ValueError: fewer than two different numbers of examples, two lengths, or something that is
-            not above 0; the message has the word "two" or "above".
+        ValueError: fewer than two different numbers of examples, or two lengths (the message has
+            the word "two"); something that is not above 0, infinite, or no number ("above").
     """
     if len(examples) != len(errors) or len(set(examples)) < 2:
         raise ValueError(
             f"[power_law] It takes at least two different numbers of examples, and an error for "
             f"each; there are {len(examples)} and {len(errors)}."
         )
-    if min(examples) <= 0 or min(errors) <= 0:
-        raise ValueError("[power_law] Numbers of examples and errors should be above 0.")
+    if not all(0 < number < math.inf for number in [*examples, *errors]):
+        raise ValueError("[power_law] Numbers of examples and errors should be above 0 and finite.")
     x, y = [math.log(n) for n in examples], [math.log(e) for e in errors]
     mean_x, mean_y = math.fsum(x) / len(x), math.fsum(y) / len(y)
     across = math.fsum((a - mean_x) ** 2 for a in x)

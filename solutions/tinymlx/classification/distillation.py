@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from tinymlx import core, nn
@@ -30,20 +31,22 @@ def distillation_loss(
         student: logits, ``(N, classes)``.
         teacher: logits of the same shape.
         labels: ``(N,)`` integers, or ``(N, classes)`` distributions.
-        temperature: :math:`T`, above 0.
+        temperature: :math:`T`, above 0 and finite.
         share: :math:`\alpha`, from 0 to 1.
 
     Returns:
         A scalar in float32.
 
     Raises:
-        ValueError: ``temperature`` or ``share`` outside of these, or logits of two shapes; the
-            message has the word "temperature", "share" or "shape".
+        ValueError: ``temperature`` or ``share`` outside of these or no number, or logits of two
+            shapes; the message has the word "temperature", "share" or "shape".
 
     Source: G. Hinton et al. (2015), https://arxiv.org/abs/1503.02531
     """
-    if temperature <= 0:
-        raise ValueError(f"[distillation_loss] temperature should be above 0; it is {temperature}.")
+    if not 0 < temperature < math.inf:
+        raise ValueError(
+            f"[distillation_loss] temperature should be above 0 and finite; it is {temperature}."
+        )
     if not 0 <= share <= 1:
         raise ValueError(f"[distillation_loss] share should be from 0 to 1; it is {share}.")
     if student.shape != teacher.shape:
@@ -69,7 +72,8 @@ def distilled(
     """A loss for :class:`~tinymlx.training.Trainer`: ``loss(model, x, y)``, a scalar.
 
     While ``model.training``, the pictures are changed once, and teacher and student both see the
-    changed ones; the loss is :func:`distillation_loss`. Otherwise it is the mean cross entropy of
+    changed ones; the loss is :func:`distillation_loss`. Each call asks the teacher anew: the same
+    pictures are changed otherwise the next time. Otherwise it is the mean cross entropy of
     ``model`` on the pictures as they are, and the teacher is not asked.
 
     The teacher answers in evaluation mode, and is never trained: its parameters and its running

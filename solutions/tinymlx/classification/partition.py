@@ -26,7 +26,7 @@ def grouped_split(
 
     Args:
         labels: the class of each example, ``(N,)`` integers.
-        groups: the group of each example, ``(N,)`` integers; any numbers.
+        groups: the group of each example, ``(N,)`` integers; any numbers, however far apart.
         share: of the test part, between 0 and 1.
         key: what the draw follows from.
 

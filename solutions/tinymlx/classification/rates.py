@@ -41,17 +41,18 @@ def sweep(
     Args:
         step: makes one training step with a rate and returns its loss, which is positive.
         low: the first rate, above 0.
-        high: the last one, above ``low``.
+        high: the last one, above ``low`` and finite.
         count: how many rates, at least 2.
         decay: :math:`\beta`, at least 0 and below 1.
 
     Raises:
-        ValueError: numbers outside of what is said above, before any step is made; the message has
-            the word "rates" for ``low``, ``high`` and ``count``, and "decay" for the last.
+        ValueError: numbers outside of what is said above, or no numbers (nan), before any step is
+            made; the message has the word "rates" for ``low``, ``high`` and ``count``, and "decay"
+            for the last.
 
     Source: L. Smith (2015), https://arxiv.org/abs/1506.01186
     """
-    if not 0 < low < high or count < 2:
+    if not 0 < low < high < math.inf or count < 2:
         raise ValueError(
             f"[sweep] There should be two or more rates, from above 0 upwards; there are {count} "
             f"from {low} to {high}."

@@ -90,7 +90,7 @@ def patches(x: array, side: int) -> array:
     Returns:
         ``(N, H / side, W / side, side * side * C)``; within a square row by row, channels last, so
         that a linear layer on it is a convolution with stride ``side``, its kernels written in
-        rows.
+        rows. In a few operations, however many squares there are.
 
     Raises:
         ValueError: height or width is no multiple of ``side``; the message has the word "multiple".
@@ -119,7 +119,7 @@ def resized(positions: array, rows: int, columns: int) -> array:
 
     Returns:
         ``(rows, columns, D)`` in the dtype of ``positions``; ``positions`` itself if nothing
-        changes.
+        changes. Middles are counted in float32, also in half precision.
     """
     if (rows, columns) == positions.shape[:2]:
         return positions
