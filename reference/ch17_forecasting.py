@@ -440,7 +440,7 @@ def conformal(low, high, truth, share):
     for k in range(truth.shape[1]):
         known = ~np.isnan(truth[:, k])
         score = np.maximum(low[:, k] - truth[:, k], truth[:, k] - high[:, k])[known]
-        exact = Fraction(share).limit_denominator(1000)
+        exact = Fraction(str(share))  # as it is written: 0.07 is seven hundredths
         rank = math.ceil((len(score) + 1) * exact)
         found.append(np.sort(score)[rank - 1] if rank <= len(score) else np.inf)
     return {"y": np.array(found)}

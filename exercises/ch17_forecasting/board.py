@@ -45,6 +45,8 @@ def score(predictions: dict[str, np.ndarray], held: Held) -> dict[str, float]:
         raise ValueError(
             f"quantiles should be numbers (O, 24, 3) for O origins; they are {q.shape}."
         )
+    if mine.dtype.kind not in "iu":
+        raise ValueError(f"origins should be row numbers, whole ones; they are {mine.dtype}.")
     places = np.searchsorted(mine, at) if mine.ndim == 1 and len(mine) else np.zeros(0, int)
     fits = len(places) == len(at) and (np.diff(mine) > 0).all() and np.isin(at, mine).all()
     if not fits:

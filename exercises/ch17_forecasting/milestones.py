@@ -36,8 +36,8 @@ class Findings:
     def shape(self, x: object, wanted: tuple[int, ...], name: str) -> bool:
         """Whether something is an array of numbers of that shape."""
         found = getattr(x, "shape", None)
-        wrong = f"{name} should be an array of shape {wanted}; it is {found or type(x).__name__}."
-        return self.check(found == wanted, f"{name} has the shape {wanted}.", wrong)
+        wrong = f"{name}: should be an array of shape {wanted}, not {found or type(x).__name__}."
+        return self.check(found == wanted, f"{name}: of the shape {wanted}.", wrong)
 
     def verdict(self) -> Verdict:
         """What is wrong comes first."""

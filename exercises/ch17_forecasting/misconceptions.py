@@ -163,6 +163,53 @@ def outliers(x, size=24, limit=5.0, least=1.0):
 
 
 @misconception(
+    "17.1",
+    "You go through the rows one by one: right, and five years have 43,824 of them. Find "
+    "the last measured row of all rows at once, by a running maximum.",
+)
+def filled(x, start):
+    if x.ndim != 2 or start.shape != (x.shape[1],):
+        raise ValueError(
+            f"[filled] Expected x (N, F) and start (F,); got {x.shape}, {start.shape}."
+        )
+    missing = core.isnan(x)
+    value, old = start.astype(x.dtype), core.zeros((x.shape[1],), core.int32)
+    values, ages = [], []
+    for t in range(x.shape[0]):
+        value = core.where(missing[t], value, x[t])
+        old = core.where(missing[t], old + 1, 0)
+        values.append(value)
+        ages.append(old)
+    if not values:
+        return Filled(x, missing, core.zeros(x.shape, core.int32))
+    return Filled(core.stack(values), missing, core.stack(ages))
+
+
+@misconception(
+    "17.1",
+    "You go through the rows one by one: right, and each row costs a dozen operations on "
+    "arrays. Windows of the past are one view, and medians of all its rows one sort.",
+)
+def outliers(x, size=24, limit=5.0, least=1.0):
+    if x.ndim != 1 or size < 1 or not least > 0:
+        raise ValueError(
+            f"[outliers] Expected x of shape (N,), size >= 1 and least > 0; {x.shape} {size} {least}"
+        )
+    found = []
+    for t in range(x.shape[0]):
+        past = x[max(t - size, 0) : t][None]
+        if past.shape[1] == 0:
+            found.append(core.array(False))
+            continue
+        known = core.sum(~core.isnan(past), axis=1, keepdims=True)
+        middle = median_of(past, known)
+        spread = 1.4826 * median_of(core.abs(past - middle), known)
+        far = core.abs(x[t] - middle) > limit * core.maximum(spread, least)
+        found.append((far & (known >= (size + 1) // 2))[0, 0])
+    return core.stack(found) if found else core.zeros((0,), core.bool_)
+
+
+@misconception(
     "17.2",
     "You count degrees, not radians: a whole turn is 2 pi.",
 )
@@ -516,6 +563,26 @@ def rolling(count, folds, test, gap=0, longest=None):
 
 
 @misconception(
+    "17.3",
+    "You look at every row of every window: rows times the size of a window. Count how long "
+    "the present run of good rows is, in one pass.",
+)
+def origins(usable, breaks, past, future, start, stop):
+    count = usable.shape[0]
+    if usable.shape != breaks.shape or usable.ndim != 1:
+        raise ValueError(f"[origins] usable has {usable.shape} and breaks {breaks.shape}.")
+    if past < 1 or future < 1 or not 0 <= start <= stop <= count:
+        raise ValueError(f"[origins] past {past}, future {future} borders {start} and {stop}")
+    good, torn = usable.tolist(), breaks.tolist()
+    found = []
+    for t in range(start + past - 1, stop - future):
+        rows = range(t - past + 1, t + future + 1)
+        if all(good[r] for r in rows) and not any(torn[r] for r in rows[1:]):
+            found.append(t)
+    return core.array(found, core.int32)
+
+
+@misconception(
     "17.4",
     "Beyond a period you go on further back. What is repeated is the last period that is known.",
 )
@@ -651,6 +718,23 @@ def forecast(self, horizon):
 
 
 @misconception(
+    "17.4",
+    "Products of columns square the condition number: of two months, in which the waves of "
+    "a year look alike, float32 has no digits left. Take the QR of the waves themselves.",
+    symbol="Climatology.fit",
+)
+def fit(cls, day, hour, y, yearly=3, daily=2):
+    size = (2 * yearly + 1) * (2 * daily + 1)
+    known = ~core.isnan(y)
+    if core.sum(known).item() < size:
+        raise ValueError(f"[Climatology] {size} waves need as many measured values.")
+    x = core.where(known[:, None], waves(day, hour, yearly, daily), 0)
+    with core.stream(core.cpu):
+        weights = core.linalg.solve(x.T @ x, x.T @ core.where(known, y, 0))
+    return cls(weights, yearly, daily)
+
+
+@misconception(
     "17.5",
     "The bias pays, too: with a column of ones in the penalty it is pulled to zero. Take the means off.",
 )
@@ -714,8 +798,8 @@ def ridge(x, y, penalty, rows=4096):
 
 @misconception(
     "17.5",
-    "You make all rows float64 at once. A view of windows is a hundred times as large as its memory: "
-    "take `rows` of them at a time.",
+    "All rows are in memory at once. A view of windows is a hundred times as large as its memory: make "
+    "`rows` of them float64 at a time, and evaluate each sum before the next part begins.",
 )
 def ridge(x, y, penalty, rows=4096):
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or len(x) == 0 or not penalty > 0:
@@ -982,6 +1066,17 @@ def skill(forecast, other, truth):
 
 
 @misconception(
+    "17.6",
+    "You call a small error none. How small a number is depends on its unit: only where the "
+    "other forecast has no error at all is there no skill.",
+)
+def skill(forecast, other, truth):
+    mine, theirs = scores(forecast, truth).rmse, scores(other, truth).rmse
+    safe = core.where(theirs > 1e-5, theirs, 1)
+    return core.where(theirs > 1e-5, 1 - (mine / safe) ** 2, core.nan)
+
+
+@misconception(
     "17.7",
     "You take mean and deviation over all windows, too. A window's own level is of its own times only.",
     symbol="ReversibleNorm.__call__",
@@ -1059,7 +1154,7 @@ def __call__(self, x):
 
 @misconception(
     "17.7",
-    "The last row is repeated in front. Nothing was there: zeros.",
+    "The first row is repeated in front. Nothing was there: zeros.",
     symbol="CausalConv.__call__",
 )
 def __call__(self, x):
@@ -1137,6 +1232,35 @@ def __call__(self, x):
 
 
 # 17.8: a decoder that asks
+
+
+@misconception(
+    "17.7",
+    "The mean of the squares minus the square of the mean: of a window of pressures nothing "
+    "is left of the variance in float32. Take the mean off first.",
+    symbol="ReversibleNorm.__call__",
+)
+def __call__(self, x):
+    mean = core.stop_gradient(core.mean(x, axis=1, keepdims=True))
+    variance = core.mean(core.square(x), axis=1, keepdims=True) - core.square(mean)
+    scale = core.stop_gradient(core.sqrt(variance + self.eps))
+    return (x - mean) / scale * self.weight + self.bias, Level(mean, scale)
+
+
+@misconception(
+    "17.7",
+    "Each block is asked twice, once for each of its answers: twice the work, and with "
+    "dropout two different answers.",
+    symbol="DoublyResidual.__call__",
+)
+def __call__(self, x):
+    if not self.blocks:
+        raise ValueError("[DoublyResidual] There is no block.")
+    forecasts = []
+    for block in self.blocks:
+        forecasts.append(block(x)[1])
+        x = x - block(x)[0]
+    return sum(forecasts[1:], forecasts[0]), x
 
 
 @misconception(
@@ -1296,6 +1420,36 @@ def __call__(self, past, last, known, truth=None, teacher=0.0, key=None):
 
 
 # 17.9: how sure?
+
+
+@misconception(
+    "17.8",
+    "Your decoder begins at its first hour again at every step. Its state is what it needs "
+    "to know of them: one step from the state before.",
+    symbol="Forecaster.__call__",
+)
+def __call__(self, past, last, known, truth=None, teacher=0.0, key=None):
+    if not 0 <= teacher <= 1 or (teacher > 0 and truth is None):
+        raise ValueError(
+            f"[Forecaster] teacher should be from 0 to 1, and 0 without truth; it is {teacher}."
+        )
+    states = self.encoder(past)
+    first, before = states[:, -1], last
+    steps = known.shape[1]
+    if truth is not None:
+        told = core.random.uniform(shape=(steps, last.shape[0]), key=key) < teacher
+    found, read = [], []
+    for k in range(steps):
+        if k > 0:
+            before = found[-1]
+            if truth is not None:
+                before = core.where(told[k], truth[:, k - 1], before)
+        read.append(core.concatenate([before[:, None], known[:, k]], axis=-1))
+        h = self.decoder(core.stack(read, axis=1), first)[:, -1]
+        found.append(
+            self.out(core.concatenate([h, self.attend(h, states)], axis=-1))[:, 0] + before
+        )
+    return core.stack(found, axis=1)
 
 
 @misconception(
@@ -1462,6 +1616,36 @@ def crps_samples(samples, truth):
 
 
 # 17.10: intervals that keep their word
+
+
+@misconception(
+    "17.9",
+    "You call a small deviation none. How small a number is depends on its unit: only 0 is "
+    "a forecast without doubt.",
+)
+def crps_gaussian(mean, deviation, truth):
+    sure = deviation < 1e-6
+    safe = core.where(sure, 1, deviation)
+    z = (truth - mean) / safe
+    density = core.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    inner = z * core.erf(z / math.sqrt(2)) + 2 * density - 1 / math.sqrt(math.pi)
+    return core.where(sure, core.abs(truth - mean), safe * inner)
+
+
+@misconception(
+    "17.9",
+    "You sort the samples as they are: of pressures near 1,000, products with ranks have "
+    "few right digits in float32. Take the truth off first; differences stay what they are.",
+)
+def crps_samples(samples, truth):
+    if samples.ndim == 0 or samples.shape[:-1] != truth.shape or samples.shape[-1] == 0:
+        raise ValueError(
+            f"[crps_samples] Samples of {samples.shape} do not fit truth of {truth.shape}."
+        )
+    count = samples.shape[-1]
+    ranks = 2 * core.arange(1, count + 1) - (count + 1)
+    spread = core.sum(ranks * core.sort(samples, axis=-1), axis=-1) / count**2
+    return core.mean(core.abs(samples - truth[..., None]), axis=-1) - spread
 
 
 @misconception(
@@ -1824,3 +2008,57 @@ def skill_interval(errors, other, block, key, draws=1000, share=0.95):
     ranked = core.sort(found)
     score = 1 - (core.sum(errors) / core.sum(other)).item()
     return score, between(ranked, 1 - share), between(ranked, share)
+
+
+@misconception(
+    "17.11",
+    "You look at the variance: that of equal numbers may be rounded to a little more than "
+    "0. Compare the differences with each other.",
+)
+def diebold_mariano(first, second, steps):
+    count = first.shape[0] if first.ndim == 1 else 0
+    if first.shape != second.shape or not 1 <= steps <= count // 2:
+        raise ValueError(
+            f"[diebold_mariano] Expected losses (n,) twice and steps from 1 to n // 2; {steps}."
+        )
+    d = first - second
+    if not core.all(core.isfinite(d)).item():
+        raise ValueError("[diebold_mariano] A loss is not finite.")
+    mean = core.mean(d).item()
+    variance = long_run_variance(d, steps - 1)
+    if variance == 0:
+        return Comparison(
+            mean, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0
+        )
+    correction = (count + 1 - 2 * steps + steps * (steps - 1) / count) / count
+    statistic = mean / math.sqrt(variance / count) * math.sqrt(correction)
+    return Comparison(mean, statistic, 2 * student_tail(abs(statistic), count - 1))
+
+
+@misconception(
+    "17.11",
+    "You round a uniform number: the first and the last start then get half of the room "
+    "that the others get. Draw whole numbers.",
+)
+def block_starts(count, block, key, draws):
+    if not 1 <= block <= count:
+        raise ValueError(f"[block_starts] Blocks of {block} do not fit {count} rows.")
+    pieces = -(-count // block)
+    u = core.random.uniform(shape=(draws, pieces, 1), key=key)
+    starts = core.round(u * (count - block)).astype(core.int32)
+    return (starts + core.arange(block)).reshape(draws, pieces * block)[:, :count]
+
+
+@misconception(
+    "17.11",
+    "A table of all pairs of rows: right, and of a year of hours it has 77 million numbers. "
+    "There are only as many products as lags.",
+)
+def long_run_variance(d, lags):
+    if d.ndim != 1 or not 0 <= lags < d.shape[0]:
+        raise ValueError(f"[long_run_variance] {lags} lags do not fit a series of {d.shape}.")
+    count = d.shape[0]
+    rest = d - core.mean(d)
+    apart = core.abs(core.arange(count)[:, None] - core.arange(count))
+    weight = core.maximum(1 - apart / (lags + 1), 0)
+    return (core.sum(weight * rest[:, None] * rest) / count).item()

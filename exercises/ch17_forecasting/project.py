@@ -83,6 +83,7 @@ def main(
     if quick:
         climate = recent(climate, 500)
     years = divided(climate)
+    measured_enough(climate, years)
     console.print(f"[bold]{climate.source}[/], setting {setting.name}.")
     # The calibration year is foretold by models that know nothing of it, the test year by others.
     early = prepared(climate, years.calibration)
@@ -138,6 +139,29 @@ def divided(climate: Climate) -> Years:
         )
     year = 365 * 24 if rows >= 4 * 365 * 24 else rows // 5
     return Years(rows - 2 * year, rows - year, rows)
+
+
+def measured_enough(climate: Climate, years: Years) -> None:
+    """Every column must have something to learn from, and the target something to be judged by.
+
+    Raises:
+        ValueError: a column has less than a week of measured hours in the first part, or the target
+            in any part, or the target never changes.
+    """
+    week, name = 7 * 24, climate.target
+    needed = [(column, 0, years.calibration) for column in climate.columns]
+    needed += [(name, years.calibration, years.test), (name, years.test, years.stop)]
+    for column, first, stop in needed:
+        known = int(np.isfinite(climate.column(column)[first:stop]).sum())
+        if known < week:
+            begin, end = (climate.start + row * climates.HOUR for row in (first, stop))
+            raise ValueError(
+                f"{climate.source}: column {column!r} has {known} measured hours from {begin} to "
+                f"{end}; {week} are needed: leave the column out, or give another part of the file."
+            )
+    past = climate.column(name)[: years.calibration]
+    if np.nanmin(past) == np.nanmax(past):
+        raise ValueError(f"{climate.source}: {name!r} is always {past[0]}: nothing to forecast.")
 
 
 def targets(ready: Prepared, at: array) -> tuple[array, array]:

@@ -1,5 +1,7 @@
 """What the graders of chapter 17 run of the student's code."""
 
+import sys
+
 import mlx.core as mx
 
 from tinymlx import core, nn
@@ -30,6 +32,23 @@ def computed(make):
     found = make()
     core.eval(found)
     return found, mx.get_peak_memory() - before
+
+
+def lines_of(make):
+    """What a call returns, and how many lines of Python it takes."""
+    found = [0]
+
+    def trace(frame, event, argument):
+        found[0] += event in ("line", "call")
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        result = make()
+    finally:
+        sys.settrace(before)
+    return result, found[0]
 
 
 def with_weights(model, weights):
@@ -64,6 +83,20 @@ def filled(x, start):
 
 def outliers(x, **settings):
     return {"found": cleaning.outliers(x, **settings)}
+
+
+def cleaning_lines(x, start, size):
+    """Whether all rows take about as many lines of Python as the first tenth of them."""
+    part = x[: len(x) // 10]
+    core.eval(x, part)
+
+    def alike(run):
+        return lines_of(lambda: run(x))[1] <= lines_of(lambda: run(part))[1] + 40
+
+    return {
+        "filled": alike(lambda rows: cleaning.filled(rows, start)),
+        "outliers": alike(lambda rows: cleaning.outliers(rows[:, 0], size)),
+    }
 
 
 # 17.2
@@ -122,6 +155,18 @@ def origins_memory(usable, breaks, past, future):
     stop = usable.shape[0]
     found, used = computed(lambda: windows.origins(usable, breaks, past, future, 0, stop))
     return {"bytes": used, "count": found.shape[0], "first": found[0].item()}
+
+
+def origins_lines(usable, breaks, sizes):
+    """Whether wide windows take about as many lines of Python as narrow ones."""
+    stop = usable.shape[0]
+
+    def run(size):
+        return lines_of(lambda: windows.origins(usable, breaks, size, size, 0, stop))
+
+    narrow, wide = (run(size) for size in sizes)
+    counts = [found.shape[0] for found, _ in (narrow, wide)]
+    return {"one pass": wide[1] <= 1.2 * narrow[1] + 100, "counts": counts}
 
 
 def rolling(count, folds, test, gap, longest):
@@ -258,6 +303,19 @@ def doubly(x, explained, forecast, cotangents):
     return gradients(model, model, [x], cotangents)
 
 
+def block_calls(x, count):
+    """How often the blocks are asked."""
+    calls = []
+
+    class Noted(nn.Module):
+        def __call__(self, x):
+            calls.append(x.shape)
+            return x / 2, x[:, :1]
+
+    forecast, rest = networks.DoublyResidual([Noted() for _ in range(count)])(x)
+    return {"calls": len(calls), "forecast": forecast, "rest": rest}
+
+
 # 17.8
 
 
@@ -305,18 +363,23 @@ def forecaster_draws(past, last, known, truth, seed):
 
 
 def encoder_calls(past, last, known):
-    """How often the encoder reads the past."""
+    """How often the encoder reads the past, and how many hours the decoder goes through."""
     model = sequences.Forecaster(past.shape[-1], known.shape[-1], 3)
-    calls = []
+    calls = {"encoder": [], "decoder": []}
 
     class Noted(nn.GRU):
+        def __init__(self, name, dims):
+            super().__init__(dims, 3)
+            self.name = name
+
         def __call__(self, x, hidden=None):
-            calls.append(x.shape)
+            calls[self.name].append(x.shape[1])
             return super().__call__(x, hidden)
 
-    model.encoder = Noted(past.shape[-1], 3)
+    model.encoder = Noted("encoder", past.shape[-1])
+    model.decoder = Noted("decoder", 1 + known.shape[-1])
     y = model(past, last, known)
-    return {"calls": len(calls), "y": y}
+    return {"calls": len(calls["encoder"]), "hours": sum(calls["decoder"]), "y": y}
 
 
 # 17.9
@@ -370,6 +433,14 @@ def crps_memory(samples, truth):
     return {"y": y, "bytes": used}
 
 
+def crps_lines(samples, truth):
+    """Whether all samples take about as many lines of Python as a tenth of them."""
+    some = samples[:, : samples.shape[1] // 10]
+    y, few = lines_of(lambda: probabilities.crps_samples(some, truth))
+    _, many = lines_of(lambda: probabilities.crps_samples(samples, truth))
+    return {"at once": many <= few + 40, "y": y}
+
+
 # 17.10
 
 
@@ -392,6 +463,15 @@ def pit(quantiles, truth, levels):
 def long_run_variance(d, lags):
     found = comparing.long_run_variance(d, lags)
     return {"y": to_array(found, core.float32), "a number": isinstance(found, float)}
+
+
+def variance_memory(d, lags):
+    core.eval(d)
+    mx.clear_cache()
+    mx.reset_peak_memory()
+    before = mx.get_active_memory()
+    found = comparing.long_run_variance(d, lags)
+    return {"y": found, "little memory": mx.get_peak_memory() - before < 2_000_000}
 
 
 def diebold_mariano(first, second, steps):
@@ -419,3 +499,14 @@ def skill_interval(errors, other, block, seed, draws, share):
     rows = comparing.block_starts(len(errors), block, key, draws)
     numbers = all(isinstance(value, float) for value in found)
     return {"found": to_array(found, core.float32), "rows": rows, "numbers": numbers}
+
+
+def skill_lines(errors, other, block):
+    """Whether 200 draws take about as many lines of Python as 20."""
+    key = core.random.key(0)
+
+    def run(draws):
+        return lines_of(lambda: comparing.skill_interval(errors, other, block, key, draws))
+
+    few, many = run(20), run(200)
+    return {"at once": many[1] <= few[1] + 40, "found": to_array(few[0], core.float32)}

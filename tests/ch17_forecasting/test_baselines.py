@@ -1,4 +1,4 @@
-"""Judges of 17.4 to 17.6: what is to be beaten, lines, errors."""
+"""Judges of 17.4 and 17.5: what is to be beaten, and lines."""
 
 import numpy as np
 import pytest
@@ -53,6 +53,25 @@ def test_climatology(check, draw, yearly, daily):
 def test_climatology_by_default(check, draw):
     day, hour, y = climate(draw, 500)
     check("climatology_default", day=day, hour=hour, y=y, terms=500, scale=60)
+
+
+@exercise("17.4")
+def test_climatology_of_two_months(probe, draw):
+    """In 60 days the waves of a year look alike: their products have no digits left in float32.
+
+    Measured: a QR is wrong by up to 0.0003 degrees, the normal equations by a degree.
+    """
+    for _ in range(3):
+        day, hour = np.sort(draw.uniform(400, low=100, high=160)), draw.uniform(400, high=24)
+        y = 20 + draw.normal(400, scale=2)
+        given = {"day": day, "hour": hour, "y": y, "yearly": 2, "daily": 1}
+        found = probe("climatology", **given, new_day=day, new_hour=hour)["then"]
+        year, clock = (np.float64(a) * 2 * np.pi / p for a, p in ((day, 365.25), (hour, 24)))
+        ones = np.ones(400)
+        of_year = [ones] + [f(k * year) for k in (1, 2) for f in (np.sin, np.cos)]
+        waves = np.stack([a * b for a in of_year for b in (ones, np.sin(clock), np.cos(clock))], 1)
+        expected = waves @ np.linalg.lstsq(waves, y.astype(np.float64), rcond=None)[0]
+        assert abs(found - expected).max() < 0.005, abs(found - expected).max()
 
 
 @exercise("17.4")
@@ -188,98 +207,3 @@ def test_recursive_that_does_not_fit(check, draw):
     check.raises("recursive", "ValueError", match="inputs", **{**good, "past": past[:, :2]})
     wide = {"weights": draw.normal(3, 2), "bias": draw.normal(2)}
     check.raises("recursive", "ValueError", match="outputs", **{**good, **wide})
-
-
-# 17.6
-
-
-@exercise("17.6")
-@pytest.mark.parametrize("share", [0.0, 0.4])
-def test_scored(check, draw, share):
-    """Errors of growing size, a bias, gaps of another number in each step."""
-    truth = draw.normal(30, 4, scale=5)
-    forecast = truth + draw.normal(30, 4) * np.float32([1, 2, 3, 4]) + np.float32([0, 1, -1, 3])
-    truth[draw.uniform(30, 4) < share] = np.nan
-    truth[0] = 1
-    check("scored", forecast=forecast, truth=truth, terms=30, scale=10)
-    check("scored", forecast=forecast[:1], truth=truth[:1], terms=4, scale=10)
-    check("scored", forecast=truth * 0 + forecast, truth=truth, terms=30, scale=10)
-
-
-@exercise("17.6")
-def test_a_step_without_truth(probe, draw):
-    truth = draw.normal(6, 3)
-    forecast = truth + np.float32(2)
-    truth[:, 1] = np.nan
-    found = probe("scored", forecast=forecast, truth=truth)
-    assert found["count"].tolist() == [6, 0, 6]
-    for name in ("rmse", "mae", "bias"):
-        assert np.isnan(found[name]).tolist() == [False, True, False], name
-        assert np.allclose(found[name][[0, 2]], 2)
-    assert np.allclose(found["totals"], 2)
-
-
-@exercise("17.6")
-def test_what_cannot_be_scored(check, draw):
-    """A forecast that leaves out what is hard; no truth; two shapes. Only where truth is known."""
-    truth = draw.normal(5, 2)
-    for hole in (np.nan, np.inf, -np.inf):
-        forecast = draw.normal(5, 2)
-        forecast[3, 1] = hole
-        inputs = {"forecast": forecast, "truth": truth}
-        check.raises("scored", "ValueError", match="not finite", **inputs)
-        known = truth.copy()
-        known[3, 1] = np.nan
-        check("scored", forecast=forecast, truth=known, terms=5, scale=10)
-    check.raises("scored", "ValueError", match="no measured", forecast=truth, truth=truth * np.nan)
-    check.raises("scored", "ValueError", forecast=truth, truth=truth[:, :1])
-    check.raises("scored", "ValueError", forecast=truth[0], truth=truth[0])
-
-
-@exercise("17.6")
-@pytest.mark.parametrize("period", [1, 2, 7])
-def test_naive_scale(check, draw, period):
-    past = draw.normal(40, scale=4)
-    check("naive_scale", past=past, period=period, terms=40, scale=8)
-    past[draw.uniform(40) < 0.3] = np.nan
-    check("naive_scale", past=past, period=period, terms=40, scale=8)
-    forecast, truth = draw.normal(9, 3), draw.normal(9, 3)
-    truth[2, 1] = np.nan
-    check("mase", forecast=forecast, truth=truth, past=past, period=period, terms=40)
-
-
-@exercise("17.6")
-def test_naive_scale_of_nothing(check, draw):
-    check("naive_scale", past=draw.normal(4), period=3)
-    check.raises("naive_scale", "ValueError", match="period", past=draw.normal(4), period=0)
-    for past, period in (
-        (draw.normal(4), 4),
-        (draw.normal(4), 9),
-        (np.array([1, np.nan, 3, np.nan], np.float32), 1),
-        (draw.normal(0), 1),
-        (draw.normal(4, 4), 1),
-    ):
-        check.raises("naive_scale", "ValueError", past=past, period=period)
-    again = np.tile(draw.normal(3), 4)
-    check.raises("naive_scale", "ValueError", match="scale is 0", past=again, period=3)
-
-
-@exercise("17.6")
-def test_skill(check, draw):
-    truth = draw.normal(30, 4)
-    forecast, other = truth + draw.normal(30, 4), truth + 2 * draw.normal(30, 4)
-    truth[4:9, 2] = np.nan
-    check("skill", forecast=forecast, other=other, truth=truth, terms=30, scale=4)
-    check("skill", forecast=other, other=forecast, truth=truth, terms=30, scale=20)
-
-
-@exercise("17.6")
-def test_skill_against_perfection(probe, draw):
-    """Where the other forecast has no error, or nothing was measured, there is no skill."""
-    truth = draw.normal(5, 3)
-    other = truth + np.float32([1, 0, 1])
-    truth[:, 2] = np.nan
-    found = probe("skill", forecast=truth + np.float32([0.5, 1, 1]), other=other, truth=truth)["y"]
-    assert abs(found[0] - 0.75) < 1e-5 and np.isnan(found[1:]).all(), found
-    found = probe("skill", forecast=truth + 0, other=other, truth=truth)["y"]
-    assert found[0] == 1 and np.isnan(found[1]), found

@@ -22,6 +22,14 @@ def test_long_run_variance(check, draw, lags):
 
 
 @exercise("17.11")
+def test_variance_without_pairs(probe, draw):
+    """2,000 hours: a table of all pairs would be 16 megabytes."""
+    found = probe("variance_memory", d=draw.normal(2000), lags=23)
+    assert found["little memory"] is True, "more than two megabytes for 2,000 hours"
+    assert 0.3 < found["y"] < 3
+
+
+@exercise("17.11")
 def test_lags_that_do_not_fit(check, draw):
     check("long_run_variance", d=draw.normal(5), lags=4, scale=5)
     for lags in (5, -1):
@@ -50,7 +58,20 @@ def test_forecasts_that_differ_always_alike(probe, check, draw):
         found = probe("diebold_mariano", first=loss + np.float32(apart), second=loss, steps=3)
         expected = {"difference": apart, "statistic": apart * np.inf, "p": 0, "numbers": True}
         assert found == expected
+    for rows in (8, 15, 40):  # the mean of so many tenths is rounded: its deviations are not 0
+        tenth, none = np.full(rows, 0.1, np.float32), np.zeros(rows, np.float32)
+        found = probe("diebold_mariano", first=tenth, second=none, steps=2)
+        assert found["statistic"] == np.inf and found["p"] == 0, found
+        assert found["difference"] == tenth[0]
     check("diebold_mariano", first=loss, second=draw.normal(30), steps=3, terms=30, scale=10)
+
+
+@exercise("17.11")
+def test_small_losses(check, draw):
+    """Losses of a millionth differ as large ones do: only 0 is 0."""
+    first, second = alike(draw, 60) * np.float32(1e-8), draw.normal(60) * np.float32(1e-8)
+    found = {"first": first, "second": second, "steps": 6}
+    check("diebold_mariano", **found, terms=60, scale=10)
 
 
 @exercise("17.11")
@@ -96,7 +117,7 @@ def test_block_starts(probe, draw, count, block):
     A start is drawn `draws` times pieces times; each of `starts` ones has a share with six
     deviations of room.
     """
-    seed, draws = draw.seed(), 900
+    seed, draws = draw.seed(), 6000
     found = probe("block_starts", count=count, block=block, seed=seed, draws=draws)
     rows = found["y"]
     assert rows.shape == (draws, count) and rows.dtype == np.int32
@@ -138,6 +159,14 @@ def test_skill_interval(probe, draw, share):
         expected = [1 - errors.sum() / other.sum(), *np.quantile(drawn, [tail, 1 - tail])]
         assert np.allclose(found["found"], expected, atol=1e-5), (found["found"], expected)
         assert found["numbers"], "three numbers of Python"
+
+
+@exercise("17.11")
+def test_all_draws_at_once(probe, draw):
+    """Ten times the draws take as many lines of Python."""
+    given = {"errors": draw.uniform(30), "other": draw.uniform(30, low=0.5), "block": 5}
+    found = probe("skill_lines", **given)
+    assert found["at once"] is True and found["found"].any(), "draws are taken one by one"
 
 
 @exercise("17.11")

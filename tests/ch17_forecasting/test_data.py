@@ -51,6 +51,25 @@ def test_filled_far_back(check, draw):
     x = np.full((9000, 1), np.nan, np.float32)
     x[3] = 7
     check("filled", x=x, start=draw.normal(1))
+    half = np.full((9000, 1), np.nan, np.float16)
+    half[4099] = 7
+    check("filled", x=half, start=draw.normal(1).astype(np.float16))
+
+
+@exercise("17.1")
+def test_only_nan_is_missing(check, draw):
+    """Zero degrees and an overflow are measured values."""
+    x = with_gaps(draw, 12, 2)
+    x[2:5, 0], x[6, 1] = 0, np.inf
+    check("filled", x=x, start=draw.normal(2))
+
+
+@exercise("17.1")
+def test_all_rows_at_once(probe, draw):
+    """Ten times the rows take as many lines of Python."""
+    found = probe("cleaning_lines", x=with_gaps(draw, 400, 2), start=draw.normal(2), size=6)
+    for name in ("filled", "outliers"):
+        assert found[name] is True, f"{name} goes through the rows one by one"
 
 
 @exercise("17.1")
@@ -180,6 +199,8 @@ def test_wind(check, draw):
     speed[5] = np.nan
     found = {"speed": speed[5:8], "direction": np.array([np.nan, 10, 20], np.float32)}
     check("wind", **found, scale=12)
+    gone = {"speed": np.float32([np.nan, 2, 0]), "direction": np.float32([90, 180, 45])}
+    check("wind", **gone, scale=12)
     half = draw.uniform(9, low=0, high=4).astype(np.float16)
     check("wind", speed=half, direction=direction[6:15].astype(np.float16), scale=4)
 

@@ -34,6 +34,13 @@ def test_whole_ranks(check, draw):
 
 
 @exercise("17.10")
+def test_a_little_more_than_a_whole_rank(check, draw):
+    """8.0005 is no rounding of 8: the promise is one of the next rank."""
+    for rows, share in ((9, 0.80005), (9, 0.800001), (24, 0.28002)):
+        check("conformal", share=share, **days(draw, rows, 2), scale=5)
+
+
+@exercise("17.10")
 def test_conformal_of_nothing(check, draw):
     """A step without truth: no finite number. Beside one with truth."""
     given = days(draw, 6, 2)
@@ -100,6 +107,8 @@ def test_pit_of_equal_quantiles(check, draw):
     for truth in (0, 1, 2, 2.5, 3, 4, 5):
         given = {"truth": np.full(5, truth, np.float32), "levels": levels}
         check("pit", quantiles=quantiles, **given)
+        given["truth"] = given["truth"] * np.float32(1e-6)
+        check("pit", quantiles=quantiles * np.float32(1e-6), **given)
 
 
 @exercise("17.10")
@@ -124,6 +133,7 @@ def test_honest_forecasts_are_uniform(probe, draw):
 def test_pit_of_other_shapes(check, draw):
     given = {"quantiles": np.sort(draw.normal(4, 3)), "levels": LEVELS}
     check("pit", truth=draw.normal(4), **given, scale=50)
-    check.raises("pit", "ValueError", truth=draw.normal(3), **given)
+    for other in (draw.normal(3), draw.normal(1), np.array(0, np.float32)):
+        check.raises("pit", "ValueError", truth=other, **given)
     given["levels"] = LEVELS[:2]
     check.raises("pit", "ValueError", truth=draw.normal(4), **given)

@@ -189,6 +189,8 @@ def test_the_board(capstone, monkeypatch, tmp_path):
         ({"quantiles": q[:, :5], "origins": at}, "O, 24, 3"),
         ({"quantiles": q[1:], "origins": at[1:]}, "every row from"),
         ({"quantiles": q, "origins": at[::-1]}, "every row from"),
+        ({"quantiles": q, "origins": at.astype("U8")}, "whole ones"),
+        ({"quantiles": q, "origins": at + 0.5}, "whole ones"),
         ({"quantiles": nan, "origins": at}, "finite"),
         ({"quantiles": q[..., ::-1], "origins": at}, "cross"),
     ):

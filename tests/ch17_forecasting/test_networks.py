@@ -50,6 +50,24 @@ def test_a_window_without_change(probe, draw):
     assert np.isfinite(found["d0"]).all()
 
 
+@exercise("17.7")
+def test_a_window_of_pressure(probe, draw):
+    """1,000 hectopascals and a spread of one: the mean comes off before anything is squared."""
+    x = (1013 + draw.normal(3, 40, 2)).astype(np.float32)
+    found = probe(
+        "reversible",
+        x=x,
+        y=draw.normal(3, 4),
+        weight=np.ones(2, np.float32),
+        bias=np.zeros(2, np.float32),
+        eps=1e-5,
+        column=0,
+        cotangents=[draw.normal(3, 40, 2), draw.normal(3, 4)],
+    )
+    expected = np.sqrt(x.astype(np.float64).var(axis=1, keepdims=True) + 1e-5)
+    assert np.allclose(found["scale"], expected, rtol=1e-4)
+
+
 def conv(draw, dims, out, size, name="conv."):
     return {f"{name}weight": draw.normal(out, size, dims), f"{name}bias": draw.normal(out)}
 
@@ -119,6 +137,15 @@ def test_no_block(check, draw):
     one = {"explained": [draw.normal(3, 3)], "forecast": [draw.normal(3, 1)]}
     check("doubly", **given, **one, terms=9, scale=6)
     check.raises("doubly", "ValueError", match="no block", **given, explained=[], forecast=[])
+
+
+@exercise("17.7")
+def test_each_block_is_asked_once(probe, draw):
+    """A block with dropout says something else when it is asked again."""
+    x = draw.normal(2, 3)
+    found = probe("block_calls", x=x, count=3)
+    assert found["calls"] == 3, f"{found['calls']} calls of three blocks"
+    assert np.allclose(found["rest"], x / 8) and np.allclose(found["forecast"], 1.75 * x[:, :1])
 
 
 # 17.8
@@ -204,6 +231,7 @@ def test_the_past_is_read_once(probe, draw):
     given = setting(draw, steps=5)
     found = probe("encoder_calls", past=given["past"], last=given["last"], known=given["known"])
     assert found["calls"] == 1 and found["y"].shape == (3, 5) and found["y"].any()
+    assert found["hours"] == 5, f"the decoder goes through {found['hours']} hours for five"
 
 
 @exercise("17.8")

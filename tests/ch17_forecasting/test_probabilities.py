@@ -135,6 +135,15 @@ def test_crps_gaussian(check, draw):
 
 
 @exercise("17.9")
+def test_little_doubt_is_not_none(check, draw):
+    """Deviations of a millionth of a millionth: only 0 is 0."""
+    mean, deviation = draw.normal(6) * np.float32(1e-9), draw.uniform(6, low=0.5, high=2)
+    deviation = deviation * np.float32(1e-9)
+    truth = mean + deviation * draw.normal(6)
+    check("crps_gaussian", mean=mean, deviation=deviation, truth=truth, scale=1e-8)
+
+
+@exercise("17.9")
 def test_the_derivative_without_doubt(probe, draw):
     """A deviation of 0 must not turn derivatives into nan."""
     given = {
@@ -157,6 +166,25 @@ def test_crps_samples(check, draw, count):
     check("crps_samples", samples=samples[0, 0], truth=np.array(0.5, np.float32), terms=count)
     far = {"samples": samples + np.float32(1000), "truth": draw.normal(4, 3) + np.float32(1000)}
     check("crps_samples", **far, terms=count, scale=5)
+
+
+@exercise("17.9")
+def test_crps_of_pressures(probe, draw):
+    """Samples near 1,000: measured, the truth off first is right to 2e-6, and to 1e-4 otherwise."""
+    for count in (400, 4000):
+        samples, truth = 1013 + draw.normal(count), np.array(1013.3, np.float32)
+        found = probe("crps_samples", samples=samples, truth=truth)["y"]
+        apart = np.sort(samples.astype(np.float64) - truth)
+        ranks = 2 * np.arange(1, count + 1) - (count + 1)
+        expected = abs(apart).mean() - (ranks * apart).sum() / count**2
+        assert abs(found - expected) < 1e-5, f"{found} for {expected}"
+
+
+@exercise("17.9")
+def test_crps_without_a_walk(probe, draw):
+    """Ten times the samples take as many lines of Python."""
+    found = probe("crps_lines", samples=draw.normal(2, 200), truth=draw.normal(2))
+    assert found["at once"] is True and found["y"].any(), "samples are taken one by one"
 
 
 @exercise("17.9")

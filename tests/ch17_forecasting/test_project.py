@@ -83,6 +83,11 @@ def test_a_file_of_ones_own(tmp_path):
         (lines([*hours(5), "2020-01-01T05:30"]), "whole number of hours"),
         (lines([*hours(5), *hours(3, "", datetime.datetime(2021, 6, 1))]), "days are missing"),
         (lines(hours(9), header="time,temperature,wind").replace(",21,", ",inf,"), "is no number"),
+        (lines(hours(9)).replace(",21,", ",1e39,"), "is no number"),
+        (lines(hours(9)).replace(",", ";"), "write commas"),
+        (lines(hours(9), header="time,wind,wind"), "column wind is there twice"),
+        (lines(["0001-01-01T00:00+05:00"]), "is no time"),
+        ("time,a\n2020-01-01T00:00," + "1" * 200_000, "no CSV file"),
     ],
 )
 def test_bad_files(tmp_path, text, words):
@@ -92,8 +97,37 @@ def test_bad_files(tmp_path, text, words):
     assert str(error.value).startswith(str(tmp_path)) and "\n" not in str(error.value)
 
 
+def test_a_file_of_a_spreadsheet(tmp_path):
+    """A byte order mark belongs to no name."""
+    assert read(tmp_path, "\ufeff" + lines(hours(9))).columns == ("temperature", "wind")
+
+
+def test_too_little_was_measured(tmp_path):
+    """A column without a past, a target without a test, one that never changes: one sentence."""
+    rows = 24 * 121
+    whole = np.stack([np.arange(rows) % 7, np.arange(rows) % 5], axis=1).astype(np.float32)
+    first = datetime.datetime(2020, 1, 1)
+    main = load_script(FOLDER / "project.py").main
+    for (row, column, value), words in (
+        ((slice(0, 2000), 1, ""), "column 'wind' has 0 measured hours from 2020-01-01"),
+        ((slice(2300, rows), 0, ""), "column 'temperature' has"),
+        ((slice(0, rows), 0, "5"), "'temperature' is always 5.0"),
+    ):
+        table = whole.astype("U8")
+        table[row, column] = value
+        texts = [f"{t},{a},{b}" for t, (a, b) in zip(hours(rows, first=first), table)]
+        file = tmp_path / "own.csv"
+        file.write_text("time,temperature,wind\n" + "\n".join(texts), encoding="utf-8")
+        with pytest.raises(ValueError, match=words) as error:
+            main(tmp_path / "out", quick=True, file=file)
+        assert "\n" not in str(error.value)
+
+
 def test_beijing_without_a_column(tmp_path):
     with pytest.raises(ValueError, match="missing column DEWP"):
         read(tmp_path, "year,month,day,hour,pm2.5,TEMP,PRES,cbwd,Iws,Is,Ir\n")
+    names = "year,month,day,hour,pm2.5,DEWP,TEMP,PRES,cbwd,Iws,Is,Ir\n"
+    with pytest.raises(ValueError, match="line 2: '-2' in column 'Iws' is no wind"):
+        read(tmp_path, names + "2010,1,1,0,NA,-21,-11,1021,NW,-2,0,0\n")
     with pytest.raises(ValueError, match="no such file"):
         climate.load(Path(tmp_path / "nowhere.csv"))

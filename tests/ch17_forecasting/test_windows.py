@@ -71,6 +71,15 @@ def test_origins_cost_no_windows(probe, draw):
 
 
 @exercise("17.3")
+def test_origins_in_one_pass(probe):
+    """Windows of 10 rows or of 300: nobody walks through each of them."""
+    usable = np.ones(400, bool)
+    found = probe("origins_lines", usable=usable, breaks=~usable, sizes=[5, 150])
+    assert found["counts"] == [391, 101]
+    assert found["one pass"] is True, "the wider the windows, the more steps it takes"
+
+
+@exercise("17.3")
 def test_origins_that_do_not_fit(check, draw):
     usable = np.ones(10, bool)
     good = {"usable": usable, "breaks": ~usable, "past": 1, "future": 1, "start": 0, "stop": 10}

@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import datetime
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,7 @@ TIMES = ("time", "datetime", "timestamp", "date")
 MISSING = frozenset({"", "na", "nan", "null", "none", "-", "n/a"})
 #: Longer holes than this are no gaps any more; nothing across them is filled.
 LONGEST_GAP = 24 * 31
+LARGEST = float(np.finfo(np.float32).max)  # values are float32
 DIRECTIONS = ("NE", "NW", "SE", "cv")  # of Beijing's file; the last one is calm and variable
 
 
@@ -85,12 +86,17 @@ def load(path: Path | None = None, target: str | None = None) -> Climate:
         return _invented()
     if not found.is_file():
         raise ValueError(f"{found}: there is no such file; give the path of a CSV file.")
-    with open(found, newline="", encoding="utf-8", errors="replace") as file:
+    # Spreadsheets put a byte order mark in front of the first name: "utf-8-sig" takes it off.
+    with open(found, newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.DictReader(file)
-        names = reader.fieldnames or []
-        if {"year", "month", "day", "hour", "TEMP"} <= set(names):
-            return _beijing(reader, found, target)
-        return _own(reader, found, target)
+        try:
+            names = reader.fieldnames or []
+            _once(found, names)
+            if {"year", "month", "day", "hour", "TEMP"} <= set(names):
+                return _beijing(reader, found, target)
+            return _own(reader, found, target)
+        except csv.Error as error:
+            raise ValueError(f"{found}: line {reader.line_num}: no CSV file: {error}.") from None
 
 
 def _invented() -> Climate:
@@ -133,6 +139,8 @@ def _beijing(reader: csv.DictReader, path: Path, target: str | None) -> Climate:
             _number(row[n], path, line, n)
             for n in ("pm2.5", "DEWP", "TEMP", "PRES", "Iws", "Is", "Ir")
         )
+        if run < 0:
+            raise ValueError(f"{path}: line {line}: {row['Iws']!r} in column 'Iws' is no wind.")
         times.append(time)
         strength = math.log1p(run)
         flags = [float(row["cbwd"] == name) for name in DIRECTIONS]
@@ -152,8 +160,9 @@ def _own(reader: csv.DictReader, path: Path, target: str | None) -> Climate:
     names = [name for name in reader.fieldnames or [] if name]
     clock = next((n for want in TIMES for n in names if n.strip().lower() == want), None)
     if clock is None:
+        between = "; write commas between the columns" if any(";" in n for n in names) else ""
         raise ValueError(
-            f"{path}: line 1: no column of times; one should be called {', '.join(TIMES)}."
+            f"{path}: line 1: no column of times; one should be called {', '.join(TIMES)}{between}."
         )
     lines = list(_lines(reader, path))
     columns = [n for n in names if n != clock and _is_numeric(row[n] for _, row in lines)]
@@ -165,7 +174,9 @@ def _own(reader: csv.DictReader, path: Path, target: str | None) -> Climate:
             time = datetime.datetime.fromisoformat(
                 (row[clock] or "").strip().replace("Z", "+00:00")
             )
-        except ValueError:
+            if time.tzinfo is not None:
+                time = time.astimezone(datetime.timezone.utc)
+        except (ValueError, OverflowError):
             raise ValueError(
                 f"{path}: line {line}: {row[clock]!r} is no time; write 2014-12-31T23:00."
             ) from None
@@ -175,7 +186,7 @@ def _own(reader: csv.DictReader, path: Path, target: str | None) -> Climate:
                 f"{path}: line {line}: some times have a time zone and others have none; "
                 "give all of them one."
             )
-        times.append(time if time.tzinfo is None else time.astimezone(datetime.timezone.utc))
+        times.append(time)
     rows = [[_number(row[n], path, line, n) for n in columns] for line, row in lines]
     start, values = _regular(path, times, rows)
     chosen = tuple(columns)
@@ -193,6 +204,12 @@ def _lines(reader: csv.DictReader, path: Path) -> Iterator[tuple[int, dict[str, 
         yield reader.line_num, row
     if empty:
         raise ValueError(f"{path}: the file has no rows.")
+
+
+def _once(path: Path, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if name and list(names).count(name) > 1})
+    if twice:
+        raise ValueError(f"{path}: line 1: column {', '.join(twice)} is there twice; rename one.")
 
 
 def _columns(path: Path, needed: tuple[str, ...], names: object) -> None:
@@ -218,7 +235,7 @@ def _number(text: str, path: Path, line: int, name: str) -> float:
     if text.strip().lower() in MISSING:
         return math.nan
     number = _float(text)
-    if number is None or math.isinf(number):
+    if number is None or abs(number) > LARGEST:
         raise ValueError(f"{path}: line {line}: {text!r} in column {name!r} is no number.")
     return number
 

@@ -185,7 +185,7 @@ class DoublyResidual(nn.Module):
 
         Returns:
             The sum of all forecasts ``(N, K)``, and the rest of the input that no block
-            explained, ``(N, D)``.
+            explained, ``(N, D)``. Each block is asked once.
 
         Raises:
             ValueError: there is no block.

@@ -63,7 +63,7 @@ class Forecaster(nn.Module):
         teacher: float = 0.0,
         key: array | None = None,
     ) -> array:
-        r"""Forecast all steps.
+        r"""Forecast all steps. The past is read once, and the decoder goes on from its own state.
 
         In training, *scheduled sampling* decides for each step and each row by itself what the
         decoder reads: with the probability ``teacher`` the true value before, otherwise its own

@@ -27,7 +27,8 @@ def sliding(x: array, length: int) -> array:
         ``(N - length + 1, length, ...)``.
 
     Raises:
-        ValueError: ``x`` has no axis, or ``length`` is outside of 1 to ``N``.
+        ValueError: ``x`` has no axis, or ``length`` is outside of 1 to ``N``. The message names
+            the length.
     """
     raise NotImplementedError(
         "17.3 sliding - exercises/ch17_forecasting/lesson.md; "

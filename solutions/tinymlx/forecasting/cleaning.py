@@ -24,7 +24,8 @@ def filled(x: array, start: array) -> Filled:
 
     Before the first measurement of a column there is nothing to carry: its value is then that of
     ``start``, as if it had been measured one row before the first. So at row ``t`` (from 0) its
-    age is ``t + 1``. Nothing is taken from a later row. The work is done for all rows at once.
+    age is ``t + 1``. Nothing is taken from a later row. The work is done for all rows at once: no
+    loop over rows. Only ``nan`` is missing; 0 and infinity are values.
 
     Args:
         x: ``(N, F)``, floating; ``nan`` where a value is missing. ``N`` may be 0.
@@ -34,7 +35,8 @@ def filled(x: array, start: array) -> Filled:
         The three arrays of :class:`Filled`, values in the dtype of ``x``.
 
     Raises:
-        ValueError: ``x`` is not ``(N, F)`` or ``start`` is not ``(F,)``.
+        ValueError: ``x`` is not ``(N, F)`` or ``start`` is not ``(F,)``. The message says what is
+            expected of both and names ``start``.
     """
     if x.ndim != 2 or start.shape != (x.shape[1],):
         raise ValueError(
@@ -63,7 +65,7 @@ def outliers(x: array, size: int = 24, limit: float = 5.0, least: float = 1.0) -
     :math:`d` is 0.
 
     A missing value is no outlier, nor is one with fewer than ``(size + 1) // 2`` measured values in
-    its window. Outliers stay in the windows of later rows as they are.
+    its window. Outliers stay in the windows of later rows as they are. No loop over rows.
 
     Args:
         x: ``(N,)``, floating; ``nan`` where a value is missing.
@@ -76,6 +78,7 @@ def outliers(x: array, size: int = 24, limit: float = 5.0, least: float = 1.0) -
 
     Raises:
         ValueError: ``x`` is not ``(N,)``, ``size`` is less than 1, or ``least`` is not positive.
+            The message says what is expected of all three and names ``least``.
 
     Source: R. Pearson et al., Generalized Hampel Filters (2016).
     """

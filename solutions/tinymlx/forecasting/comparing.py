@@ -25,14 +25,15 @@ def long_run_variance(d: array, lags: int) -> float:
               \gamma_k, \qquad
               \gamma_k = \frac1n \sum_{t=k}^{n-1} (d_t - \bar d)(d_{t-k} - \bar d)
 
-    The weights (Bartlett's) keep it from becoming negative.
+    The weights (Bartlett's) keep it from becoming negative. There is no table of all pairs of rows.
 
     Args:
         d: ``(n,)``.
         lags: from 0 to ``n - 1``.
 
     Raises:
-        ValueError: ``d`` is not ``(n,)``, or ``lags`` is outside of 0 to ``n - 1``.
+        ValueError: ``d`` is not ``(n,)``, or ``lags`` is outside of 0 to ``n - 1``. The message
+            names the lags.
 
     Source: W. Newey, K. West, A Simple, Positive Semi-definite, Heteroskedasticity and
     Autocorrelation Consistent Covariance Matrix (1987).
@@ -60,15 +61,16 @@ def diebold_mariano(first: array, second: array, steps: int) -> Comparison:
     and compared with Student's distribution of :math:`n - 1` degrees of freedom, both sides
     (:func:`student_tail`). Where all differences are equal, there is no variance: then p is 1 and
     the statistic 0 if they are 0, and p is 0 and the statistic infinite, with the sign of the
-    difference, if they are not.
+    difference, if they are not. (Compare them with each other: the variance of equal numbers may be
+    rounded to more than 0, and that of small losses is small.)
 
     Args:
         first, second: losses at each origin, ``(n,)``, in the order of time.
         steps: how many steps ahead, at least 1 and at most ``n // 2``.
 
     Raises:
-        ValueError: the shapes differ or are not ``(n,)``; ``steps`` is out of range; a loss is not
-            finite.
+        ValueError: the shapes differ or are not ``(n,)``, or ``steps`` is out of range (the message
+            says what is expected and names the steps); a loss is not finite.
 
     Source: F. Diebold, R. Mariano, Comparing Predictive Accuracy (1995); D. Harvey et al. (1997).
     """
@@ -145,8 +147,8 @@ def skill_interval(
     r"""A skill score, and between which values it lies.
 
     :math:`1 - \sum e / \sum e_o` over all rows, and over the *same* rows of both in each of
-    ``draws`` resampled series of :func:`block_starts`. The interval cuts off the same share of
-    these at both ends, by linear interpolation between ranks (as ``numpy.quantile``).
+    ``draws`` resampled series of :func:`block_starts`, all at once. The interval cuts off the same
+    share of these at both ends, by linear interpolation between ranks (as ``numpy.quantile``).
 
     Args:
         errors, other: squared errors of a forecast and of the other one at each origin, ``(n,)``,

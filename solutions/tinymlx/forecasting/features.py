@@ -37,7 +37,8 @@ def wind(speed: array, direction: array) -> array:
 
     ``direction`` is where the wind comes *from*, in degrees clockwise from north (90 is an east
     wind, whose air goes west): :math:`(-s \sin \theta, -s \cos \theta)`. In a calm there is no
-    direction: where ``direction`` is ``nan``, both parts are 0.
+    direction: where ``direction`` is ``nan``, both parts are 0. A speed that was not measured is no
+    calm: where only ``speed`` is ``nan``, both parts are.
 
     Args:
         speed: any shape, not negative.
@@ -80,8 +81,8 @@ class Scaler(NamedTuple):
             stop: how many rows are the past, from 1 to ``N``.
 
         Raises:
-            ValueError: ``x`` is not ``(N, F)``, ``stop`` is outside of 1 to ``N``, or a column has
-                no measured value before ``stop``.
+            ValueError: ``x`` is not ``(N, F)``, ``stop`` is outside of 1 to ``N`` (the message
+                names ``stop``), or a column has no measured value before ``stop``.
         """
         if x.ndim != 2 or not 1 <= stop <= x.shape[0]:
             raise ValueError(

@@ -31,7 +31,8 @@ def conformal(low: array, high: array, truth: array, share: float) -> array:
 
     .. math:: \lceil (n + 1) \cdot \text{share} \rceil
 
-    (from 1, in ascending order). If a new day is exchangeable with these, the interval
+    (from 1, in ascending order; 100 times 0.07 is 7.000000000000001 in Python and means 7, so take
+    off ``1e-9`` before you round up). If a new day is exchangeable with these, the interval
     ``[low - e, high + e]`` holds it with at least that probability. The 1 is the new day itself.
     Where the rank exceeds ``n``, no finite number of days is enough, and the answer is infinite.
 
@@ -45,7 +46,7 @@ def conformal(low: array, high: array, truth: array, share: float) -> array:
 
     Raises:
         ValueError: the shapes differ or have not two axes, or ``share`` is not between 0 and 1
-            (both excluded).
+            (both excluded). The message says what is expected of all four and names ``share``.
 
     Source: Y. Romano et al., Conformalized Quantile Regression (2019).
     """

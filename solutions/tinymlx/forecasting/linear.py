@@ -42,7 +42,8 @@ def ridge(x: array, y: array, penalty: float, rows: int = 4096) -> Linear:
         The model, float32.
 
     Raises:
-        ValueError: the shapes do not fit, there is no row, or ``penalty`` is not positive.
+        ValueError: the shapes do not fit, there is no row, or ``penalty`` is not positive. The
+            message says what is expected of all three and names the penalty.
     """
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or len(x) == 0 or not penalty > 0:
         raise ValueError(
@@ -91,7 +92,8 @@ def recursive(model: Linear, past: array, horizon: int) -> array:
         ``(O, horizon)``.
 
     Raises:
-        ValueError: there are fewer than ``L`` values, or the model has not one output.
+        ValueError: there are fewer than ``L`` values, or the model has not one output. The message
+            says how many inputs and outputs there are.
     """
     length, outputs = model.weights.shape
     if outputs != 1 or past.shape[1] < length:

@@ -101,7 +101,8 @@ def crps_gaussian(mean: array, deviation: array, truth: array) -> array:
 
     .. math:: \sigma \left( z (2 \Phi(z) - 1) + 2 \varphi(z) - \frac{1}{\sqrt \pi} \right) .
 
-    For :math:`\sigma = 0` it is :math:`|y - \mu|`: a forecast without doubt pays its error.
+    For :math:`\sigma = 0` (and only then) it is :math:`|y - \mu|`: a forecast without doubt pays
+    its error.
 
     Args:
         mean, deviation, truth: one shape; deviations not negative.
@@ -122,7 +123,9 @@ def crps_samples(samples: array, truth: array) -> array:
     .. math:: \frac1S \sum_i |x_i - y| - \frac{1}{2 S^2} \sum_{i,j} |x_i - x_j|
 
     The second sum is made of sorted samples, :math:`\sum_{i,j} |x_i - x_j| = 2 \sum_i (2 i - S - 1)
-    x_{(i)}` for :math:`i` from 1 to :math:`S`: there is no table of all pairs.
+    x_{(i)}` for :math:`i` from 1 to :math:`S`: there is no table of all pairs, and no loop over
+    samples. Differences do not know where zero is, so take the truth off before you sort: of
+    pressures near 1,000, products with ranks have few right digits in float32.
 
     Args:
         samples: ``(..., S)``, at least one.

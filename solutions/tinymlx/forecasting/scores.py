@@ -35,8 +35,8 @@ def scores(forecast: array, truth: array) -> Scores:
         truth: ``(O, K)``; ``nan`` where nothing was measured.
 
     Raises:
-        ValueError: the shapes differ or have not two axes; nothing was measured at all; a forecast
-            is not finite where the truth is known (a forecast must not leave out what is hard).
+        ValueError: the shapes differ or have not two axes; there is no measured truth at all; a
+            forecast is not finite where the truth is known (it must not leave out what is hard).
     """
     if forecast.shape != truth.shape or truth.ndim != 2:
         raise ValueError(
@@ -73,7 +73,7 @@ def naive_scale(past: array, period: int) -> float:
 
     Raises:
         ValueError: no pair of values is measured, or ``period`` is less than 1; or all pairs are
-            equal, so that the scale is 0.
+            equal, so that the scale is 0 (exactly: a small one is a scale).
 
     Source: R. Hyndman, A. Koehler, Another look at measures of forecast accuracy (2006).
     """
@@ -105,7 +105,10 @@ def skill(forecast: array, other: array, truth: array) -> array:
 
     Returns:
         ``(K,)``, for each step; ``nan`` where nothing was measured, and where the other forecast
-        has no error: there is nothing to gain there.
+        has no error (exactly 0, in whatever units): there is nothing to gain there.
+
+    Raises:
+        ValueError: what :func:`scores` raises for either forecast, with the same words.
     """
     mine, theirs = scores(forecast, truth).rmse, scores(other, truth).rmse
     safe = core.where(theirs > 0, theirs, 1)

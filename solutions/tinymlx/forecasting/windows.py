@@ -27,7 +27,8 @@ def sliding(x: array, length: int) -> array:
         ``(N - length + 1, length, ...)``.
 
     Raises:
-        ValueError: ``x`` has no axis, or ``length`` is outside of 1 to ``N``.
+        ValueError: ``x`` has no axis, or ``length`` is outside of 1 to ``N``. The message names
+            the length.
     """
     if x.ndim < 1 or not 1 <= length <= x.shape[0]:
         raise ValueError(f"[sliding] A length of {length} does not fit an array of {x.shape}.")
