@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course.capstone import judging, scoring, work
-from course.cli.project import implementation, load_script
+from course.cli.project import check_data, implementation, load_script
 from course.cli.terminal import console
 from course.errors import CourseError
 from course.paths import Project, find_project
@@ -141,5 +141,6 @@ def run(chapter: int, asked: Asked) -> int:
     actions = asked.what()
     if len(actions) != 1:
         raise CourseError("Ask for one of --brief, --start, --milestone and --score at a time.")
+    check_data()
     project = find_project()
     return actions[0](project, load_registry(project).chapter(chapter))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import os
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -17,6 +18,19 @@ from course.overlay import Choice, Overlay, make_bundle
 from course.paths import Project, find_project
 from course.registry import Registry, load_registry
 from course.toml import load_toml
+
+
+def check_data() -> None:
+    """Whether the folder of real data is one, where it is named.
+
+    Raises:
+        CourseError: it is not.
+    """
+    named = os.environ.get("TINYMLX_DATA")
+    if named and not Path(named).expanduser().is_dir():
+        raise CourseError(
+            f"TINYMLX_DATA names {named}, which is not a folder; correct or unset it."
+        )
 
 
 @contextmanager
@@ -107,6 +121,7 @@ def run_project(
     weights, or as usual."""
     from course.cli.terminal import console
 
+    check_data()
     project = find_project()
     registry = load_registry(project)
     folder = registry.chapter(chapter).folder

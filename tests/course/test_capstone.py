@@ -124,3 +124,13 @@ def test_files_that_hold_no_predictions(tmp_path, kind):
         np.savez(path, y=np.array([{}, {}], dtype=object))
     with pytest.raises(CourseError, match="predictions"):
         scoring.read_predictions(path, 16)
+
+
+def test_a_data_folder_that_is_none_is_one_sentence(monkeypatch, tmp_path):
+    from course.cli.project import check_data
+
+    monkeypatch.setenv("TINYMLX_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(CourseError, match="nowhere, which is not a folder; correct or unset it"):
+        check_data()
+    monkeypatch.setenv("TINYMLX_DATA", str(tmp_path))
+    check_data()
