@@ -70,6 +70,7 @@ def test_all_rows_at_once(probe, draw):
     found = probe("cleaning_lines", x=with_gaps(draw, 400, 2), start=draw.normal(2), size=6)
     for name in ("filled", "outliers"):
         assert found[name] is True, f"{name} goes through the rows one by one"
+    assert found["alive"] is True
 
 
 @exercise("17.1")
