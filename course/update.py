@@ -30,7 +30,7 @@ from course.source import Source, read_source
 from course.syntax import find, is_starter
 
 PRIVATE = {".git", ".venv", ".tinymlx", "tinymlx"}
-FOLDERS = ("course", "exercises", "reference", "solutions", "tests")
+FOLDERS = ("appendices", "course", "deploy", "exercises", "reference", "solutions", "tests")
 
 
 @dataclass

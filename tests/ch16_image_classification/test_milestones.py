@@ -5,22 +5,16 @@ import types
 
 import numpy as np
 import pytest
+from capstones import capstone_of
 
 from course.capstone import scoring
-from course.cli.project import after_chapter, load_script
-from course.paths import find_project
-from course.registry import load_registry
 from course.toml import load_toml
-
-PROJECT = find_project()
-FOLDER = PROJECT.exercises / "ch16_image_classification"
 
 
 @pytest.fixture(scope="module")
 def files():
-    with after_chapter(PROJECT, load_registry(PROJECT), 16):
-        names = ("milestones", "pipeline", "pipeline_ours", "board")
-        yield types.SimpleNamespace(**{name: load_script(FOLDER / f"{name}.py") for name in names})
+    with capstone_of(16) as found:
+        yield found
 
 
 def verdict(files, number, pipeline):
@@ -138,7 +132,7 @@ def test_wrong_pipelines_are_told_why(files, number, name, function, said):
 
 
 def test_the_brief_has_a_heading_for_each_milestone(files):
-    text = (FOLDER / "brief.md").read_text()
+    text = (files.folder / "brief.md").read_text()
     wanted = [f"## Milestone {m.number}: {m.title}" for m in files.milestones.MILESTONES]
     assert re.findall(r"^## Milestone.*$", text, re.M) == wanted
     for milestone in files.milestones.MILESTONES:
@@ -181,10 +175,10 @@ def test_predictions_that_cannot_be_scored(files, held, predictions, said):
 
 def test_our_rows_have_the_columns(files):
     """Ours say what was held out, and how sure the accuracy is."""
-    rows = load_toml(FOLDER / "board.toml")["row"]
+    rows = load_toml(files.folder / "board.toml")["row"]
     assert len(rows) >= 2
     for row in rows:
         assert set(row["numbers"]) <= set(files.board.BOARD.columns)
         assert files.board.BOARD.rank_by in row["numbers"]
         assert row["numbers"]["low"] < row["numbers"]["accuracy"] < row["numbers"]["high"]
-    assert scoring.ours(FOLDER / "board.toml", rows[0]["held"])
+    assert scoring.ours(files.folder / "board.toml", rows[0]["held"])

@@ -36,7 +36,7 @@ def test_intervals_that_cannot_be(check, probe):
     for right, total in ((3, 2), (-1, 2), (0, 0), (1, -1)):
         check.raises("interval", "ValueError", match="right", right=right, total=total,
                      confidence=0.9)  # fmt: skip
-    for confidence in (0.0, 1.0, -1.0, 95.0):
+    for confidence in (0.0, 1.0, -1.0, 95.0, 0.99999999):
         check.raises("interval", "ValueError", match="confidence", right=1, total=2,
                      confidence=confidence)  # fmt: skip
 

@@ -4,27 +4,21 @@ import types
 
 import numpy as np
 import pytest
+from capstones import capstone_of
 
 from course.capstone.judging import judge
-from course.cli.project import after_chapter, load_script
-from course.paths import find_project
-from course.registry import load_registry
-
-PROJECT = find_project()
-FOLDER = PROJECT.exercises / "ch17_forecasting"
 
 
 @pytest.fixture(scope="module")
 def capstone():
     """The chapter's milestones, our pipeline, and the skeleton."""
-    with after_chapter(PROJECT, load_registry(PROJECT), 17):
-        names = ("milestones", "pipeline_ours", "pipeline", "board")
-        yield types.SimpleNamespace(**{n: load_script(FOLDER / f"{n}.py") for n in names})
+    with capstone_of(17) as found:
+        yield found
 
 
 def verdict(capstone, number, pipeline):
     milestone = capstone.milestones.MILESTONES[number - 1]
-    return judge(milestone, pipeline, FOLDER / "pipeline.py", quick=True)
+    return judge(milestone, pipeline, capstone.folder / "pipeline.py", quick=True)
 
 
 @pytest.mark.parametrize("number", range(1, 7))

@@ -125,15 +125,22 @@ def test_update_from_a_git_remote(mini: Mini, newer: Path) -> None:
         git(folder, "add", ".")
         git(folder, "commit", "-qm", "x")
     (newer / "tests/ch01_rows/test_gone.py").write_text("# of the old course\n")
+    (newer / "appendices").mkdir()
+    (newer / "appendices/gone.md").write_text("of the old course\n")
     git(newer, "add", ".")
     git(newer, "commit", "-qm", "y")
     old = mini.root / "old"
     git(newer, "clone", "-q", str(newer), str(old))
-    git(newer, "rm", "-q", "tests/ch01_rows/test_gone.py")
+    git(newer, "rm", "-q", "tests/ch01_rows/test_gone.py", "appendices/gone.md")
     git(newer, "commit", "-qm", "z")
     (old / "tests/ch01_rows/test_mine.py").write_text("# the reader's own\n")
+    capstone = old / "capstones/ch16/pipeline.py"
+    capstone.parent.mkdir(parents=True)
+    capstone.write_text("# the reader's own\n")
     assert Mini(old).tinymlx("update").returncode == 0
     assert not (old / "tests/ch01_rows/test_gone.py").exists()
+    assert not (old / "appendices/gone.md").exists()
+    assert capstone.exists()
     assert (old / "tests/ch01_rows/test_mine.py").exists()
     git(mini.root, "remote", "add", "origin", str(newer))
     result = mini.tinymlx("update")

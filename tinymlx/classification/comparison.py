@@ -21,9 +21,8 @@ def wilson(right: int, total: int, confidence: float = 0.95) -> Interval:
     r"""Between which accuracies the true one lies, after ``right`` of ``total`` answers were right.
 
     All accuracies :math:`p` from which the measured one, :math:`\hat p`, is at most :math:`z`
-    standard
-    deviations away: :math:`(\hat p - p)^2 \le z^2 p (1 - p) / n`. The two solutions of this
-    quadratic are the ends,
+    standard deviations away: :math:`(\hat p - p)^2 \le z^2 p (1 - p) / n`. The two solutions of
+    this quadratic are the ends,
 
     .. math:: \frac{\hat p + z^2 / 2n \pm z \sqrt{\hat p (1 - \hat p) / n + z^2 / 4 n^2}}
         {1 + z^2 / n}
@@ -33,7 +32,8 @@ def wilson(right: int, total: int, confidence: float = 0.95) -> Interval:
 
     Raises:
         ValueError: not ``0 <= right <= total`` with ``total`` above 0 (the message has the word
-            "right"), or a confidence that is not between 0 and 1 ("confidence").
+            "right"), or a confidence that is not between 0 and 1, in float32 either, where
+            0.99999999 is 1 ("confidence").
 
     Source: E. Wilson (1927), Journal of the American Statistical Association 22
     """
