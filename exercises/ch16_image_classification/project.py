@@ -39,12 +39,13 @@ def main(
         out: the folder.
         quick: small networks on rendered shapes, for seconds.
         full: large ones, for minutes on a GPU; their weights are written, too, in half precision.
-        transfer: none of these, but a linear layer on a published network's features.
+        transfer: none of these, but a linear layer on a published network's features; with
+            ``full`` all of that network is trained.
         setting: another one, for tests.
     """
     if transfer:
         out.mkdir(parents=True, exist_ok=True)
-        return transferring.transfer(out, Console())
+        return transferring.transfer(out, Console(), full)
     setting = setting or (QUICK if quick else FULL if full else DEFAULT)
     console = Console()
     out.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """What a network knows that has seen a million other photographs: frozen, with a new last layer.
 
 EfficientNet-Lite0 with its published weights turns each picture into 1,280 numbers, once and for
-all; a linear layer learns from those. Nothing else is trained.
+all; a linear layer learns from those. Nothing else is trained, unless a GPU trains all of it.
 """
 
 from pathlib import Path
@@ -15,16 +15,22 @@ from tinymlx import core, nn
 from tinymlx.classification.comparison import wilson
 from tinymlx.core import array
 from tinymlx.data import cifar10, published
-from tinymlx.data.dataset import Part
+from tinymlx.data.dataset import Dataset, Part
 from tinymlx.models.efficientnet import EfficientNetLite, prepared, renamed
 from tinymlx.optimizers import Adam, cosine_decay
+
+from . import finetuning
 
 SIDE = 128  # pixels; the network was trained with 224, and 32 are too few for its strides
 STEPS, RATE, PENALTY = 200, 3e-3, 0.05  # 12,810 weights and 10,000 pictures: they must be held
 
 
-def transfer(out: Path, console: Console) -> dict[str, float]:
-    """Features, a linear head, and how many test pictures are right; predictions go into ``out``.
+def transfer(out: Path, console: Console, full: bool = False) -> dict[str, float]:
+    """How many test pictures a network is right about that was made for others.
+
+    Args:
+        out: the folder; predictions are written there.
+        full: train all of the network, for minutes on a GPU; otherwise a linear layer behind it.
 
     Raises:
         ValueError: the package with the weights is not installed.
@@ -34,7 +40,31 @@ def transfer(out: Path, console: Console) -> dict[str, float]:
     model.load_weights(renamed({name: core.array(w) for name, w in weights.items()}))
     model.eval()
     data = cifar10.load_or_shapes()
+    if full:
+        side = finetuning.SIDE
+        console.print(f"[bold]{data.source}[/], all of EfficientNet-Lite0 at {side} pixels.")
+        finetuning.finetuned(model, data.train, data.test, len(data.classes), out)
+        probabilities = finetuning.foretold(model, core.array(data.test.x))
+        return judged(probabilities, data.test.y, "Trained as a whole", out, console)
     console.print(f"[bold]{data.source}[/], features of EfficientNet-Lite0 at {SIDE} pixels.")
+    probabilities = from_features(model, data, out, console)
+    return judged(probabilities, data.test.y, "Frozen, with a linear head", out, console)
+
+
+def judged(
+    probabilities: array, labels: np.ndarray, what: str, out: Path, console: Console
+) -> dict[str, float]:
+    """The accuracy and its interval, printed; the probabilities in a file for the board."""
+    right = core.sum(core.argmax(probabilities, axis=-1) == core.array(labels)).item()
+    low, high = wilson(int(right), len(labels))
+    share = right / len(labels)
+    console.print(f"{what}: {share:.1%} ({low:.1%} to {high:.1%}).")
+    np.savez(out / "predictions.npz", probabilities=np.array(probabilities.tolist(), np.float32))
+    return {"accuracy": share, "low": low, "high": high}
+
+
+def from_features(model: EfficientNetLite, data: Dataset, out: Path, console: Console) -> array:
+    """Probabilities of test pictures, by a linear layer on the features: ``(N, classes)``."""
     x, z = (
         seen(model, part, out / f"features-{name}.safetensors", console, name)
         for name, part in (("train", data.train), ("test", data.test))
@@ -43,13 +73,7 @@ def transfer(out: Path, console: Console) -> dict[str, float]:
     mean, deviation = core.mean(x, axis=0), core.std(x, axis=0) + 1e-3
     x, z = (x - mean) / deviation, (z - mean) / deviation
     head = learned(x, core.array(data.train.y), len(data.classes))
-    probabilities = core.softmax(head(z), axis=-1)
-    right = core.sum(core.argmax(probabilities, axis=-1) == core.array(data.test.y)).item()
-    low, high = wilson(int(right), len(data.test.y))
-    share = right / len(data.test.y)
-    console.print(f"Frozen, with a linear head: {share:.1%} ({low:.1%} to {high:.1%}).")
-    np.savez(out / "predictions.npz", probabilities=np.array(probabilities.tolist(), np.float32))
-    return {"accuracy": share, "low": low, "high": high}
+    return core.softmax(head(z), axis=-1)
 
 
 def seen(model: EfficientNetLite, part: Part, file: Path, console: Console, name: str) -> array:
@@ -60,21 +84,12 @@ def seen(model: EfficientNetLite, part: Part, file: Path, console: Console, name
             return found
     rows = []
     for start in track(range(0, len(part.y), 50), name, console=console, transient=True):
-        pictures = enlarged(core.array(part.x[start : start + 50]))
+        pictures = finetuning.enlarged(core.array(part.x[start : start + 50]), SIDE)
         rows.append(model.features(prepared(pictures)))
         core.eval(rows[-1])
     found = core.concatenate(rows)
     core.save_safetensors(str(file), {"features": found})
     return found
-
-
-def enlarged(x: array) -> array:
-    """Pictures of :data:`SIDE` pixels, straight lines between the old ones.
-
-    Shape: ``(N, H, W, 3)`` to ``(N, SIDE, SIDE, 3)``.
-    """
-    scale = (SIDE / x.shape[1], SIDE / x.shape[2])
-    return nn.Upsample(scale, mode="linear", align_corners=False)(x)
 
 
 def learned(x: array, y: array, classes: int) -> nn.Linear:
