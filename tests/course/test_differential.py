@@ -99,6 +99,10 @@ CRASHES = {
         any(isinstance(x, list) and {-1, 0} <= set(x) for x in [*call.args, *call.kwargs.values()])
         and call.function.endswith("unflatten")
     ),
+    "groups of 0 numbers, numbers of 0 bits": lambda call: (
+        call.function.startswith("nn.Quantized")
+        and any(type(x) is int and x <= 0 for x in [*call.args, *call.kwargs.values()])
+    ),
     "integers divided by 0": lambda call: (
         any(part in call.function for part in ("div", "remainder"))
         and not any(a.dtype in ("float32", "float16", "bfloat16") for a in call.arrays())

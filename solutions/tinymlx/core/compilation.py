@@ -59,7 +59,7 @@ def compile(
 
     @functools.wraps(fun)
     def compiled_fun(*args: Any, **kwargs: Any) -> Any:
-        state = reads.values()
+        state = reads.values(keep=reads is writes)
         if state is None:
             return fun(*args, **kwargs)
         try:
@@ -75,7 +75,7 @@ def compile(
         # old and new ones at a time, Python would look for garbage in every call.
         del state
         if writes is not reads:
-            writes.values()  # the tree may have grown since; the inputs have been looked up above
+            writes.values(keep=True)  # the tree may have grown since; the inputs have been looked up above
         writes.put(changed)
         return wrap(result) if type(result) is mx.array else rebuild(_wrapped, result)
 
