@@ -125,3 +125,28 @@ def test_an_operation_is_a_few_calls(tinymlx: types.ModuleType, operation: Any) 
     # Two lambdas of this test; the operator, method or call; the primitive's short way; the forward
     # function; the new array.
     assert calls(lambda: operation(core, x, y)) <= 6
+
+
+def test_who_keeps_an_array_keeps_its_numbers(tinymlx: types.ModuleType) -> None:
+    """An array that stands in the state and elsewhere is replaced in the state, not overwritten."""
+    core = tinymlx.core
+    state = {"w": core.array(1.0), "v": [core.array(2.0)], "t": (core.array(3.0),)}
+
+    def step() -> None:
+        state["w"] = state["w"] + 1
+        state["v"][0] = state["v"][0] + 1
+        state["t"][0][...] = state["t"][0] + 1
+
+    compiled = core.compile(step, inputs=state, outputs=state)
+    compiled()
+    kept = state["v"][0]
+    compiled()
+    assert kept.item() == 3 and state["v"][0].item() == 4
+    kept, other = state["w"], state["t"][0]
+    for _ in range(2):
+        compiled()
+    assert kept.item() == 3 and state["w"].item() == 5
+    assert other is state["t"][0] and other.item() == 7
+    state["w"] = core.array(10.0)
+    compiled()
+    assert state["w"].item() == 11
