@@ -227,6 +227,17 @@ ON_PURPOSE = [
         ("plain", "vmap", "compile", "shapeless"),
         "values larger than the shape are refused",
     ),
+    Purpose(
+        "clip_grad_norm",
+        ("vmap",),
+        "whether a norm is negative cannot be asked of a batch of norms, in MLX neither",
+    ),
+    Purpose(
+        "RoPE",
+        ALL,
+        "a base that is not positive has no powers to turn by, and says so",
+        lambda c: any(type(x) is float and x <= 0 for x in [*c.args, *c.kwargs.values()]),
+    ),
     Purpose("max min minmax", ("jvp",), "of several winners MLX takes one here, and all in vjp"),
     Purpose("minmax", ("vjp",), "MLX loses the cotangent of one of its two results"),
     Purpose("divmod", DERIVATIVES, "MLX returns zeros; the remainder has the slopes of remainder"),

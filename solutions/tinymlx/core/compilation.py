@@ -75,7 +75,8 @@ def compile(
         # old and new ones at a time, Python would look for garbage in every call.
         del state
         if writes is not reads:
-            writes.values(keep=True)  # the tree may have grown since; the inputs have been looked up above
+            # The inputs have been looked up above; this tree may have grown since.
+            writes.values(keep=True)
         writes.put(changed)
         return wrap(result) if type(result) is mx.array else rebuild(_wrapped, result)
 

@@ -32,6 +32,9 @@ class RoPE(Module):
     Shape:
         ``(B, ..., T, features)`` to the same, with ``features >= dims``.
 
+    Raises:
+        ValueError: ``base`` is not positive.
+
     Raises (when called):
         ValueError: the input has fewer than 3 dimensions or is no floating type; or ``dims`` is not
             positive, not even, or exceeds the last axis.
@@ -43,6 +46,8 @@ class RoPE(Module):
         self, dims: int, traditional: bool = False, base: float = 10000, scale: float = 1.0
     ) -> None:
         super().__init__()
+        if not base > 0:
+            raise ValueError(f"[RoPE] base should be positive; it is {base}.")
         self.dims = dims
         self.traditional = traditional
         self.base = base
