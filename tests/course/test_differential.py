@@ -229,8 +229,8 @@ ON_PURPOSE = [
     ),
     Purpose(
         "clip_grad_norm",
-        ("vmap",),
-        "whether a norm is negative cannot be asked of a batch of norms, in MLX neither",
+        ("vmap", "compile", "shapeless"),
+        "whether a norm is negative cannot be asked while it is traced, in MLX neither",
     ),
     Purpose(
         "RoPE",
