@@ -9,7 +9,7 @@ def held() -> Held:
     """CIFAR-10's test pictures where the data folder has them, else rendered shapes."""
     from tinymlx.data import cifar10
 
-    data = cifar10.load_or_shapes()
+    data = cifar10.load_or_shapes(clutter=0.4)
     name = "CIFAR-10" if len(data.classes) == 10 else "rendered shapes"
     y = np.array(data.test.y)
     return Held(f"{name}, {len(y)} test pictures", {"x": np.array(data.test.x), "y": y})

@@ -44,7 +44,7 @@ def load(quick: bool, side: int, console: Console) -> Pictures:
     folder = os.environ.get("TINYMLX_PHOTOS")
     if folder and not quick:
         return own_photos(folder, side, console)
-    data = things(1000, 240) if quick else cifar10.load_or_shapes()
+    data = things(1000, 240) if quick else cifar10.load_or_shapes(clutter=0.4)
     return prepared(data.source, data.classes, data.train, data.test)
 
 

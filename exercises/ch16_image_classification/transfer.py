@@ -39,7 +39,7 @@ def transfer(out: Path, console: Console, full: bool = False) -> dict[str, float
     model = EfficientNetLite()
     model.load_weights(renamed({name: core.array(w) for name, w in weights.items()}))
     model.eval()
-    data = cifar10.load_or_shapes()
+    data = cifar10.load_or_shapes(clutter=0.4)
     if full:
         side = finetuning.SIDE
         console.print(f"[bold]{data.source}[/], all of EfficientNet-Lite0 at {side} pixels.")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tinymlx import core
 from tinymlx.core import array
 from tinymlx.forecasting.baselines import Smoothing, persistence, seasonal
+from tinymlx.forecasting.comparing import importance
 from tinymlx.forecasting.linear import Linear, recursive, ridge
+from tinymlx.forecasting.scores import scores
 
 from .preparing import HORIZON, Parts, Prepared
 
@@ -47,11 +51,38 @@ def smoothed(ready: Prepared, at: array) -> array:
 
 def direct(ready: Prepared, parts: Parts, at: array, train: array, penalty: float = 300.0) -> array:
     """Ridge on 72 hours of all columns: a line for each hour to come."""
+    return direct_forecast(ready, direct_model(ready, train, penalty), at)
+
+
+def direct_model(ready: Prepared, train: array, penalty: float = 300.0) -> Linear:
+    """What :func:`direct` learns: from the window to how the hours to come differ from now."""
     x = ready.history(train).reshape(len(train), -1)
     now = ready.level[train][:, None]
-    model = ridge(x, ready.future(ready.level, train) - now, penalty)
+    return ridge(x, ready.future(ready.level, train) - now, penalty)
+
+
+def direct_forecast(ready: Prepared, model: Linear, at: array) -> array:
+    """What :func:`direct` foretells, ``(O, HORIZON)`` in units of the target."""
     rest = ready.level[at][:, None] + model(ready.history(at).reshape(len(at), -1))
     return ready.future(ready.normal, at) + ready.scale * rest
+
+
+def importances(ready: Prepared, model: Linear, at: array) -> dict[str, float]:
+    """By how much the error grows when days of a column are exchanged, in units of the target.
+
+    The present value of the target, to which all forecasts are added, stays: its own column is its
+    history.
+    """
+    truth = ready.future(ready.truth, at)
+
+    def error(columns: array) -> float:
+        return scores(direct_forecast(replace(ready, columns=columns), model, at), truth).total_rmse
+
+    found = {
+        name: importance(error, ready.columns, i, 24, core.random.key(i))
+        for i, name in enumerate(ready.names)
+    }
+    return dict(sorted(found.items(), key=lambda entry: -entry[1]))
 
 
 def again_and_again(ready: Prepared, at: array, train: array) -> array:

@@ -25,7 +25,14 @@ from tinymlx.forecasting.linear import ridge
 from tinymlx.forecasting.scores import scores
 
 from . import reporting
-from .baseline_table import again_and_again, baselines, direct
+from .baseline_table import (
+    again_and_again,
+    baselines,
+    direct,
+    direct_forecast,
+    direct_model,
+    importances,
+)
 from .models import LEVELS, Training, predicted, train_large, train_sequence, zoo
 from .preparing import HORIZON, Parts, Prepared, parts, prepared
 
@@ -93,7 +100,8 @@ def main(
     truth = late.future(late.truth, of_late.test)
     table = dict(baselines(late, of_late.test))
     table["autoregression, again and again"] = again_and_again(late, of_late.test, of_late.both)
-    table["ridge, direct"] = direct(late, of_late, of_late.test, of_late.both)
+    line = direct_model(late, of_late.both)
+    table["ridge, direct"] = direct_forecast(late, line, of_late.test)
     if setting.sequences:
         table |= sequences(late, of_late, setting, out, console)
     middle, quantiles = ensemble(late, of_late.both, of_late.test, setting, out, "late", console)
@@ -106,11 +114,12 @@ def main(
     numbers |= reporting.probabilities(
         quantiles, truth, late, of_late, climate, years.test, console
     )
+    numbers |= reporting.columns(importances(late, line, of_late.test), climate, console)
     if setting.particles and "particles" in climate.columns:
         numbers |= particles(climate, years, setting, out, console)
     if "floor" in climate.facts:
         numbers["floor"] = climate.facts["floor"]
-    save(out, quantiles, of_late.test)
+    reporting.save(out, quantiles, of_late.test)
     reporting.write(out, table, quantiles, truth, climate, of_late.test, numbers)
     (out / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
     for left in out.glob(f"unfinished-{setting.name}-*.safetensors"):
@@ -285,15 +294,3 @@ def particles(
     found = {name: scores(y, truth).total_mae for name, y in found.items()}
     console.print(f"Particles, mean absolute error: {found}.")
     return {f"particles: {name} (MAE)": value for name, value in found.items()}
-
-
-def save(out: Path, quantiles: array, at: array) -> None:
-    """What the board reads: three quantiles for each origin and step."""
-    places = [LEVELS.index(level) for level in (0.1, 0.5, 0.9)]
-    chosen = np.stack([np.array(quantiles[..., i]) for i in places], axis=-1)
-    np.savez_compressed(
-        out / "predictions.npz",
-        quantiles=chosen.astype(np.float32),
-        levels=np.array([0.1, 0.5, 0.9], np.float32),
-        origins=np.array(at),
-    )

@@ -56,6 +56,14 @@ def tables(
     return numbers
 
 
+def columns(found: dict[str, float], climate: Climate, console: Console) -> dict[str, float]:
+    """What ridge would miss most, column by column."""
+    unit = climate.units.get(climate.target, "")
+    shown = ", ".join(f"{name} {value:.2f}" for name, value in list(found.items())[:6])
+    console.print(f"With days of a column exchanged, ridge's RMSE grows by ({unit}): {shown}.")
+    return {f"importance for ridge: {name}": value for name, value in found.items()}
+
+
 def per_origin(y: array, truth: array) -> array:
     """The mean squared error of each origin, ``(O,)``; 0 where nothing was measured."""
     known = ~core.isnan(truth)
@@ -136,6 +144,18 @@ def write(
     lines += ["![Calibration](calibration.png)", "", "| measured | |", "|---|---|"]
     lines += [f"| {name} | {value:.4g} |" for name, value in numbers.items()]
     (out / "report.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def save(out: Path, quantiles: array, at: array) -> None:
+    """What the board reads: three quantiles for each origin and step."""
+    places = [LEVELS.index(level) for level in (0.1, 0.5, 0.9)]
+    chosen = np.stack([np.array(quantiles[..., i]) for i in places], axis=-1)
+    np.savez_compressed(
+        out / "predictions.npz",
+        quantiles=chosen.astype(np.float32),
+        levels=np.array([0.1, 0.5, 0.9], np.float32),
+        origins=np.array(at),
+    )
 
 
 def draw_steps(out: Path, table: dict[str, array], truth: array, climate: Climate) -> None:

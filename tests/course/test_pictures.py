@@ -170,7 +170,12 @@ def test_shapes_to_classify() -> None:
     assert (np.array(again.test.x) == np.array(data.test.x)).all()
     assert (np.array(other.test.x) != np.array(data.test.x)).any()
     assert np.array(data.train.x).min() >= 0 and np.array(data.train.x).max() <= 1
+    calm = np.array(shapes.load(60, 12, 3, clutter=0).train.x)
+    lively = np.array(data.train.x)
+    assert calm[:, :2, :2].std() < 0.1 < lively[:, :2, :2].std()  # corners: noise alone
     with pytest.raises(ValueError, match="must be pictures"):
         shapes.load(0, 1)
+    with pytest.raises(ValueError, match="clutter should be in"):
+        shapes.load(60, 12, clutter=1.5)
     with pytest.raises(ValueError, match="no shape 'star'"):
         shapes.coverage("star", np.zeros(1), np.zeros(1), np.ones(1))

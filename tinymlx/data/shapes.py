@@ -297,31 +297,38 @@ def ordered(scene: Scene) -> Scene:
 # Pictures to classify
 
 
-def load(train: int = 6000, test: int = 1200, seed: int = 0, pixels: int = 32) -> Dataset:
+def load(
+    train: int = 6000, test: int = 1200, seed: int = 0, pixels: int = 32, clutter: float = 1.0
+) -> Dataset:
     """Single shapes, turned, of any colour, on busy backgrounds: which shape is it?
 
     Args:
         train, test: how many pictures.
         seed: what everything follows from.
         pixels: the side of a picture.
+        clutter: how lively the backgrounds are, from 0 (grey) to 1.
 
     Returns:
         ``x`` is ``(N, pixels, pixels, 3)`` from 0 to 1, ``y`` the number of the shape.
 
     Raises:
-        ValueError: there are to be no pictures.
+        ValueError: there are to be no pictures, or ``clutter`` is outside of [0, 1].
     """
     if train < 1 or test < 1:
         raise ValueError(f"There must be pictures in both parts; asked for are {train} and {test}.")
+    if not 0 <= clutter <= 1:
+        raise ValueError(f"clutter should be in [0, 1]; it is {clutter}.")
     rng = np.random.default_rng(seed)
-    parts = [Part(*_labelled(count, rng, pixels)) for count in (train, test)]
+    parts = [Part(*_labelled(count, rng, pixels, clutter)) for count in (train, test)]
     source = f"{train + test} rendered shapes on busy backgrounds, {pixels} x {pixels}"
     return Dataset(source, SHAPES, *parts)
 
 
-def _labelled(count: int, rng: np.random.Generator, pixels: int) -> tuple[mx.array, mx.array]:
+def _labelled(
+    count: int, rng: np.random.Generator, pixels: int, clutter: float
+) -> tuple[mx.array, mx.array]:
     labels = rng.permutation(np.arange(count) % len(SHAPES))
-    pictures = _backgrounds(count, rng, pixels)
+    pictures = 0.5 + clutter * (_backgrounds(count, rng, pixels) - 0.5)
     unit = pixels / 32
     radius = rng.uniform(5, 11, (count, 1, 1)) * unit
     centre = rng.uniform(radius[:, 0], pixels - radius[:, 0], (count, 2))
