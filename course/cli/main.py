@@ -209,6 +209,19 @@ def export(
 
 
 @app.command()
+def book(
+    build_only: Annotated[bool, typer.Option("--build-only", help="Do not serve it.")] = False,
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8080,
+    out: Annotated[Path | None, typer.Option(help="Where it goes; build/book.")] = None,
+    opened: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
+) -> None:
+    """Read the course as a book in a browser: build it, serve it here, open it."""
+    from course.cli import book as page
+
+    page.run(build_only, port, out, opened)
+
+
+@app.command()
 def serve(
     models: Annotated[
         list[str],

@@ -1,0 +1,59 @@
+"""Figures that move: where they stand, and the picture that stands there without scripts.
+
+`playing.toml` names for each its script in `theme/static/figures`, the page, and the heading behind
+whose first paragraphs it comes. The script finds its place by ``data-figure`` and puts itself there.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+
+from course.toml import load_toml
+
+
+@cache
+def figures() -> tuple[dict[str, Any], ...]:
+    """All of them."""
+    folder = Path(str(resources.files("course.book")))
+    return tuple(load_toml(folder / "playing.toml")["figure"])
+
+
+def names(page: str) -> list[str]:
+    """The scripts that a page needs."""
+    return list(dict.fromkeys(f["name"] for f in figures() if f["page"] == page))
+
+
+def insert(doctree: nodes.document, page: str, to_root: str) -> None:
+    """Put the figures of a page into its sections."""
+    for figure in figures():
+        if figure["page"] != page:
+            continue
+        for section in doctree.findall(nodes.section):
+            if figure["after"] in section["ids"]:
+                at = _place(section)
+                section.insert(at, nodes.raw("", html(figure, to_root), format="html"))
+                break
+
+
+def _place(section: nodes.section) -> int:
+    """Behind the section's text, before the first section inside it."""
+    for at, child in enumerate(section.children):
+        if isinstance(child, nodes.section):
+            return at
+    return len(section.children)
+
+
+def html(figure: dict[str, Any], to_root: str) -> str:
+    """The place of a figure."""
+    still = f"{to_root}_static/figures/{figure['name']}.svg"
+    return (
+        f'<figure class="play" data-figure="{figure["name"]}" aria-label="{escape(figure["title"])}">'
+        f'<div class="stage"><img class="still" src="{still}" alt="{escape(figure["alt"])}"></div>'
+        f"<figcaption>{escape(figure['caption'])}</figcaption></figure>"
+    )
