@@ -1,4 +1,4 @@
-"""What a page knows besides its text: where it stands, what its chapter costs, how long it reads."""
+"""What a page knows besides its text: its place, what its chapter costs, how long it reads."""
 
 from __future__ import annotations
 

@@ -22,7 +22,6 @@ from course.cutter import cut_package
 from course.paths import Project
 from course.registry import Exercise, Registry, slug
 
-
 #: Around each table, so that a wide one scrolls and the page does not.
 WRAPPER = ('<div class="table">', "</div>")
 
@@ -68,7 +67,7 @@ class Book:
         )
 
     def begin(self, app: Sphinx) -> None:
-        app.builder.search = False  # the book has its own index
+        app.builder.search = False  # type: ignore[attr-defined]  # the book has its own index
         self.starters = cut_package(self.project, self.registry)
         self.terms = terms.load_terms(Path(app.srcdir) / f"{terms.GLOSSARY}.md")
 
@@ -96,7 +95,7 @@ class Book:
         if name.startswith("exercises/ch") and terms.GLOSSARY in self.names:
             glossary = app.builder.get_relative_uri(name, terms.GLOSSARY)
             chapter = context.chapter_of(name, self.registry)
-            # A word that only later becomes a term is a word: the cells of a brain are none of ours.
+            # A word that becomes a term later is a word: the cells of a brain are none of ours.
             known = [term for term in self.terms if chapter and term.chapter <= chapter.number]
             terms.link_terms(doctree, known, glossary)
         to_root = "../" * name.count("/")
@@ -152,6 +151,7 @@ class Book:
         if error is None:
             out = Path(app.outdir)
             images.write_dark(out / "_images")
+            images.write_dark(out / "_static" / "figures")
             copy_pictures(self.project, self.words, out / "_front")
             searching.write_index(out / "search-index.js", self.index)
             copy_vendor(out / "_static")

@@ -17,7 +17,7 @@ def front(
     project: Project, registry: Registry, words: Words, titles: dict[str, str]
 ) -> dict[str, Any]:
     """What the template of the front page fills in."""
-    parts = []
+    parts: list[dict[str, Any]] = []
     for part in words.parts(registry):
         chapters = [
             {

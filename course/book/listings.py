@@ -1,4 +1,4 @@
-"""The starters as pages: each module that the reader writes in, with a place for every definition."""
+"""The starters as pages: each module that the reader writes in; a definition has its place."""
 
 from __future__ import annotations
 

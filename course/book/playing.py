@@ -1,7 +1,7 @@
 """Figures that move: where they stand, and the picture that stands there without scripts.
 
-`playing.toml` names for each its script in `theme/static/figures`, the page, and the heading behind
-whose first paragraphs it comes. The script finds its place by ``data-figure`` and puts itself there.
+`playing.toml` names for each its script in `theme/static/figures`, the page, and the heading whose
+text it ends. The script finds its place by ``data-figure`` and puts itself there.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ from typing import Any
 
 from docutils import nodes
 
+from course.book.images import picture
 from course.toml import load_toml
+
+HERE = Path(str(resources.files("course.book")))
+STILLS = HERE / "theme" / "static" / "figures"
 
 
 @cache
 def figures() -> tuple[dict[str, Any], ...]:
     """All of them."""
-    folder = Path(str(resources.files("course.book")))
-    return tuple(load_toml(folder / "playing.toml")["figure"])
+    return tuple(load_toml(HERE / "playing.toml")["figure"])
 
 
 def names(page: str) -> list[str]:
@@ -50,10 +53,11 @@ def _place(section: nodes.section) -> int:
 
 
 def html(figure: dict[str, Any], to_root: str) -> str:
-    """The place of a figure."""
-    still = f"{to_root}_static/figures/{figure['name']}.svg"
+    """The place of a figure, with what is seen where no script runs."""
+    name = f"{figure['name']}.svg"
+    still = picture(STILLS / name, f"{to_root}_static/figures/{name}", figure["alt"])
     return (
-        f'<figure class="play" data-figure="{figure["name"]}" aria-label="{escape(figure["title"])}">'
-        f'<div class="stage"><img class="still" src="{still}" alt="{escape(figure["alt"])}"></div>'
-        f"<figcaption>{escape(figure['caption'])}</figcaption></figure>"
+        f'<figure class="play" data-figure="{figure["name"]}">'
+        f'<div class="stage">{still}</div><figcaption>{escape(figure["caption"])}</figcaption>'
+        "</figure>"
     )

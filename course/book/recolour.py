@@ -1,4 +1,4 @@
-"""A figure for dark pages: the same drawing, each colour moved to where it is read on dark ground."""
+"""A figure for dark pages: the same drawing, each colour moved to where dark ground shows it."""
 
 from __future__ import annotations
 

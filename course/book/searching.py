@@ -1,8 +1,8 @@
 """The index that the page searches: every section of the book with its text, as one script.
 
-A script, because a browser reads no other file from a file system; whole text, because parts of words
-must be found: `nn.softmax`, a message, and every word of a language that has no spaces. It is loaded
-when somebody searches, not before.
+A script, because a browser reads no other file from a file system; whole text, because parts of
+words must be found: `nn.softmax`, a message, and every word of a language that has no spaces. It is
+loaded when somebody searches, not before.
 """
 
 from __future__ import annotations
