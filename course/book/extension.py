@@ -48,7 +48,7 @@ class Book:
         )
         app.add_node(nodes.image, override=True, html=(images.visit_image, None))
         app.connect("builder-inited", self.begin)
-        app.connect("doctree-read", self.read)
+        app.connect("doctree-read", self.read, priority=100)  # before the contents are taken
         app.connect("env-updated", self.updated)
         app.connect("missing-reference", missing)
         app.connect("doctree-resolved", self.resolved)
@@ -76,8 +76,8 @@ class Book:
         for section in doctree.findall(nodes.section):
             heading = section.next_node(nodes.title)
             own = slug(heading.astext()) if heading is not None else ""
-            if own and own not in section["ids"]:
-                section["ids"].insert(0, own)
+            if own:
+                section["ids"] = [own, *(name for name in section["ids"] if name != own)]
         name = app.env.docname
         if name == terms.GLOSSARY:
             terms.mark_rows(doctree)

@@ -1,7 +1,7 @@
 """Draws again what stands in the place of a figure that moves, as its script draws it first.
 
-``python tests/course/stills.py BOOK`` with the folder of a book (``build/book/en``), after a change in
-`course/book/theme/static/figures`. It needs a browser.
+``python tests/course/stills.py BOOK`` with the folder of a book (``build/book/en``), after a change
+in `course/book/theme/static/figures`. It needs a browser.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from course.book.playing import STILLS, figures
 # The drawing with its colours as a light page has them, and the size that it has there.
 TAKE = """
 const place = document.querySelector(`figure.play[data-figure="${arguments[0]}"]`);
-const svg = place.querySelector("svg"), copy = svg.cloneNode(true), styles = [...svg.querySelectorAll("*")];
+const svg = place.querySelector("svg"), copy = svg.cloneNode(true);
+const drawn = [...svg.querySelectorAll("*")];
 [...copy.querySelectorAll("*")].forEach((node, i) => {
   for (const name of ["fill", "stroke"])
-    if (node.style[name] && node.style[name] !== "none") node.style[name] = getComputedStyle(styles[i])[name];
+    if (node.style[name] && node.style[name] !== "none")
+      node.style[name] = getComputedStyle(drawn[i])[name];
 });
 const [, , wide, high] = svg.getAttribute("viewBox").split(" ");
 copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");

@@ -5,10 +5,10 @@
   const $ = selector => document.querySelector(selector);
 
   // The facts of a chapter stand below its title; without scripts the page does without.
-  const facts = $("#facts"), title = $("main h1");
+  const facts = $("#book--facts"), title = $("main h1");
   if (facts && title) title.after(facts.content.cloneNode(true));
 
-  const colours = $("#colours"), order = ["auto", "light", "dark"];
+  const colours = $("#book--colours"), order = ["auto", "light", "dark"];
   const current = () => root.dataset.theme || "auto";
   const say = () => {
     colours.firstElementChild.dataset.mark = current();
@@ -26,9 +26,9 @@
   });
 
   // On a phone the link to all pages opens the margin instead.
-  const menu = $(".menu"), pages = $("#pages");
+  const menu = $(".menu"), pages = $("#book--pages");
   menu.setAttribute("aria-expanded", "false");
-  menu.setAttribute("aria-controls", "pages");
+  menu.setAttribute("aria-controls", "book--pages");
   menu.setAttribute("role", "button");
   const open = yes => {
     body.classList.toggle("menu-open", yes);

@@ -1,9 +1,9 @@
 // Searching the whole text of the book, in the browser: every word that was typed must occur.
 "use strict";
 (() => {
-  const dialog = document.getElementById("search"), opener = document.getElementById("search-open");
-  const query = document.getElementById("query"), list = document.getElementById("results");
-  const found = document.getElementById("found"), root = document.body.dataset.root;
+  const dialog = document.getElementById("book--search"), opener = document.getElementById("book--open");
+  const query = document.getElementById("book--query"), list = document.getElementById("book--results");
+  const found = document.getElementById("book--found"), root = document.body.dataset.root;
   const MOST = 30, AROUND = 70;
   let entries = null, waiting = false;
   opener.hidden = false;
