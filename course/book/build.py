@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def build(
     work = out / ".work" / language
     names = collect(project, registry, words, work / "sources", only)
     book, site, said = Book(project, registry, words, names), out / language, io.StringIO()
-    with patch_docutils(), docutils_namespace():
+    with warnings.catch_warnings(), patch_docutils(), docutils_namespace():
+        warnings.simplefilter("ignore")  # what packages say about each other's next versions
         app = Sphinx(
             srcdir=work / "sources",
             confdir=None,
