@@ -101,6 +101,7 @@ def settings(words: Words) -> dict[str, Any]:
         "html_use_index": False,
         "html_domain_indices": False,
         "html_permalinks_icon": "#",
+        "highlight_language": "none",
         "smartquotes": False,
         "exclude_patterns": [],
         "suppress_warnings": ["myst.xref_missing", "myst.header", "toc.not_included"],

@@ -24,8 +24,7 @@ def sections(doctree: nodes.document, address: str) -> Iterator[Entry]:
     """Each section of a page: its title, its address, its own text without that of inner ones."""
     page = ""
     for section in doctree.findall(nodes.section):
-        heading = section.next_node(nodes.title)
-        title = heading.astext() if heading is not None else ""
+        title = _title(section)
         page = page or title
         shown = title if title == page else f"{title} \u00b7 {page}"
         yield shown, f"{address}#{section['ids'][0]}", _text(_own(section))
@@ -33,17 +32,35 @@ def sections(doctree: nodes.document, address: str) -> Iterator[Entry]:
 
 def rows(doctree: nodes.document, address: str) -> Iterator[Entry]:
     """Rows that have a place of their own: terms of the glossary, names of the API."""
+    page = _title(doctree.next_node(nodes.section))
     for row in doctree.findall(nodes.row):
         if row["ids"]:
             first, *others = (cell.astext() for cell in row.children)
-            yield _text([first]), f"{address}#{row['ids'][0]}", _text(others)
+            yield f"{_text([first])} \u00b7 {page}", f"{address}#{row['ids'][0]}", _text(others)
 
 
 def _own(section: nodes.section) -> Iterator[str]:
     for child in section.children:
         if not isinstance(child, (nodes.section, nodes.title, nodes.raw)):
             if not _has_places(child):
-                yield child.astext()
+                yield _readable(child)
+
+
+def _readable(node: nodes.Node) -> str:
+    """The text of a node, without formulas that only a program can read."""
+    if isinstance(node, nodes.Text):
+        return str(node)
+    if isinstance(node, nodes.math_block) or (
+        isinstance(node, nodes.math) and "\\" in node.astext()
+    ):
+        return " "
+    between = "" if isinstance(node, nodes.TextElement) else " "
+    return between.join(_readable(child) for child in node.children)
+
+
+def _title(section: nodes.section | None) -> str:
+    heading = section.next_node(nodes.title) if section is not None else None
+    return heading.astext() if heading is not None else ""
 
 
 def _has_places(node: nodes.Node) -> bool:
