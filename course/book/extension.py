@@ -14,9 +14,11 @@ from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 from course.book import context, formulas, images, playing, searching, terms
+from course.book.boards import board
 from course.book.cards import card, exercise_of
 from course.book.front import copy_pictures, front
 from course.book.listings import listings, page_of
+from course.book.numbers import link_numbers
 from course.book.words import Words
 from course.cutter import cut_package
 from course.paths import Project
@@ -105,19 +107,26 @@ class Book:
                 html = self.card(self.registry[number], to_root)
                 section.insert(1, nodes.raw("", html, format="html"))
         playing.insert(doctree, name, to_root)
+        if name.startswith("appendices/"):
+            link_numbers(doctree, lambda number: self.address(number, to_root))
+        if name.endswith("/brief"):
+            html = board((self.project.root / name).parent, self.words)
+            doctree.next_node(nodes.section).append(nodes.raw("", html, format="html"))
         for table in list(doctree.findall(nodes.table)):
             before, after = (nodes.raw("", html, format="html") for html in WRAPPER)
             table.parent.replace(table, [before, table, after])
 
     def card(self, exercise: Exercise, to_root: str) -> str:
         """The card of an exercise on a page at some depth."""
-        needs = {"": to_root}
-        for number in exercise.requires:
-            other = self.registry[number]
-            page = other.lesson.removesuffix(".md")
-            known = page in self.names
-            needs[number] = f"{to_root}{page}.html#{other.anchor}" if known else ""
-        return card(exercise, self.words, self.starters, needs)
+        needs = {number: self.address(number, to_root) for number in exercise.requires}
+        return card(exercise, self.words, self.starters, {"": to_root, **needs})
+
+    def address(self, number: str, to_root: str) -> str:
+        """Where an exercise stands; empty if there is none, or not in this book."""
+        exercise = self.registry.by_id.get(number)
+        page = exercise.lesson.removesuffix(".md") if exercise else ""
+        known = exercise is not None and page in self.names
+        return f"{to_root}{page}.html#{exercise.anchor}" if exercise and known else ""
 
     def more_pages(self, app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
         """The front page and the starters."""
