@@ -6,13 +6,14 @@ import io
 import re
 import shutil
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from course.book.collect import collect
-from course.book.words import Words, load_words
+from course.book.words import Words, languages, load_words
 from course.errors import CourseError
+from course.languages.cards import in_language
 from course.paths import Project
 from course.registry import Registry
 
@@ -41,34 +42,52 @@ def build(
     project: Project,
     registry: Registry,
     out: Path,
-    language: str = "en",
+    wanted: Sequence[str] = (),
     only: Iterable[str] = (),
-) -> tuple[Path, list[str]]:
-    """Build the book in one language.
+) -> list[str]:
+    """Build the book, each language in a folder of its own (``out/en``).
 
     Args:
-        out: the folder of all languages; sources and what Sphinx remembers stay inside of it.
+        out: sources and what Sphinx remembers stay inside of it, in ``.work``.
+        wanted: languages; those that have a lesson if left out. The first is what ``out`` opens.
         only: beginnings of paths of pages (``exercises/ch01``); empty for the whole book.
 
     Returns:
-        The folder of the site, and what Sphinx had to complain about.
+        What Sphinx had to complain about.
     """
     require()
+    codes = tuple(wanted) or tuple(languages(project))
+    said = [
+        line for code in codes for line in _one(project, registry, out, code, codes, tuple(only))
+    ]
+    (out / "index.html").write_text(_first_page(codes[0]), encoding="utf-8")
+    return said
+
+
+def _one(
+    project: Project,
+    registry: Registry,
+    out: Path,
+    code: str,
+    codes: tuple[str, ...],
+    only: tuple[str, ...],
+) -> list[str]:
+    """Build the book in one language."""
     from sphinx.application import Sphinx
     from sphinx.util.docutils import docutils_namespace, patch_docutils
 
     from course.book.extension import Book
 
-    words = load_words(language)
-    work = out / ".work" / language
+    words, said = load_words(code), io.StringIO()
+    work = out / ".work" / code
     names = collect(project, registry, words, work / "sources", only)
-    book, site, said = Book(project, registry, words, names), out / language, io.StringIO()
+    book = Book(project, registry, words, names, in_language(project, registry, code), codes)
     with warnings.catch_warnings(), patch_docutils(), docutils_namespace():
         warnings.simplefilter("ignore")  # what packages say about each other's next versions
         app = Sphinx(
             srcdir=work / "sources",
             confdir=None,
-            outdir=site,
+            outdir=out / code,
             doctreedir=work / "doctrees",
             buildername="html",
             confoverrides={**settings(words), "book": book},
@@ -77,8 +96,7 @@ def build(
             freshenv=False,
         )
         app.build(force_all=True)
-    (out / "index.html").write_text(_first_page(language), encoding="utf-8")
-    return site, complaints(said.getvalue())
+    return complaints(said.getvalue())
 
 
 def settings(words: Words) -> dict[str, Any]:
@@ -91,7 +109,7 @@ def settings(words: Words) -> dict[str, Any]:
         "source_suffix": {".md": "markdown"},
         "myst_enable_extensions": ["dollarmath"],
         "myst_heading_anchors": 6,
-        "myst_heading_slug_func": "course.registry.slug",
+        "myst_heading_slug_func": "course.book.anchors.anchor",
         "myst_links_external_new_tab": False,
         "html_theme": "theme",
         "html_theme_path": [str(HERE)],

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from course.book.anchors import learn
 from course.book.words import Words
 from course.lessons import links
 from course.paths import Project
@@ -53,6 +54,8 @@ def collect(
         if wanted and not page.as_posix().startswith(wanted):
             continue
         source = translated(project.root / page, words.language)
+        if source != project.root / page:
+            learn(project.root / page, source)
         _copy(source, into / page)
         for name in links(source.read_text(encoding="utf-8")):
             if name.endswith((".svg", ".png")) and (source.parent / name).is_file():

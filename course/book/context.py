@@ -7,10 +7,12 @@ from typing import Any
 
 from docutils import nodes
 
+from course.book.terms import IDEOGRAPH
 from course.book.words import Words
 from course.registry import Chapter, Registry
 
 WORDS_PER_MINUTE = 200
+SIGNS_PER_WORD = 1.8  # of Chinese, of which people read some 360 in a minute
 LINES_PER_MINUTE = 20  # of code
 FORMULAS_PER_MINUTE = 3
 NOT_PROSE = (nodes.literal_block, nodes.math_block, nodes.math, nodes.raw)
@@ -18,14 +20,15 @@ NOT_PROSE = (nodes.literal_block, nodes.math_block, nodes.math, nodes.raw)
 
 def reading_minutes(doctree: nodes.document) -> int:
     """How long a page takes to read: words, lines of code, and displayed formulas."""
-    words = lines = formulas = 0
+    words, lines, formulas = 0.0, 0, 0
     for node in doctree.findall():
         if isinstance(node, nodes.literal_block):
             lines += len(node.astext().splitlines())
         elif isinstance(node, nodes.math_block):
             formulas += 1
         elif isinstance(node, nodes.Text) and not isinstance(node.parent, NOT_PROSE):
-            words += len(re.findall(r"\w+", str(node)))
+            signs = len(IDEOGRAPH.findall(str(node)))
+            words += len(re.findall(r"\w+", IDEOGRAPH.sub(" ", str(node)))) + signs / SIGNS_PER_WORD
     minutes = words / WORDS_PER_MINUTE + lines / LINES_PER_MINUTE + formulas / FORMULAS_PER_MINUTE
     return max(1, round(minutes / 5) * 5 if minutes > 10 else round(minutes))
 

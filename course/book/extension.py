@@ -14,15 +14,16 @@ from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 from course.book import context, formulas, images, playing, searching, terms
+from course.book.anchors import anchor
 from course.book.boards import board
 from course.book.cards import card, exercise_of
 from course.book.front import copy_pictures, front
 from course.book.listings import listings, page_of
 from course.book.numbers import link_numbers
-from course.book.words import Words
+from course.book.words import Words, load_words
 from course.cutter import cut_package
 from course.paths import Project
-from course.registry import Exercise, Registry, slug
+from course.registry import Exercise, Registry
 
 #: Around each table, so that a wide one scrolls and the page does not.
 WRAPPER = ('<div class="table">', "</div>")
@@ -36,6 +37,8 @@ class Book:
     registry: Registry
     words: Words
     names: list[str]
+    shown: Registry  # titles and hints in the book's language; anchors are those of `registry`
+    languages: tuple[str, ...] = ("en",)
     starters: dict[str, str] = field(default_factory=dict)
     terms: list[terms.Term] = field(default_factory=list)
     index: list[searching.Entry] = field(default_factory=list)
@@ -77,7 +80,7 @@ class Book:
         """Headings get the anchors that failures and other pages name; rows get places."""
         for section in doctree.findall(nodes.section):
             heading = section.next_node(nodes.title)
-            own = slug(heading.astext()) if heading is not None else ""
+            own = anchor(heading.astext()) if heading is not None else ""
             if own:
                 section["ids"] = [own, *(name for name in section["ids"] if name != own)]
         name = app.env.docname
@@ -88,7 +91,7 @@ class Book:
 
     def updated(self, app: Sphinx, env: Any) -> None:
         self.titles = {name: env.titles[name].astext() for name in self.names}
-        self.groups = context.navigation(self.words, self.registry, self.titles)
+        self.groups = context.navigation(self.words, self.shown, self.titles)
 
     def resolved(self, app: Sphinx, doctree: nodes.document, name: str) -> None:
         address = app.builder.get_target_uri(name)
@@ -119,7 +122,7 @@ class Book:
     def card(self, exercise: Exercise, to_root: str) -> str:
         """The card of an exercise on a page at some depth."""
         needs = {number: self.address(number, to_root) for number in exercise.requires}
-        return card(exercise, self.words, self.starters, {"": to_root, **needs})
+        return card(self.shown[exercise.id], self.words, self.starters, {"": to_root, **needs})
 
     def address(self, number: str, to_root: str) -> str:
         """Where an exercise stands; empty if there is none, or not in this book."""
@@ -130,7 +133,7 @@ class Book:
 
     def more_pages(self, app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
         """The front page and the starters."""
-        yield "index", front(self.project, self.registry, self.words, self.titles), "front.html"
+        yield "index", front(self.project, self.shown, self.words, self.titles), "front.html"
         files = dict.fromkeys(s.file for e in self.exercises for s in e.symbols)
         for exercise in self.exercises:
             for symbol in exercise.symbols:
@@ -143,15 +146,21 @@ class Book:
         self, app: Sphinx, name: str, template: str, known: dict[str, Any], doctree: Any
     ) -> None:
         """What the templates of all pages use."""
-        chapter = context.chapter_of(name, self.registry)
+        chapter = context.chapter_of(name, self.shown)
         known.update(groups=self.groups, words=self.words, ui=self.words.table["ui"])
         known.update(language=self.words.language, chapter=None, minutes=0, brief="")
+        known["others"] = [
+            (other.language, other.table["name"], f"{known['content_root']}../{code}/{name}.html")
+            for code in self.languages
+            if code != self.words.language
+            for other in [load_words(code)]
+        ]
         known["contents_of_page"] = without_title(known.get("toc", ""))
         if doctree is not None:
             known["minutes"] = context.reading_minutes(doctree)
             known["figures"] = playing.names(name)
         if chapter is not None and name == context.lesson(chapter):
-            part = next(p for p in self.words.parts(self.registry) if chapter in p.chapters)
+            part = next(p for p in self.words.parts(self.shown) if chapter in p.chapters)
             known.update(chapter=chapter, part=part, facts=context.facts(chapter))
             brief = name.removesuffix("lesson") + "brief"
             known["brief"] = brief if brief in self.names else ""

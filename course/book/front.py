@@ -53,6 +53,8 @@ def pictures(project: Project, words: Words, titles: dict[str, str]) -> list[dic
     found = []
     for entry in words.table["picture"]:
         source = project.root / entry["file"]
+        if not source.is_file():
+            continue
         number = entry["chapter"]
         page = next((name for name in titles if f"/ch{number:02d}_" in name), "")
         html = picture(source, f"_front/{own_name(source)}", entry["alt"], lazy=False)
@@ -70,6 +72,8 @@ def copy_pictures(project: Project, words: Words, into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     for entry in words.table["picture"]:
         source = project.root / entry["file"]
+        if not source.is_file():
+            continue
         shutil.copyfile(source, into / own_name(source))
     write_dark(into)
 

@@ -12,6 +12,7 @@ from course.registry import slug
 
 GLOSSARY = "exercises/GLOSSARY"
 ROW = re.compile(r"^\| *(.+?) *\| *(.+?) *\| *(\d+).*\|$", re.M)
+IDEOGRAPH = re.compile("[\u3400-\u9fff]")
 #: Where a term is no link: in code, formulas, links, headings, and what is quoted from a program.
 CLOSED = (nodes.literal, nodes.literal_block, nodes.math, nodes.reference, nodes.title, nodes.raw)
 
@@ -55,9 +56,14 @@ class Finder:
     def __init__(self, terms: list[Term]) -> None:
         self.left = {self._key(term.name): term for term in terms}
         names = sorted({term.name for term in terms}, key=len, reverse=True)
-        self.pattern = re.compile(
-            r"(?<![\w-])(" + "|".join(map(re.escape, names)) + r")(?:s|es)?(?![\w-])", re.I
-        )
+        self.pattern = re.compile("|".join(map(self._whole, names)) or "(?!)", re.I)
+
+    @staticmethod
+    def _whole(name: str) -> str:
+        """A pattern for a term: a whole word, or anywhere where words have no spaces between."""
+        if IDEOGRAPH.search(name):
+            return f"({re.escape(name)})"
+        return rf"(?<![\w-])({re.escape(name)})(?:s|es)?(?![\w-])"
 
     @staticmethod
     def _key(name: str) -> str:
@@ -68,7 +74,7 @@ class Finder:
         """Where terms begin and end that were not found before."""
         found = []
         for match in self.pattern.finditer(text):
-            name = match[1]
+            name = match[match.lastindex or 0]
             term = self.left.pop(name, None) or (
                 self.left.pop(name.lower(), None) if name[1:].islower() else None
             )

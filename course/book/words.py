@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from course.paths import Project
 from course.registry import Chapter, Registry
 from course.toml import load_toml
 
@@ -68,7 +69,8 @@ def load_words(language: str) -> Words:
     return Words(load_toml(path))
 
 
-def languages() -> list[str]:
-    """The languages that have words, English first."""
+def languages(project: Project) -> list[str]:
+    """English, and the languages that have words here and a lesson."""
     folder = Path(str(resources.files("course.book"))) / "words"
-    return sorted((path.stem for path in folder.glob("*.toml")), key=lambda name: name != "en")
+    others = sorted(path.stem for path in folder.glob("*.toml") if path.stem != "en")
+    return ["en", *(code for code in others if any(project.exercises.glob(f"*/lesson.{code}.md")))]

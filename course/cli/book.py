@@ -33,15 +33,15 @@ def run(build_only: bool, port: int, out: Path | None, opened: bool) -> None:
     server = None if build_only else listening(folder, port)
     say, start = console(), time.perf_counter()
     try:
-        site, complaints = build(project, load_registry(project), folder)
+        complaints = build(project, load_registry(project), folder)
     except OSError as error:
         raise CourseError(
             f"The book cannot be written to {folder} ({error.strerror}); name another with --out."
         ) from None
     for line in complaints:
         say.print(line)
-    pages, seconds = len(list(site.rglob("*.html"))), time.perf_counter() - start
-    say.print(f"{pages} pages in {project.relative(site)}, built in {seconds:.0f} s.")
+    pages, seconds = len(list(folder.rglob("*.html"))), time.perf_counter() - start
+    say.print(f"{pages} pages in {project.relative(folder)}, built in {seconds:.0f} s.")
     if server is not None:
         serve(server, opened)
 

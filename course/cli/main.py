@@ -365,6 +365,16 @@ def appendices(
     raise typer.Exit(authors.appendices(check))
 
 
+@dev.command()
+def translations(
+    stamp: Annotated[Path | None, typer.Option(help="A page that was looked through.")] = None,
+) -> None:
+    """What is missing, stale or different in the other languages."""
+    from course.cli import authors
+
+    raise typer.Exit(authors.translations(stamp))
+
+
 def main() -> None:
     """Entry point: a `CourseError` is shown as its sentence, never as a traceback."""
     from course.cli.terminal import prepare

@@ -43,7 +43,7 @@ def built(factory: pytest.TempPathFactory, project: Project, registry: Registry)
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not said.is_file():
-            _, complaints = build(project, registry, folder)
+            complaints = build(project, registry, folder, ["en"])
             said.write_text(json.dumps(complaints), encoding="utf-8")
     return Site(folder / "en", json.loads(said.read_text(encoding="utf-8")))
 
