@@ -17,6 +17,7 @@ from course.book import context, formulas, images, playing, searching, terms
 from course.book.anchors import anchor
 from course.book.boards import board
 from course.book.cards import card, exercise_of
+from course.book.defined import Defined, link_names
 from course.book.front import copy_pictures, front
 from course.book.listings import listings, page_of
 from course.book.numbers import link_numbers
@@ -25,6 +26,7 @@ from course.cutter import cut_package
 from course.paths import Project
 from course.registry import Exercise, Registry
 
+API = "appendices/a1_api"
 #: Around each table, so that a wide one scrolls and the page does not.
 WRAPPER = ('<div class="table">', "</div>")
 
@@ -40,6 +42,7 @@ class Book:
     shown: Registry  # titles and hints in the book's language; anchors are those of `registry`
     languages: tuple[str, ...] = ("en",)
     starters: dict[str, str] = field(default_factory=dict)
+    defined: Defined = field(default_factory=lambda: Defined({}))
     terms: list[terms.Term] = field(default_factory=list)
     index: list[searching.Entry] = field(default_factory=list)
     groups: list[dict[str, Any]] = field(default_factory=list)
@@ -74,6 +77,7 @@ class Book:
     def begin(self, app: Sphinx) -> None:
         app.builder.search = False  # type: ignore[attr-defined]  # the book has its own index
         self.starters = cut_package(self.project, self.registry)
+        self.defined = Defined(self.starters)
         self.terms = terms.load_terms(Path(app.srcdir) / f"{terms.GLOSSARY}.md")
 
     def read(self, app: Sphinx, doctree: nodes.document) -> None:
@@ -86,7 +90,7 @@ class Book:
         name = app.env.docname
         if name == terms.GLOSSARY:
             terms.mark_rows(doctree)
-        elif name == "appendices/a1_api":
+        elif name == API:
             searching.mark_names(doctree)
 
     def updated(self, app: Sphinx, env: Any) -> None:
@@ -110,6 +114,8 @@ class Book:
                 html = self.card(self.registry[number], to_root)
                 section.insert(1, nodes.raw("", html, format="html"))
         playing.insert(doctree, name, to_root)
+        if name == API:
+            link_names(doctree, self.defined, to_root)
         if name.startswith("appendices/"):
             link_numbers(doctree, lambda number: self.address(number, to_root))
         if name.endswith("/brief"):
@@ -135,6 +141,8 @@ class Book:
         """The front page and the starters."""
         yield "index", front(self.project, self.shown, self.words, self.titles), "front.html"
         files = dict.fromkeys(s.file for e in self.exercises for s in e.symbols)
+        if API in self.names:
+            files.update(dict.fromkeys(self.defined.all_files()))
         for exercise in self.exercises:
             for symbol in exercise.symbols:
                 where = f"{page_of(symbol.file)}.html#{symbol.qualname}"

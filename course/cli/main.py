@@ -222,6 +222,19 @@ def book(
 
 
 @app.command()
+def notebook(
+    chapter: Annotated[int, typer.Argument(help="The chapter.")],
+    out: Annotated[Path | None, typer.Option(help="Where it goes; notebooks/.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Another one beside yours.")] = False,
+    opened: Annotated[bool, typer.Option("--open/--no-open", help="Start JupyterLab.")] = True,
+) -> None:
+    """A chapter as a notebook in which exercises are solved and graded."""
+    from course.cli import notebook as page
+
+    page.run(chapter, out, fresh, opened)
+
+
+@app.command()
 def serve(
     models: Annotated[
         list[str],
