@@ -29,7 +29,7 @@ from course.registry import Exercise, Registry
 
 API = "appendices/a1_api"
 #: Around each table, so that a wide one scrolls and the page does not.
-WRAPPER = ('<div class="table">', "</div>")
+WRAPPER = '<div class="table{}">', "</div>"
 
 
 @dataclass
@@ -124,7 +124,10 @@ class Book:
             html = board((self.project.root / name).parent, self.words)
             doctree.next_node(nodes.section).append(nodes.raw("", html, format="html"))
         for table in list(doctree.findall(nodes.table)):
-            before, after = (nodes.raw("", html, format="html") for html in WRAPPER)
+            before, after = (
+                nodes.raw("", html.format(" api" if name == API else ""), format="html")
+                for html in WRAPPER
+            )
             table.parent.replace(table, [before, table, after])
 
     def card(self, exercise: Exercise, to_root: str) -> str:
@@ -188,7 +191,10 @@ class Book:
 
 def visit_code(self: Any, node: nodes.literal) -> None:
     """Code in a line, without an element around each word: that weighs a third of the API."""
-    self.body.append(f"<code>{escape(node.astext())}</code>")
+    text = escape(node.astext())
+    if isinstance(node.parent.parent, nodes.entry) or isinstance(node.parent, nodes.reference):
+        text = re.sub(r"(?<=\w[.])(?=\w)", "<wbr>", text)  # where a long name may be broken
+    self.body.append(f"<code>{text}</code>")
     raise nodes.SkipNode
 
 
