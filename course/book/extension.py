@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
@@ -27,7 +28,7 @@ from course.cutter import cut_package
 from course.paths import Project
 from course.registry import Exercise, Registry
 
-API = "appendices/a1_api"
+API, FORMULAS = "appendices/a1_api", "appendices/a2_formulas"
 #: Around each table, so that a wide one scrolls and the page does not.
 WRAPPER = '<div class="table{}">', "</div>"
 
@@ -94,6 +95,8 @@ class Book:
             terms.mark_rows(doctree)
         elif name == API:
             searching.mark_names(doctree)
+        elif name == FORMULAS:
+            searching.mark_formulas(doctree)
 
     def updated(self, app: Sphinx, env: Any) -> None:
         self.titles = {name: env.titles[name].astext() for name in self.names}
@@ -103,6 +106,8 @@ class Book:
         address = app.builder.get_target_uri(name)
         self.index += searching.sections(doctree, address)
         self.index += searching.rows(doctree, address)
+        if name == FORMULAS:
+            self.index += searching.formulas(doctree, address)
         if name.startswith("exercises/ch") and terms.GLOSSARY in self.names:
             glossary = app.builder.get_relative_uri(name, terms.GLOSSARY)
             chapter = context.chapter_of(name, self.registry)
@@ -210,7 +215,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """What Sphinx calls; `course.book.build` hands the book over as a setting."""
     app.add_config_value("book", None, "", types=(Book,))
     app.connect("config-inited", lambda app, config: config.book.install(app), priority=1)
-    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": False}
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = zlib.crc32(b"".join(path.read_bytes() for path in sources))
+    # What was read by other code than this is read again.
+    return {"version": "1", "env_version": digest, "parallel_read_safe": False}
 
 
 def without_title(toc: str) -> str:

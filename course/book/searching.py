@@ -14,6 +14,8 @@ from pathlib import Path
 
 from docutils import nodes
 
+from course.registry import slug
+
 Entry = tuple[str, str, str]  # title, address, text
 SPACE = re.compile(r"\s+")
 #: The first cell of a row of the API that begins with a name.
@@ -36,7 +38,30 @@ def rows(doctree: nodes.document, address: str) -> Iterator[Entry]:
     for row in doctree.findall(nodes.row):
         if row["ids"]:
             first, *others = (cell.astext() for cell in row.children)
+            name = NAME.match(first)
+            if name and row["ids"][0].endswith(f".{name[0]}"):  # of the API: with its module
+                first = row["ids"][0] + first[name.end() :]
             yield f"{_text([first])} \u00b7 {page}", f"{address}#{row['ids'][0]}", _text(others)
+
+
+def formulas(doctree: nodes.document, address: str) -> Iterator[Entry]:
+    """The formulas of the appendix: their names, and what is said below each."""
+    page = _title(doctree.next_node(nodes.section))
+    for paragraph in doctree.findall(nodes.paragraph):
+        strong = paragraph.next_node(nodes.strong)
+        if paragraph["ids"] and strong is not None:
+            below = paragraph.next_node(nodes.paragraph, descend=False, siblings=True)
+            said = [_readable(below)] if below is not None else []
+            name = f"{strong.astext()} \u00b7 {page}"
+            yield name, f"{address}#{paragraph['ids'][0]}", _text(said)
+
+
+def mark_formulas(doctree: nodes.document) -> None:
+    """Give each formula's name a place."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        strong = paragraph.next_node(nodes.strong)
+        if strong is not None and paragraph.astext().startswith(strong.astext()):
+            paragraph["ids"].append(f"formula-{slug(strong.astext())}")
 
 
 def _own(section: nodes.section) -> Iterator[str]:

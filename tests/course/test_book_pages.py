@@ -133,7 +133,7 @@ def test_it_works_under_a_path_of_its_own(browser: webdriver.Chrome, site: Site)
 SEARCHED = {
     "softmax": "softmax",
     "nn.Linear": "a1_api.html#nn.Linear",
-    "chain rule": "",
+    "chain rule": "a2_formulas.html#formula-the-chain-rule",
     "Exercise 4.3": "ch04_neural_networks/lesson.html#exercise-43",
     "value_and_grad": "",
     "broadcasting": "",
@@ -142,6 +142,7 @@ SEARCHED = {
     "roofline": "",
     "no-such-word-anywhere": None,
     "scaled_dot_product_attention": "",
+    "mx.compile": "a1_api.html#core.compile",
 }
 
 

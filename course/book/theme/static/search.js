@@ -23,17 +23,27 @@
     document.head.append(script);
   }
 
+  // A lesson and a term explain; a name of the mirror is looked for more often than one of a helper.
+  function kind(address) {
+    if (address.startsWith("exercises/GLOSSARY")) return 8;
+    if (address.startsWith("exercises/")) return 7;
+    return /a1_api\.html#(core|nn|optimizers|utils)\.|#formula-/.test(address) ? 6 : 0;
+  }
+
   function score(entry, words, whole) {
     let sum = 0;
     for (const word of words) {
       const inTitle = entry.lowTitle.includes(word);
       if (!inTitle && !entry.low.includes(word)) return 0;
       sum += inTitle ? 10 : 1;
-      if (inTitle && new RegExp(`(^|[^a-z0-9])${word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}([^a-z0-9]|$)`).test(entry.lowTitle)) sum += 10;
+      const alone = new RegExp(`(^|[^a-z0-9_])${word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}([^a-z0-9_]|$)`);
+      if (inTitle && alone.test(entry.lowTitle)) sum += 10;
     }
-    if (entry.lowTitle === whole) sum += 100; else if (entry.lowTitle.startsWith(whole)) sum += 20;
+    const name = entry.lowTitle.split(" \u00b7 ")[0].split("(")[0];
+    if (name === whole) sum += 30; else if (name.endsWith(`.${whole}`)) sum += 20;
+    if (entry.lowTitle.startsWith(whole)) sum += 3;
     if (words.length > 1 && entry.low.includes(whole)) sum += 15;
-    return sum + 1 / (1 + entry.text.length / 1000);
+    return sum + kind(entry.address) + 1 / (1 + entry.text.length / 1000);
   }
 
   function marked(text, words) {
@@ -68,7 +78,12 @@
     list.replaceChildren();
     found.textContent = "";
     if (!words.length || !entries) return;
-    const hits = entries.map(entry => [score(entry, words, whole), entry]).filter(([s]) => s > 0);
+    // What a lesson calls mx.compile stands in the API as core.compile.
+    const other = whole.replace(/\bmx\.(?=\w)/g, "core."), others = other.split(/\s+/);
+    const hits = entries.map(entry => {
+      const first = score(entry, words, whole);
+      return [other === whole ? first : Math.max(first, score(entry, others, other)), entry];
+    }).filter(([s]) => s > 0);
     hits.sort((a, b) => b[0] - a[0]);
     found.textContent = hits.length ? dialog.dataset.count.replace("{n}", hits.length) : dialog.dataset.none;
     for (const [, entry] of hits.slice(0, MOST)) {
