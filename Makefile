@@ -7,7 +7,7 @@ VENV   := .venv
 STAMP  := $(VENV)/.ready
 BIN    := $(VENV)/bin
 
-.PHONY: learn test check-style clean help
+.PHONY: learn test book check-style clean help
 
 learn: $(STAMP)  ## set up, then show the map of the course and the next exercise
 	@$(BIN)/tinymlx
@@ -15,6 +15,9 @@ learn: $(STAMP)  ## set up, then show the map of the course and the next exercis
 test: $(STAMP)  ## set up, then run all tests of the project
 	@tests/course/install_browser.sh
 	@OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --impl solutions -n auto --dist worksteal
+
+book: $(STAMP)  ## set up, then build the book in build/book, ready for any static host
+	@$(BIN)/tinymlx book --build-only
 
 check-style: $(STAMP)  ## ruff and mypy, as continuous integration runs them
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -94,3 +94,50 @@ def appendices(check: bool) -> int:
             write_atomic(path, text)
             console().print(f"wrote {project.relative(path)}")
     return int(check and stale > 0)
+
+
+def translations(stamp: Path | None) -> int:
+    """List what is missing, stale or different in other languages; 1 if something is different.
+
+    Args:
+        stamp: a translated page whose sections are to record what they translate, after a person
+            has looked at all of them.
+
+    Raises:
+        CourseError: the page is no translation, or its headings differ from the original's.
+    """
+    from course.languages import cards, parity
+
+    project = find_project()
+    out = console()
+    if stamp is not None:
+        _stamp(stamp)
+        out.print(f"stamped {stamp}")
+    found, registry = list[parity.Difference](), load_registry(project)
+    for path in parity.translated(project.root):
+        found += parity.differences(path, path.name.split(".")[-2])
+    for language in sorted({path.name.split(".")[-2] for path in cards.translated(project)}):
+        for chapter in registry.chapters:
+            found += cards.differences(project, chapter, language)
+    for one in found:
+        place = one.place.removeprefix(f"{project.root}/")
+        style = "red" if one.is_broken else "yellow"
+        out.print(f"{one.kind}: {place}: {one.sentence}", style=style)
+    broken = sum(one.is_broken for one in found)
+    out.print(f"{broken} differences, {len(found) - broken} sections or cards to look at.")
+    return int(broken > 0)
+
+
+def _stamp(path: Path) -> None:
+    """Have each section of a translated page record the hash of what it translates now."""
+    from course.languages.sections import original_of, stamped
+
+    parts = path.name.split(".")
+    original = original_of(path, parts[-2]) if len(parts) > 2 else path
+    if original == path or not original.is_file() or not path.is_file():
+        raise CourseError(f"{path} is no translation of a page; name one, as lesson.zh-TW.md.")
+    try:
+        text = stamped(original.read_text("utf-8"), path.read_text("utf-8"))
+    except ValueError as error:
+        raise CourseError(f"{path}: {error}.") from None
+    write_atomic(path, text)

@@ -209,6 +209,32 @@ def export(
 
 
 @app.command()
+def book(
+    build_only: Annotated[bool, typer.Option("--build-only", help="Do not serve it.")] = False,
+    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8080,
+    out: Annotated[Path | None, typer.Option(help="Where it goes; build/book.")] = None,
+    opened: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
+) -> None:
+    """Read the course as a book in a browser: build it, serve it here, open it."""
+    from course.cli import book as page
+
+    page.run(build_only, port, out, opened)
+
+
+@app.command()
+def notebook(
+    chapter: Annotated[int, typer.Argument(help="The chapter.")],
+    out: Annotated[Path | None, typer.Option(help="Where it goes; notebooks/.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Another one beside yours.")] = False,
+    opened: Annotated[bool, typer.Option("--open/--no-open", help="Start JupyterLab.")] = True,
+) -> None:
+    """A chapter as a notebook in which exercises are solved and graded."""
+    from course.cli import notebook as page
+
+    page.run(chapter, out, fresh, opened)
+
+
+@app.command()
 def serve(
     models: Annotated[
         list[str],
@@ -350,6 +376,16 @@ def appendices(
     from course.cli import authors
 
     raise typer.Exit(authors.appendices(check))
+
+
+@dev.command()
+def translations(
+    stamp: Annotated[Path | None, typer.Option(help="A page that was looked through.")] = None,
+) -> None:
+    """What is missing, stale or different in the other languages."""
+    from course.cli import authors
+
+    raise typer.Exit(authors.translations(stamp))
 
 
 def main() -> None:
