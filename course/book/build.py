@@ -44,21 +44,26 @@ def build(
     out: Path,
     wanted: Sequence[str] = (),
     only: Iterable[str] = (),
+    work: Path | None = None,
 ) -> list[str]:
     """Build the book, each language in a folder of its own (``out/en``).
 
     Args:
-        out: sources and what Sphinx remembers stay inside of it, in ``.work``.
+        out: what is ready for a host, and nothing else.
         wanted: languages; those that have a lesson if left out. The first is what ``out`` opens.
         only: beginnings of paths of pages (``exercises/ch01``); empty for the whole book.
+        work: where sources are collected and what Sphinx remembers; among the caches if left out.
 
     Returns:
         What Sphinx had to complain about.
     """
     require()
     codes = tuple(wanted) or tuple(languages(project))
+    work = work or project.state / "cache" / "book"
     said = [
-        line for code in codes for line in _one(project, registry, out, code, codes, tuple(only))
+        line
+        for code in codes
+        for line in _one(project, registry, out, work / code, code, codes, tuple(only))
     ]
     (out / "index.html").write_text(_first_page(codes[0]), encoding="utf-8")
     return said
@@ -68,6 +73,7 @@ def _one(
     project: Project,
     registry: Registry,
     out: Path,
+    work: Path,
     code: str,
     codes: tuple[str, ...],
     only: tuple[str, ...],
@@ -79,7 +85,8 @@ def _one(
     from course.book.extension import Book
 
     words, said = load_words(code), io.StringIO()
-    work = out / ".work" / code
+    if (out / code / "search-index.js").is_file():  # ours: no page of an earlier book may stay
+        shutil.rmtree(out / code)
     names = collect(project, registry, words, work / "sources", only)
     book = Book(project, registry, words, names, in_language(project, registry, code), codes)
     with warnings.catch_warnings(), patch_docutils(), docutils_namespace():
@@ -130,11 +137,6 @@ def complaints(text: str) -> list[str]:
     """The lines of Sphinx's warnings, without colours."""
     plain = re.sub(r"\x1b\[[\d;]*m", "", text)
     return [line for line in plain.splitlines() if line.strip()]
-
-
-def clean(out: Path) -> None:
-    """Remove what was built."""
-    shutil.rmtree(out, ignore_errors=True)
 
 
 def _first_page(language: str) -> str:

@@ -29,6 +29,8 @@ from course.paths import Project
 from course.registry import Exercise, Registry
 
 API, FORMULAS = "appendices/a1_api", "appendices/a2_formulas"
+#: What Sphinx adds for other themes.
+UNUSED = ("documentation_options.js", "doctools.js", "sphinx_highlight.js", "pygments.css")
 #: Around each table, so that a wide one scrolls and the page does not.
 WRAPPER = '<div class="table{}">', "</div>"
 
@@ -191,6 +193,9 @@ class Book:
             copy_pictures(self.project, self.words, out / "_front")
             searching.write_index(out / "search-index.js", self.index)
             copy_vendor(out / "_static")
+            for name in UNUSED:
+                (out / "_static" / name).unlink(missing_ok=True)
+            shutil.rmtree(out / "_sources", ignore_errors=True)  # empty: the book copies no source
             (out / ".nojekyll").touch()  # some hosts hide folders that begin with an underscore
 
 

@@ -43,9 +43,9 @@ def built(factory: pytest.TempPathFactory, project: Project, registry: Registry)
     with open(folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not said.is_file():
-            complaints = build(project, registry, folder, ["en"])
+            complaints = build(project, registry, folder / "site", ["en"], work=folder / "work")
             said.write_text(json.dumps(complaints), encoding="utf-8")
-    return Site(folder / "en", json.loads(said.read_text(encoding="utf-8")))
+    return Site(folder / "site" / "en", json.loads(said.read_text(encoding="utf-8")))
 
 
 @dataclass
