@@ -13,7 +13,7 @@ from course.cutter import differences, write_starters
 from course.errors import CourseError
 from course.misconceptions import declared
 from course.paths import find_project
-from course.registry import load_registry
+from course.registry import Chapter, load_registry
 
 
 def cut(check: bool) -> int:
@@ -129,7 +129,9 @@ def translations(stamp: Path | None) -> int:
 
 
 def _stamp(path: Path) -> None:
-    """Have each section of a translated page record the hash of what it translates now."""
+    """Have each section of a translated page, or each card of a file of cards, record the hash of
+    what it translates now."""
+    from course.languages import cards
     from course.languages.sections import original_of, stamped
 
     parts = path.name.split(".")
@@ -137,7 +139,19 @@ def _stamp(path: Path) -> None:
     if original == path or not original.is_file() or not path.is_file():
         raise CourseError(f"{path} is no translation of a page; name one, as lesson.zh-TW.md.")
     try:
-        text = stamped(original.read_text("utf-8"), path.read_text("utf-8"))
+        if path.suffix == ".toml":
+            text = cards.stamped(path.read_text("utf-8"), _chapter_of(original))
+        else:
+            text = stamped(original.read_text("utf-8"), path.read_text("utf-8"))
     except ValueError as error:
         raise CourseError(f"{path}: {error}.") from None
     write_atomic(path, text)
+
+
+def _chapter_of(path: Path) -> Chapter:
+    """The chapter whose English cards a file has."""
+    project = find_project()
+    for chapter in load_registry(project).chapters:
+        if (project.exercises / chapter.folder / "exercises.toml") == path.resolve():
+            return chapter
+    raise CourseError(f"{path} has no cards of a chapter.")

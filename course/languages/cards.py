@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from course.errors import CourseError
 from course.languages.parity import Difference
 from course.languages.sections import hashed
+from course.languages.usage import mainland
 from course.paths import Project
 from course.registry import Chapter, Exercise, Registry
 from course.toml import load_toml
@@ -85,5 +87,37 @@ def differences(project: Project, chapter: Chapter, language: str) -> Iterator[D
             yield Difference("missing", shown, f"{exercise.id} has no card.")
         elif card.get("of") != card_hash(exercise):
             yield Difference("stale", shown, f"{exercise.id} is {card_hash(exercise)} now.")
+    if language == "zh-TW":
+        for word, good in mainland(path.read_text(encoding="utf-8")):
+            yield Difference("usage", shown, f"{word}: in Taiwan it is {good}.")
     for number in cards:
         yield Difference("card", shown, f"{number} is no exercise of the chapter.")
+
+
+ID = re.compile(r'id = "([^"]+)"\s*$')
+OF = re.compile(r'of = "[0-9a-f]*"\s*$')
+
+
+def stamped(text: str, chapter: Chapter) -> str:
+    """A file of cards whose tables all record the hash of what they translate now.
+
+    Args:
+        text: the file.
+        chapter: the English one.
+
+    Raises:
+        ValueError: a card is of no exercise of the chapter.
+    """
+    hashes = {exercise.id: card_hash(exercise) for exercise in chapter.exercises}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if OF.match(line):
+            continue
+        lines.append(line)
+        if line.strip() == "[chapter]":
+            lines.append(f'of = "{chapter_hash(chapter)}"')
+        elif found := ID.match(line):
+            if found[1] not in hashes:
+                raise ValueError(f"{found[1]} is no exercise of the chapter")
+            lines.append(f'of = "{hashes[found[1]]}"')
+    return "\n".join(lines) + "\n"

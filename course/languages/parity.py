@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from markdown_it import MarkdownIt
+
 from course.languages.sections import Section, original_of, sections
+from course.languages.usage import mainland
 from course.lessons import FENCE, LINK
 
 CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
@@ -78,6 +81,17 @@ def names(section: Section) -> list[str]:
     return sorted(set(CODE.findall(prose(section))))
 
 
+def stars(section: Section) -> list[str]:
+    """Texts in which a star is left: emphasis that does not end.
+
+    Markdown sees no end in ``**說明。**然後``, where punctuation stands before the stars and a
+    letter behind them; the full stop belongs behind the stars.
+    """
+    text = FORMULA.sub("", CODE.sub("", prose(section)))
+    tokens = (child for token in MarkdownIt().parse(text) for child in token.children or ())
+    return [token.content for token in tokens if token.type == "text" and "*" in token.content]
+
+
 def exercise(section: Section) -> list[str]:
     """The number of the exercise in the heading."""
     return NUMBER.findall(section.title)[:1]
@@ -89,6 +103,7 @@ SAME: dict[str, Callable[[Section], list[str]]] = {
     "links and figures": addresses,
     "names in code": names,
     "exercise": exercise,
+    "emphasis": stars,
 }
 
 
@@ -105,7 +120,11 @@ def differences(path: Path, language: str) -> Iterator[Difference]:
         yield Difference("headings", str(path), _headings(ours, theirs))
         return
     for mine, other in zip(ours, theirs, strict=True):
-        yield from compared(mine, other, f"{path}:{other.line}")
+        place = f"{path}:{other.line}"
+        yield from compared(mine, other, place)
+        if language == "zh-TW":
+            for word, good in mainland(CODE.sub("", prose(other))):
+                yield Difference("usage", place, f"{word}: in Taiwan it is {good}.")
 
 
 def compared(mine: Section, other: Section, place: str) -> Iterator[Difference]:

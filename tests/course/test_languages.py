@@ -12,6 +12,7 @@ from small import Mini
 from course.book.build import build
 from course.languages import cards, parity
 from course.languages.sections import sections, stamped
+from course.languages.usage import mainland
 from course.paths import Project
 from course.registry import Registry
 
@@ -169,6 +170,43 @@ def test_cards_in_another_language(two: Mini) -> None:
     assert shown.chapters[0].title == "列"
     kinds = [(d.kind, d.is_broken) for d in cards.differences(two.project, chapter, "zh-TW")]
     assert kinds == [("missing", False), ("missing", False), ("card", True)]
+
+
+def test_cards_are_stamped_again(two: Mini) -> None:
+    chapter = two.registry.chapters[0]
+    path = cards.path_of(two.project, chapter, "zh-TW")
+    hints = 'hints = ["一", "二", "三"]'
+    tables = [f'[[exercise]]\nid = "{e.id}"\nof = "0"\n{hints}\n' for e in chapter.exercises]
+    path.write_text('[chapter]\ntitle = "列"\n' + "\n".join(tables), encoding="utf-8")
+    assert two.tinymlx("dev", "translations", "--stamp", str(path)).returncode == 0
+    assert list(cards.differences(two.project, chapter, "zh-TW")) == []
+    assert path.read_text("utf-8").count('title = "列"') == 1
+    path.write_text(path.read_text("utf-8").replace('id = "1.1"', 'id = "1.9"'), "utf-8")
+    refused = two.tinymlx("dev", "translations", "--stamp", str(path))
+    assert refused.returncode == 2 and "1.9 is no exercise" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("這個算法處理數據", ["演算法", "資料"]),
+        ("演算法在記憶體裡推導出變異數", []),
+        ("迴歸不會回歸到原點，方差卻會", ["變異數"]),
+        ("调用函数", ["正體字"]),
+        ("运行", ["正體字"]),
+    ],
+)
+def test_words_of_another_usage(text: str, found: list[str]) -> None:
+    """Named, and good words that look alike are left alone."""
+    assert sorted({good for _, good in mainland(text)}) == sorted(found)
+
+
+def test_emphasis_that_does_not_end(two: Mini) -> None:
+    path = two.root / "exercises/ch01_rows/lesson.zh-TW.md"
+    text = path.read_text("utf-8")
+    for wrong, kinds in (("**重點。**然後", {"emphasis"}), ("**重點**。然後", set())):
+        path.write_text(text.replace("\n\n", f"\n\n{wrong}\n\n", 1), encoding="utf-8")
+        assert {d.kind for d in parity.differences(path, "zh-TW") if d.is_broken} == kinds
 
 
 def test_both_books_are_built_with_the_same_addresses(two: Mini, tmp_path: Path) -> None:
