@@ -16,8 +16,8 @@ ROW = re.compile(r"^\| *(.+?) *\| *(.+?) *\| *(\d+).*\|$", re.M)
 #: does not set them off, nobody can tell which is meant.
 ORDINARY = frozenset(
     "barrier bounds bucket candidate cell code collapse context contract coverage critic evaluate "
-    "expert feature folding frozen gate group groups head header lane lazy leaf lifetime mask merge "
-    "mode module momentum origin page palette pass patch path patience prior primitive reference "
+    "expert feature folding frozen gate group groups head header lane lazy leaf lifetime mask "
+    "merge mode module momentum origin page palette pass patch path patience prior primitive reference "
     "ring saddle schedule score shim sink skill state tangent tap tape temperature tile tracing "
     "transform tree velocity warp whitening window".split()
 )
