@@ -15,11 +15,11 @@ ROW = re.compile(r"^\| *(.+?) *\| *(.+?) *\| *(\d+).*\|$", re.M)
 #: Terms that are words of every day as well ("a minute of patience", "it states"): where a text
 #: does not set them off, nobody can tell which is meant.
 ORDINARY = frozenset(
-    "barrier bounds bucket candidate cell code collapse context contract coverage critic evaluate "
-    "expert feature folding frozen gate group groups head header lane lazy leaf lifetime mask "
-    "merge mode module momentum origin page palette pass patch path patience prior primitive reference "
-    "ring saddle schedule score shim sink skill state tangent tap tape temperature tile tracing "
-    "transform tree velocity warp whitening window".split()
+    "barrier bounds bucket candidate cell code collapse context contract coverage critic "
+    "evaluate expert feature folding frozen gate group groups head header lane lazy leaf "
+    "lifetime mask merge mode module momentum origin page palette pass patch path patience "
+    "prior primitive reference ring saddle schedule score shim sink skill state tangent tap "
+    "tape temperature tile tracing transform tree velocity warp whitening window".split()
 )
 IDEOGRAPH = re.compile("[\u3400-\u9fff]")
 #: Where a term is no link: in code, formulas, links, headings, and what is quoted from a program.
