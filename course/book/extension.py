@@ -146,7 +146,7 @@ class Book:
             brief = "brief.html" if lesson and f"{name[:-6]}brief" in self.names else ""
             facts = context.facts(chapter) if lesson else {}
             first.insert(1, raw(context.facts_html(self.words, minutes, facts, brief)))
-        playing.insert(doctree, name, to_root)
+        playing.insert(doctree, name, to_root, self.words.language)
         for table in list(doctree.findall(nodes.table)):
             box = f'<div class="table{" api" if name == API else ""}">'
             table.parent.replace(table, [raw(box), table, raw("</div>")])
@@ -192,6 +192,7 @@ class Book:
         known["contents_of_page"] = without_title(known.get("toc", ""))
         if doctree is not None:
             known["figures"] = playing.names(name)
+            known["say"] = playing.say(self.words.language)
         if chapter is not None and name == context.lesson(chapter):
             known["part"] = next(p for p in self.words.parts(self.shown) if chapter in p.chapters)
 

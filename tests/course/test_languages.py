@@ -9,6 +9,7 @@ import pytest
 from books import Site, broken
 from small import Mini
 
+from course.book import playing
 from course.book.build import build
 from course.languages import cards, parity
 from course.languages.sections import sections, stamped
@@ -169,6 +170,24 @@ def test_cards_in_another_language(two: Mini) -> None:
     assert shown.chapters[0].title == "列"
     kinds = [(d.kind, d.is_broken) for d in cards.differences(two.project, chapter, "zh-TW")]
     assert kinds == [("missing", False), ("missing", False), ("card", True)]
+
+
+def test_figures_that_move_have_words_in_every_language() -> None:
+    """Each sentence and label of the scripts, and the picture's and the caption's words."""
+    for language in ("zh-TW",):
+        table, english = playing.say(language), playing.figures()
+        for mine, other in zip(english, playing.figures(language)):
+            assert mine["name"] == other["name"] and mine["caption"] != other["caption"]
+            assert mine["alt"] != other["alt"]
+        spoken = set()
+        for path in playing.STILLS.glob("*.js"):
+            text = re.sub(r"^\s*//.*$", "", path.read_text("utf-8"), flags=re.M)
+            plain = re.findall(r'\bt\("((?:[^"\\]|\\.)*)"\)', text)
+            plain += re.findall(r'\b(?:slider|choice|field|check)\("([^"]+)"', text)
+            spoken |= set(plain)
+        assert spoken - set(table) <= {"name"}, spoken - set(table)
+        for key, said in table.items():
+            assert key.count("{}") == len(re.findall(r"\{\d*\}", said)), key
 
 
 def test_both_books_are_built_with_the_same_addresses(two: Mini, tmp_path: Path) -> None:
