@@ -55,6 +55,24 @@ def facts(chapter: Chapter) -> dict[str, int]:
     }
 
 
+def facts_html(words: Words, minutes: int, counts: dict[str, int], brief: str) -> str:
+    """The line below a title: how long it reads, and of a chapter what it asks for.
+
+    Args:
+        counts: as `facts` gives them; empty for another page than a lesson.
+        brief: the address of the brief; empty if there is none.
+    """
+    said = [words.ui("reading", n=minutes)]
+    if counts:
+        hours = round(counts["minutes"] / 60)
+        said.append(words.ui("exercises", n=counts["exercises"]))
+        said += [words.ui("hours", n=hours), words.ui("points", n=counts["points"])]
+    if brief:
+        said.append(f'<a href="{brief}">{words.ui("brief")}</a>')
+    spans = "".join(f"<span>{text}</span>" for text in said)
+    return f'<p class="facts page-facts">{spans}</p>'
+
+
 def navigation(words: Words, registry: Registry, titles: dict[str, str]) -> list[dict[str, Any]]:
     """The groups of pages in the margin: parts of the course, then what is around it.
 

@@ -31,8 +31,6 @@ from course.registry import Exercise, Registry
 API, FORMULAS = "appendices/a1_api", "appendices/a2_formulas"
 #: What Sphinx adds for other themes.
 UNUSED = ("documentation_options.js", "doctools.js", "sphinx_highlight.js", "pygments.css")
-#: Around each table, so that a wide one scrolls and the page does not.
-WRAPPER = '<div class="table{}">', "</div>"
 
 
 @dataclass
@@ -105,37 +103,53 @@ class Book:
         self.groups = context.navigation(self.words, self.shown, self.titles)
 
     def resolved(self, app: Sphinx, doctree: nodes.document, name: str) -> None:
-        address = app.builder.get_target_uri(name)
+        """Everything that is put around a page; its own text goes into the index first."""
+        minutes = context.reading_minutes(doctree)
+        self.remember(doctree, name, app.builder.get_target_uri(name))
+        self.link(doctree, name)
+        self.insert(doctree, name, minutes)
+
+    def remember(self, doctree: nodes.document, name: str, address: str) -> None:
+        """What searching finds on a page."""
         self.index += searching.sections(doctree, address)
         self.index += searching.rows(doctree, address)
         if name == FORMULAS:
             self.index += searching.formulas(doctree, address)
-        if name.startswith("exercises/ch") and terms.GLOSSARY in self.names:
-            glossary = app.builder.get_relative_uri(name, terms.GLOSSARY)
-            chapter = context.chapter_of(name, self.registry)
-            # A word that becomes a term later is a word: the cells of a brain are none of ours.
-            known = [term for term in self.terms if chapter and term.chapter <= chapter.number]
-            terms.link_terms(doctree, known, glossary)
+
+    def link(self, doctree: nodes.document, name: str) -> None:
+        """Terms lead to the glossary, names of the API to definitions, numbers to exercises."""
         to_root = "../" * name.count("/")
-        for section in list(doctree.findall(nodes.section)):
-            number = exercise_of(section)
-            if number in self.registry.by_id and name.endswith("/lesson"):
-                html = self.card(self.registry[number], to_root)
-                section.insert(1, nodes.raw("", html, format="html"))
-        playing.insert(doctree, name, to_root)
+        chapter = context.chapter_of(name, self.registry)
+        if chapter is not None and terms.GLOSSARY in self.names:
+            # A word that becomes a term later is a word: the cells of a brain are none of ours.
+            known = [term for term in self.terms if term.chapter <= chapter.number]
+            terms.link_terms(doctree, known, f"{to_root}{terms.GLOSSARY}.html")
         if name == API:
             link_names(doctree, self.defined, to_root)
         if name.startswith("appendices/"):
             link_numbers(doctree, lambda number: self.address(number, to_root))
+
+    def insert(self, doctree: nodes.document, name: str, minutes: int) -> None:
+        """Facts below the title, cards, figures that move, a board, boxes around tables."""
+        to_root = "../" * name.count("/")
+        chapter = context.chapter_of(name, self.shown)
+        first = doctree.next_node(nodes.section)
+        if name.endswith("/lesson"):
+            for section in list(doctree.findall(nodes.section)):
+                number = exercise_of(section)
+                if number in self.registry.by_id:
+                    section.insert(1, raw(self.card(self.registry[number], to_root)))
         if name.endswith("/brief"):
-            html = board((self.project.root / name).parent, self.words)
-            doctree.next_node(nodes.section).append(nodes.raw("", html, format="html"))
+            first.append(raw(board((self.project.root / name).parent, self.words)))
+        if chapter is not None:
+            lesson = name == context.lesson(chapter)
+            brief = "brief.html" if lesson and f"{name[:-6]}brief" in self.names else ""
+            facts = context.facts(chapter) if lesson else {}
+            first.insert(1, raw(context.facts_html(self.words, minutes, facts, brief)))
+        playing.insert(doctree, name, to_root, self.words.language)
         for table in list(doctree.findall(nodes.table)):
-            before, after = (
-                nodes.raw("", html.format(" api" if name == API else ""), format="html")
-                for html in WRAPPER
-            )
-            table.parent.replace(table, [before, table, after])
+            box = f'<div class="table{" api" if name == API else ""}">'
+            table.parent.replace(table, [raw(box), table, raw("</div>")])
 
     def card(self, exercise: Exercise, to_root: str) -> str:
         """The card of an exercise on a page at some depth."""
@@ -168,7 +182,7 @@ class Book:
         """What the templates of all pages use."""
         chapter = context.chapter_of(name, self.shown)
         known.update(groups=self.groups, words=self.words, ui=self.words.table["ui"])
-        known.update(language=self.words.language, chapter=None, minutes=0, brief="")
+        known.update(language=self.words.language, part=None)
         known["others"] = [
             (other.language, other.table["name"], f"{known['content_root']}../{code}/{name}.html")
             for code in self.languages
@@ -177,13 +191,10 @@ class Book:
         ]
         known["contents_of_page"] = without_title(known.get("toc", ""))
         if doctree is not None:
-            known["minutes"] = context.reading_minutes(doctree)
             known["figures"] = playing.names(name)
+            known["say"] = playing.say(self.words.language)
         if chapter is not None and name == context.lesson(chapter):
-            part = next(p for p in self.words.parts(self.shown) if chapter in p.chapters)
-            known.update(chapter=chapter, part=part, facts=context.facts(chapter))
-            brief = name.removesuffix("lesson") + "brief"
-            known["brief"] = brief if brief in self.names else ""
+            known["part"] = next(p for p in self.words.parts(self.shown) if chapter in p.chapters)
 
     def finished(self, app: Sphinx, error: Exception | None) -> None:
         if error is None:
@@ -197,6 +208,11 @@ class Book:
                 (out / "_static" / name).unlink(missing_ok=True)
             shutil.rmtree(out / "_sources", ignore_errors=True)  # empty: the book copies no source
             (out / ".nojekyll").touch()  # some hosts hide folders that begin with an underscore
+
+
+def raw(html: str) -> nodes.raw:
+    """HTML as a node."""
+    return nodes.raw("", html, format="html")
 
 
 def visit_code(self: Any, node: nodes.literal) -> None:

@@ -22,9 +22,22 @@ STILLS = HERE / "theme" / "static" / "figures"
 
 
 @cache
-def figures() -> tuple[dict[str, Any], ...]:
-    """All of them."""
-    return tuple(load_toml(HERE / "playing.toml")["figure"])
+def figures(language: str = "en") -> tuple[dict[str, Any], ...]:
+    """All of them, with the words of a language where it has any."""
+    words = _table(language).get("figure", {})
+    english = load_toml(HERE / "playing.toml")["figure"]
+    return tuple({**figure, **words.get(figure["name"], {})} for figure in english)
+
+
+def say(language: str) -> dict[str, str]:
+    """What the scripts say, to what they say in a language; empty for English."""
+    return dict(_table(language).get("say", {}))
+
+
+@cache
+def _table(language: str) -> dict[str, Any]:
+    path = HERE / f"playing.{language}.toml"
+    return load_toml(path) if path.is_file() else {}
 
 
 def names(page: str) -> list[str]:
@@ -32,9 +45,9 @@ def names(page: str) -> list[str]:
     return list(dict.fromkeys(f["name"] for f in figures() if f["page"] == page))
 
 
-def insert(doctree: nodes.document, page: str, to_root: str) -> None:
+def insert(doctree: nodes.document, page: str, to_root: str, language: str) -> None:
     """Put the figures of a page into its sections."""
-    for figure in figures():
+    for figure in figures(language):
         if figure["page"] != page:
             continue
         for section in doctree.findall(nodes.section):

@@ -12,6 +12,15 @@ from course.registry import slug
 
 GLOSSARY = "exercises/GLOSSARY"
 ROW = re.compile(r"^\| *(.+?) *\| *(.+?) *\| *(\d+).*\|$", re.M)
+#: Terms that are words of every day as well ("a minute of patience", "it states"): where a text
+#: does not set them off, nobody can tell which is meant.
+ORDINARY = frozenset(
+    "barrier bounds bucket candidate cell code collapse context contract coverage critic "
+    "evaluate expert feature folding frozen gate group groups head header lane lazy leaf "
+    "lifetime mask merge mode module momentum origin page palette pass patch path patience "
+    "prior primitive reference ring saddle schedule score shim sink skill state tangent tap "
+    "tape temperature tile tracing transform tree velocity warp whitening window".split()
+)
 IDEOGRAPH = re.compile("[\u3400-\u9fff]")
 #: Where a term is no link: in code, formulas, links, headings, and what is quoted from a program.
 CLOSED = (nodes.literal, nodes.literal_block, nodes.math, nodes.reference, nodes.title, nodes.raw)
@@ -70,11 +79,17 @@ class Finder:
         """Terms with capitals (Adam, AUC) are told from words; others may begin a sentence."""
         return name if any(letter.isupper() for letter in name[1:]) else name.lower()
 
-    def find(self, text: str) -> list[tuple[int, int, Term]]:
-        """Where terms begin and end that were not found before."""
+    def find(self, text: str, set_off: bool = True) -> list[tuple[int, int, Term]]:
+        """Where terms begin and end that were not found before.
+
+        Args:
+            set_off: whether the text is emphasized, as a term is where it is explained.
+        """
         found = []
         for match in self.pattern.finditer(text):
             name = match[match.lastindex or 0]
+            if name.lower() in ORDINARY and not set_off:
+                continue
             term = self.left.pop(name, None) or (
                 self.left.pop(name.lower(), None) if name[1:].islower() else None
             )
@@ -97,7 +112,8 @@ def link_terms(doctree: nodes.document, terms: list[Term], glossary: str) -> Non
             continue
         for text in list(paragraph.findall(nodes.Text)):
             if not _closed(text, paragraph):
-                _replace(text, finder.find(str(text)), glossary)
+                set_off = isinstance(text.parent, (nodes.emphasis, nodes.strong))
+                _replace(text, finder.find(str(text), set_off), glossary)
 
 
 def _closed(text: nodes.Text, paragraph: nodes.Element) -> bool:

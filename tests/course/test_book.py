@@ -135,6 +135,13 @@ def test_terms_are_found_once_as_whole_words() -> None:
     ]
 
 
+def test_a_word_of_every_day_is_a_term_where_it_is_set_off() -> None:
+    terms = [Term("state", "", "", 5), Term("stride", "", "", 3)]
+    finder = Finder(terms)
+    assert [t.name for _, _, t in finder.find("It states a stride.", set_off=False)] == ["stride"]
+    assert [t.name for _, _, t in finder.find("state", set_off=True)] == ["state"]
+
+
 def test_every_chapter_stands_in_one_part(registry: Registry) -> None:
     parts_ = load_words("en").parts(registry)
     numbers = [chapter.number for part in parts_ for chapter in part.chapters]

@@ -9,6 +9,7 @@ import pytest
 from books import Site, broken
 from small import Mini
 
+from course.book import playing
 from course.book.build import build
 from course.languages import cards, parity
 from course.languages.sections import sections, stamped
@@ -207,6 +208,24 @@ def test_emphasis_that_does_not_end(two: Mini) -> None:
     for wrong, kinds in (("**重點。**然後", {"emphasis"}), ("**重點**。然後", set())):
         path.write_text(text.replace("\n\n", f"\n\n{wrong}\n\n", 1), encoding="utf-8")
         assert {d.kind for d in parity.differences(path, "zh-TW") if d.is_broken} == kinds
+
+
+def test_figures_that_move_have_words_in_every_language() -> None:
+    """Each sentence and label of the scripts, and the picture's and the caption's words."""
+    for language in ("zh-TW",):
+        table, english = playing.say(language), playing.figures()
+        for mine, other in zip(english, playing.figures(language)):
+            assert mine["name"] == other["name"] and mine["caption"] != other["caption"]
+            assert mine["alt"] != other["alt"]
+        spoken = set()
+        for path in playing.STILLS.glob("*.js"):
+            text = re.sub(r"^\s*//.*$", "", path.read_text("utf-8"), flags=re.M)
+            plain = re.findall(r'\bt\("((?:[^"\\]|\\.)*)"\)', text)
+            plain += re.findall(r'\b(?:slider|choice|field|check)\("([^"]+)"', text)
+            spoken |= set(plain)
+        assert spoken - set(table) <= {"name"}, spoken - set(table)
+        for key, said in table.items():
+            assert key.count("{}") == len(re.findall(r"\{\d*\}", said)), key
 
 
 def test_both_books_are_built_with_the_same_addresses(two: Mini, tmp_path: Path) -> None:

@@ -4,10 +4,6 @@
   const root = document.documentElement, body = document.body;
   const $ = selector => document.querySelector(selector);
 
-  // The facts of a chapter stand below its title; without scripts the page does without.
-  const facts = $("#book--facts"), title = $("main h1");
-  if (facts && title) title.after(facts.content.cloneNode(true));
-
   const colours = $("#book--colours"), order = ["auto", "light", "dark"];
   const current = () => root.dataset.theme || "auto";
   const say = () => {

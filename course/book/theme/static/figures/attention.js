@@ -1,7 +1,7 @@
 // Attention over a sentence: every row is a mixture, and its shares are a softmax of scores.
 "use strict";
 stage.figure("attention", ({ controls, show }) => {
-  const { paint, shape, drawing, text, field, slider, check, round } = stage;
+  const { t, paint, shape, drawing, text, field, slider, check, round } = stage;
   const DIMS = 32, MOST = 12;
   const now = { words: "the cat sat on the mat because it was tired", at: 4, scale: 3, near: .5, causal: false };
 
@@ -28,7 +28,7 @@ stage.figure("attention", ({ controls, show }) => {
 
   function draw() {
     const words = now.words.trim().split(/\s+/).filter(Boolean);
-    if (!words.length) { show(null, "Type a few words.", true); return; }
+    if (!words.length) { show(null, t("Type a few words."), true); return; }
     if (words.length > MOST) words.length = MOST;
     const n = words.length, vectors = words.map(letters);
     now.at = Math.min(now.at, n - 1);
@@ -61,7 +61,7 @@ stage.figure("attention", ({ controls, show }) => {
     });
     svg.append(shape("rect", { x: left, y: top + now.at * side, width: n * side, height: side, fill: "none", stroke: paint.red, stroke_width: 2.5 }));
     const from = left + n * side + 130, room = 700 - from - 60, step = Math.min(26, (high - top) / n);
-    svg.append(text(from, top - 16, `"${short(words[now.at])}" is a mixture of`, { text_anchor: "start", fill: paint.soft }));
+    svg.append(text(from, top - 16, t`"${short(words[now.at])}" is a mixture of`, { text_anchor: "start", fill: paint.soft }));
     weights[now.at].forEach((weight, j) => {
       const y = top + (j + .5) * step;
       svg.append(text(from - 8, y, short(words[j]), { text_anchor: "end", font_size: 12 }));
@@ -69,7 +69,7 @@ stage.figure("attention", ({ controls, show }) => {
       svg.append(text(from + room * weight + 6, y, `${round(100 * weight, 0)} %`, { text_anchor: "start", font_size: 12, fill: paint.soft }));
     });
     const spread = Math.exp(-weights[now.at].reduce((s, w) => s + (w > 0 ? w * Math.log(w) : 0), 0));
-    show(svg, `Each row sums to 1. "${words[now.at]}" looks at about ${round(spread, 1)} of ${n} words. The vectors come from the letters of the words, not from training: alike words find each other, and sharpness 0 leaves nearness alone.`);
+    show(svg, t`Each row sums to 1. "${words[now.at]}" looks at about ${round(spread, 1)} of ${n} words. The vectors come from the letters of the words, not from training: alike words find each other, and sharpness 0 leaves nearness alone.`);
   }
   draw();
 });

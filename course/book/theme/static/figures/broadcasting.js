@@ -1,7 +1,7 @@
 // Broadcasting: two shapes, aligned at their last axes, and what is repeated to make them one.
 "use strict";
 stage.figure("broadcasting", ({ controls, show }) => {
-  const { paint, drawing, text, square, field, slider, shape } = stage;
+  const { t, paint, drawing, text, square, field, slider, shape } = stage;
   const now = { a: "(3, 1)", b: "(4,)", at: 0 };
   const place = slider("element", 0, 11, 0, value => { now.at = value; draw(); });
   controls(
@@ -39,13 +39,13 @@ stage.figure("broadcasting", ({ controls, show }) => {
 
   function draw() {
     const a = read(now.a), b = read(now.b);
-    if (!a || !b) { show(null, "A shape is numbers with commas between them, such as (3, 1).", true); return; }
-    if (Math.max(a.length, b.length) > 4) { show(null, "Four axes at most, so that it can be drawn.", true); return; }
+    if (!a || !b) { show(null, t("A shape is numbers with commas between them, such as (3, 1)."), true); return; }
+    if (Math.max(a.length, b.length) > 4) { show(null, t("Four axes at most, so that it can be drawn."), true); return; }
     const axes = Math.max(a.length, b.length);
     const pad = s => [...Array(axes - s.length).fill(1), ...s], [pa, pb] = [pad(a), pad(b)];
     const bad = pa.findIndex((n, k) => n !== pb[k] && n !== 1 && pb[k] !== 1);
     const result = pa.map((n, k) => n === 1 ? pb[k] : n);
-    if (bad < 0 && size(result) > 400) { show(null, "At most 400 elements, so that they can be drawn.", true); return; }
+    if (bad < 0 && size(result) > 400) { show(null, t("At most 400 elements, so that they can be drawn."), true); return; }
     const tall = bad < 0 ? Math.max(...[a, b, result].map(height)) : 0, svg = drawing(720, bad < 0 ? 160 + tall : 105, `a of shape ${write(a)} and b of shape ${write(b)}`);
     const rows = [["a", a, pa], ["b", b, pb], ["result", bad < 0 ? result : null, result]];
     rows.forEach(([name, own, padded], r) => {
@@ -59,7 +59,7 @@ stage.figure("broadcasting", ({ controls, show }) => {
     });
     if (bad >= 0) {
       place.set(0, 0);
-      show(svg, `Axis ${bad - axes} says ${pa[bad]} and ${pb[bad]}: neither is 1, so the shapes do not broadcast.`, true);
+      show(svg, t`Axis ${bad - axes} says ${pa[bad]} and ${pb[bad]}: neither is 1, so the shapes do not broadcast.`, true);
       return;
     }
     const many = size(result);
@@ -69,8 +69,8 @@ stage.figure("broadcasting", ({ controls, show }) => {
     grid(svg, 20, 140, a, ia, `a ${write(a)}`, n => n + 1, 200);
     grid(svg, 250, 140, b, ib, `b ${write(b)}`, n => 10 * (n + 1), 200);
     grid(svg, 480, 140, result, now.at, `a + b ${write(result)}`, n => { const i = unravel(n, result); return ravel(i, pa) + 1 + 10 * (ravel(i, pb) + 1); }, 230);
-    const told = pa.map((n, k) => [n, pb[k], k - axes]).filter(([x, y]) => x !== y).map(([x, y, k]) => `${x === 1 ? "a" : "b"} is repeated ${Math.max(x, y)} times along axis ${k}`);
-    show(svg, many ? `${told.length ? told.join("; ") : "Nothing is repeated"}. Element ${write(index)}: ${ia + 1} + ${10 * (ib + 1)} = ${ia + 1 + 10 * (ib + 1)}.` : "An axis of size 0: the result has no elements.");
+    const told = pa.map((n, k) => [n, pb[k], k - axes]).filter(([x, y]) => x !== y).map(([x, y, k]) => t`${x === 1 ? "a" : "b"} is repeated ${Math.max(x, y)} times along axis ${k}`);
+    show(svg, many ? t`${told.length ? told.join("; ") : t("Nothing is repeated")}. Element ${write(index)}: ${ia + 1} + ${10 * (ib + 1)} = ${ia + 1 + 10 * (ib + 1)}.` : t("An axis of size 0: the result has no elements."));
   }
   draw();
 });

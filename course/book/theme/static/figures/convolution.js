@@ -1,7 +1,7 @@
 // A convolution: which numbers of the picture a number of the result is made of.
 "use strict";
 stage.figure("convolution", ({ controls, show }) => {
-  const { paint, shape, drawing, text, square, slider, round } = stage;
+  const { t, paint, shape, drawing, text, square, slider, round } = stage;
   const now = { size: 6, kernel: 3, stride: 1, padding: 0, dilation: 1, at: 0 };
   const number = stage.random(4);
   const picture = Array.from({ length: 8 }, () => Array.from({ length: 8 }, () => Math.floor(number.uniform() * 10)));
@@ -19,7 +19,7 @@ stage.figure("convolution", ({ controls, show }) => {
     const { size, kernel, stride, padding, dilation } = now, reach = dilation * (kernel - 1) + 1;
     const out = Math.floor((size + 2 * padding - reach) / stride) + 1, w = weights(kernel);
     if (out < 1) {
-      show(drawing(720, 90, "no result"), `The kernel reaches over ${reach} pixels, but the picture with its border has only ${size + 2 * padding}: there is no place for it.`, true);
+      show(drawing(720, 90, ""), t`The kernel reaches over ${reach} pixels, but the picture with its border has only ${size + 2 * padding}: there is no place for it.`, true);
       return;
     }
     now.at = Math.min(now.at, out * out - 1);
@@ -64,7 +64,7 @@ stage.figure("convolution", ({ controls, show }) => {
       svg.append(cell, label);
     }
     svg.append(shape("rect", { x: right + column * small, y: 26 + row * small, width: small, height: small, fill: "none", stroke: paint.red, stroke_width: 3, pointer_events: "none" }));
-    show(svg, `⌊(${size} + 2·${padding} − ${dilation}·(${kernel} − 1) − 1) / ${stride}⌋ + 1 = ${out} places on each side. Here: ${terms.join(" + ")} = ${round(sum)}.`);
+    show(svg, t`⌊(${size} + 2·${padding} − ${dilation}·(${kernel} − 1) − 1) / ${stride}⌋ + 1 = ${out} places on each side. Here: ${terms.join(" + ")} = ${round(sum)}.`);
   }
   draw();
 });

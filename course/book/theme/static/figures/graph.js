@@ -1,7 +1,7 @@
 // The computation graph of an expression: each node with its value, and with the slope of the result.
 "use strict";
 stage.figure("graph", ({ controls, show }) => {
-  const { paint, shape, drawing, text, field, slider, element, round } = stage;
+  const { t, paint, shape, drawing, text, field, slider, element, round } = stage;
   const MOST = 24;
   const now = { words: "tanh(w * x + b) + w^2", values: { w: .5, x: 2, b: -.3 } };
 
@@ -23,11 +23,11 @@ stage.figure("graph", ({ controls, show }) => {
     const tokens = words.match(/\d+\.?\d*(?:e[+-]?\d+)?|\.\d+|[A-Za-z_]\w*|\*\*|[-+*/^()]|\S/gi) || [], nodes = [], names = {};
     let at = 0;
     const add = (op, args, value) => {
-      if (nodes.length >= MOST) throw Error(`At most ${MOST} nodes, so that they can be drawn.`);
+      if (nodes.length >= MOST) throw Error(t`At most ${MOST} nodes, so that they can be drawn.`);
       return nodes.push({ op, args, value }) - 1;
     };
     const take = what => tokens[at] === what && ++at;
-    const expect = what => { if (!take(what)) throw Error(`${what} is expected ${tokens[at] ? `before "${tokens[at]}"` : "at the end"}.`); };
+    const expect = what => { if (!take(what)) throw Error(t`${what} is expected ${tokens[at] ? t`before "${tokens[at]}"` : t("at the end")}.`); };
     function sum() {
       let left = product();
       for (;;) if (take("+")) left = add("+", [left, product()]); else if (take("-")) left = add("−", [left, product()]); else return left;
@@ -43,23 +43,23 @@ stage.figure("graph", ({ controls, show }) => {
     }
     function atom() {
       const token = tokens[at];
-      if (token === undefined) throw Error("Something is missing at the end.");
+      if (token === undefined) throw Error(t("Something is missing at the end."));
       at++;
       if (token === "(") { const inner = sum(); expect(")"); return inner; }
       if (/^[\d.]/.test(token)) return add(token, [], +token);
       if (/^[A-Za-z_]/.test(token)) {
         if (take("(")) {
-          if (!rules[token]) throw Error(`There is no function ${token} here; there are exp, log, sin, cos, tanh, sigmoid, relu, sqrt, square, abs.`);
+          if (!rules[token]) throw Error(t`There is no function ${token} here; there are exp, log, sin, cos, tanh, sigmoid, relu, sqrt, square, abs.`);
           const inner = sum();
           expect(")");
           return add(token, [inner]);
         }
         return names[token] ??= add(token, [], null);
       }
-      throw Error(`"${token}" cannot stand here.`);
+      throw Error(t`"${token}" cannot stand here.`);
     }
     sum();
-    if (at < tokens.length) throw Error(`"${tokens[at]}" cannot stand here.`);
+    if (at < tokens.length) throw Error(t`"${tokens[at]}" cannot stand here.`);
     return { nodes, names: Object.keys(names) };
   }
 
@@ -70,7 +70,7 @@ stage.figure("graph", ({ controls, show }) => {
   function refresh() {
     let made;
     try { made = parse(now.words); } catch (error) { show(null, error.message, true); return; }
-    if (made.names.length > 6) { show(null, "At most six names, so that each has its slider.", true); return; }
+    if (made.names.length > 6) { show(null, t("At most six names, so that each has its slider."), true); return; }
     rulers.replaceChildren(...made.names.map(name => {
       now.values[name] ??= 1;
       return slider(name, -3, 3, now.values[name], value => { now.values[name] = value; draw(made); }, { step: .1, shown: v => round(v, 1) });
@@ -117,10 +117,10 @@ stage.figure("graph", ({ controls, show }) => {
       svg.append(shape("rect", { x: node.x - box / 2, y: node.y - 25, width: box, height: 50, rx: 7, fill: leaf ? paint.warm : paint.tint, stroke: last ? paint.ink : paint.line, stroke_width: last ? 2 : 1 }));
       svg.append(text(node.x, node.y - 14, node.op, { font_weight: 650 }));
       svg.append(text(node.x, node.y + 2, round(node.value), { font_size: 12 }));
-      svg.append(text(node.x, node.y + 16, `slope ${round(node.slope)}`, { font_size: 11, fill: paint.red }));
+      svg.append(text(node.x, node.y + 16, t`slope ${round(node.slope)}`, { font_size: 11, fill: paint.red }));
     }
     const names = nodes.filter(n => /^[A-Za-z_]/.test(n.op) && !n.args.length);
-    show(svg, `The result is ${round(nodes.at(-1).value, 4)}.${names.length ? ` Its slope is ${names.map(n => `${round(n.slope)} in ${n.op}`).join(", ")}.` : ""}`);
+    show(svg, t`The result is ${round(nodes.at(-1).value, 4)}.${names.length ? t` Its slope is ${names.map(n => t`${round(n.slope)} in ${n.op}`).join(", ")}.` : ""}`);
   }
   refresh();
 });

@@ -1,7 +1,7 @@
 // Optimizers on a surface: the same start, the same number of steps, each by its own rule.
 "use strict";
 stage.figure("optimizers", ({ controls, show }) => {
-  const { paint, shape, drawing, text, slider, choice, round } = stage;
+  const { t, paint, shape, drawing, text, slider, choice, round } = stage;
   const surfaces = {
     "a long valley": { f: (x, y) => .05 * x * x + y * y, d: (x, y) => [.1 * x, 2 * y], from: [-8, 2.2], best: [0, 0], window: [-10, 10, -3, 3] },
     "a bent valley": { f: (x, y) => (1 - x) ** 2 + 10 * (y - x * x) ** 2, d: (x, y) => [-2 * (1 - x) - 40 * x * (y - x * x), 20 * (y - x * x)], from: [-1.4, 1.6], best: [1, 1], window: [-2.2, 2.2, -.8, 3] },
@@ -72,9 +72,9 @@ stage.figure("optimizers", ({ controls, show }) => {
         ...(path.length < 90 ? points.map(p => shape("circle", { cx: p.split(" ")[0], cy: p.split(" ")[1], r: 2.2, fill: rule.colour })) : []),
         shape("circle", { cx: x, cy: y, r: 6, fill: rule.colour, stroke: paint.paper, stroke_width: 1.5 })));
       svg.append(shape("circle", { cx: 18, cy: 362 - 20 * k, r: 5, fill: rule.colour }), text(30, 362 - 20 * k, name, { text_anchor: "start" }));
-      told.push(`${name} ${lost ? `is lost at step ${lost}` : round(surface.f(...path.at(-1)), 4)}`);
+      told.push(`${t(name)} ${lost ? t`is lost at step ${lost}` : round(surface.f(...path.at(-1)), 4)}`);
     });
-    show(svg, `Height after ${now.steps} steps: ${told.join(", ")}. The cross is the lowest point, at ${round(low)}.`);
+    show(svg, t`Height after ${now.steps} steps: ${told.join(", ")}. The cross is the lowest point, at ${round(low)}.`);
   }
   draw();
 });

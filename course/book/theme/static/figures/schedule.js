@@ -1,7 +1,7 @@
 // Noise by a schedule: how much of a point is left at each step, and what is seen of all of them.
 "use strict";
 stage.figure("schedule", ({ controls, show }) => {
-  const { paint, shape, drawing, text, slider, choice, round } = stage;
+  const { t, paint, shape, drawing, text, slider, choice, round } = stage;
   const STEPS = 1000, now = { kind: "linear", t: 250 };
   const kept = kind => {
     if (kind === "cosine") {
@@ -45,7 +45,7 @@ stage.figure("schedule", ({ controls, show }) => {
       if (Math.abs(px) < 3.4 && Math.abs(py) < 3) svg.append(shape("circle", { cx: (cx + unit * px).toFixed(1), cy: (cy - unit * py).toFixed(1), r: 2.4, fill: p.up ? paint.blue : paint.orange, opacity: .8 }));
     }
     const ratio = bar / (1 - bar);
-    show(svg, `x = √${round(bar)} · x₀ + √${round(1 - bar)} · ε: ${round(100 * keep, 1)} % of each coordinate is left, beside noise of deviation ${round(noise)}. Signal to noise ${round(ratio)}, ${round(10 * Math.log10(ratio), 1)} dB.`);
+    show(svg, t`x = √${round(bar)} · x₀ + √${round(1 - bar)} · ε: ${round(100 * keep, 1)} % of each coordinate is left, beside noise of deviation ${round(noise)}. Signal to noise ${round(ratio)}, ${round(10 * Math.log10(ratio), 1)} dB.`);
   }
   draw();
 });

@@ -3,6 +3,15 @@
 "use strict";
 const stage = (() => {
   const NS = "http://www.w3.org/2000/svg";
+  // Another language's words: t("stride"), or a sentence with numbers in it, t`${n} places`, which the
+  // table of the page has as "{} places"; where words stand otherwise there, as "{1} of {0}".
+  const said = document.getElementById("book--say"), table = said ? JSON.parse(said.textContent) : {};
+  function t(strings, ...values) {
+    const key = typeof strings === "string" ? strings : strings.join("{}");
+    let next = 0;
+    return (table[key] ?? key).replace(/\{(\d*)\}/g, (_, n) => values[n === "" ? next++ : +n]);
+  }
+
   const paint = {
     ink: "var(--ink)", soft: "var(--soft)", line: "var(--line)", paper: "var(--paper)", panel: "var(--panel)",
     blue: "light-dark(#0072B2, #56B4E9)", orange: "light-dark(#E69F00, #F0B43C)", green: "light-dark(#009E73, #2FC79B)",
@@ -26,7 +35,7 @@ const stage = (() => {
     svg.style.maxWidth = `${wide}px`;
     return svg;
   }
-  const text = (x, y, words, more = {}) => shape("text", { x, y, fill: paint.ink, text_anchor: "middle", dominant_baseline: "central", font_size: 13, ...more }, String(words));
+  const text = (x, y, words, more = {}) => shape("text", { x, y, fill: paint.ink, text_anchor: "middle", dominant_baseline: "central", font_size: 13, ...more }, typeof words === "string" && table[words] !== undefined ? t(words) : String(words));
   const square = (x, y, side, fill, more = {}) => shape("rect", { x, y, width: side, height: side, fill, stroke: paint.line, ...more });
 
   function element(kind, properties = {}, ...inside) {
@@ -41,24 +50,24 @@ const stage = (() => {
     const input = element("input", { type: "range", min, max, step });
     input.value = value;
     input.addEventListener("input", () => { output.textContent = shown(+input.value); changed(+input.value); });
-    const said = element("span", {}, `${label} `, output);
+    const said = element("span", {}, `${t(label)} `, output);
     const box = element("label", {}, said, input);
     return Object.assign(box, { input, set: (now, most = max) => { input.max = most; input.value = now; output.textContent = shown(+input.value); } });
   }
   function choice(label, options, changed, chosen = options[0]) {
-    const input = element("select", {}, ...options.map(o => element("option", { selected: o === chosen }, o)));
+    const input = element("select", {}, ...options.map(o => element("option", { value: o, selected: o === chosen }, t(o))));
     input.addEventListener("change", () => changed(input.value));
-    return Object.assign(element("label", {}, label, input), { input });
+    return Object.assign(element("label", {}, t(label), input), { input });
   }
   function field(label, value, changed, size = 24) {
     const input = element("input", { type: "text", value, size, spellcheck: false, autocomplete: "off" });
     input.addEventListener("input", () => changed(input.value));
-    return Object.assign(element("label", {}, label, input), { input });
+    return Object.assign(element("label", {}, t(label), input), { input });
   }
   function check(label, value, changed) {
     const input = element("input", { type: "checkbox", checked: value });
     input.addEventListener("change", () => changed(input.checked));
-    const box = element("label", {}, label, input);
+    const box = element("label", {}, t(label), input);
     input.style.justifySelf = "start";
     return Object.assign(box, { input });
   }
@@ -93,5 +102,5 @@ const stage = (() => {
     const uniform = () => { state = (Math.imul(state, 1664525) + 1013904223) >>> 0; return state / 4294967296; };
     return { uniform, normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()) };
   }
-  return { paint, shape, drawing, text, square, element, slider, choice, field, check, figure, round, random };
+  return { t, paint, shape, drawing, text, square, element, slider, choice, field, check, figure, round, random };
 })();
