@@ -17,6 +17,7 @@ from course.lessons import FENCE, LINK
 CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\$])\$(?!\s)([^$]+?)(?<!\s)\$", re.S)
 WORDS = re.compile(r"\\(?:text|mathrm|textit|operatorname)\{[^{}]*\}")
+README = re.compile(r"README(\.[\w-]+)?\.md")
 NUMBER = re.compile(r"\b(\d+\.\d+)\b")
 
 
@@ -72,8 +73,9 @@ def formulas(section: Section) -> list[str]:
 
 
 def addresses(section: Section) -> list[str]:
-    """What links and figures lead to."""
-    return sorted(LINK.findall(CODE.sub("", prose(section))))
+    """What links and figures lead to, but for the same page in another language."""
+    found = LINK.findall(CODE.sub("", prose(section)))
+    return sorted(link for link in found if not README.fullmatch(link))
 
 
 def names(section: Section) -> list[str]:
