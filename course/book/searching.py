@@ -18,6 +18,7 @@ from course.registry import slug
 
 Entry = tuple[str, str, str]  # title, address, text
 SPACE = re.compile(r"\s+")
+CHAPTERS = re.compile(r"\d+(, \d+)*")  # of the glossary's last column
 #: The first cell of a row of the API that begins with a name.
 NAME = re.compile(r"[A-Za-z_][\w.]*")
 
@@ -41,6 +42,7 @@ def rows(doctree: nodes.document, address: str) -> Iterator[Entry]:
             name = NAME.match(first)
             if name and row["ids"][0].endswith(f".{name[0]}"):  # of the API: with its module
                 first = row["ids"][0] + first[name.end() :]
+            others = [text for text in others if not CHAPTERS.fullmatch(text)]
             yield f"{_text([first])} \u00b7 {page}", f"{address}#{row['ids'][0]}", _text(others)
 
 
