@@ -17,17 +17,19 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from course.backup import backup, write_atomic
+from course.book.words import load_words
 from course.cli.open import Course
 from course.cli.terminal import console
 from course.cutter import cut_package
 from course.definitions import definitions, replace_definition
 from course.errors import CourseError
+from course.languages.chosen import ENGLISH
 from course.paths import Project
-from course.registry import Exercise, slug
+from course.registry import Exercise
 from course.scan import Scan
 from course.source import Source, bare_lines, read_source, read_text, write_source
 
-LEVELS = ("a question", "the idea", "nearly the code")
+HEADING = re.compile(r"#+ \S+ (\d+\.\d+)\s*[:：]")  # "### Exercise 3.1: ..." in any language
 
 
 def next_hint(project: Project, exercise: Exercise, level: int = 0) -> tuple[int, str]:
@@ -48,11 +50,12 @@ def hint(which: str | None, level: int) -> None:
     course = Course()
     exercise = course.exercise(which)
     number, text = next_hint(course.project, exercise, level)
-    title = f"{exercise.id} {exercise.title}: hint {number} of 3, {LEVELS[number - 1]}"
+    words = load_words(course.language).table["card"]
+    title = f"{exercise.id} {exercise.title}: {words['hint'][number - 1]}"
     out = console()
     out.print(Panel(Text(text), title=title, title_align="left", width=min(out.width, 96)))
     if number < 3:
-        out.print("Again for the next one. Try first.", style="bright_black")
+        out.print(words["again"], style="bright_black")
 
 
 def lesson(which: str | None) -> None:
@@ -61,10 +64,12 @@ def lesson(which: str | None) -> None:
     out = console()
     if which is not None and re.fullmatch(r"\d+", which):
         chapter = course.registry.chapter(int(which))
-        text = read_text(course.project.exercises / chapter.folder / "lesson.md")
+        path = course.project.exercises / chapter.folder / "lesson.md"
+        text = read_text(in_words(path, course.language))
     else:
         exercise = course.exercise(which)
-        text = section(read_text(course.project.root / exercise.lesson), exercise)
+        path = course.project.root / exercise.lesson
+        text = section(read_text(in_words(path, course.language)), exercise)
     if out.is_terminal:
         # Without -R, less shows the codes of colours as text; F and X as git sets them.
         os.environ["LESS"] = f"{os.environ['LESS']} -R" if os.environ.get("LESS") else "-FRX"
@@ -74,16 +79,23 @@ def lesson(which: str | None) -> None:
         print(text)
 
 
+def in_words(path: Path, language: str) -> Path:
+    """A page in a language, the English one where it is not translated."""
+    other = path.with_name(f"{path.stem}.{language}{path.suffix}")
+    return other if language != ENGLISH and other.is_file() else path
+
+
 def section(text: str, exercise: Exercise) -> str:
     """What stands between the previous exercise and the end of this one's own section."""
     lines = bare_lines(text)
     headings = [i for i, line in enumerate(lines) if re.match(r"#{1,6} ", line)]
-    mine = [i for i in headings if slug(lines[i].lstrip("# ")) == exercise.anchor]
+    numbers = {i: found[1] for i in headings if (found := HEADING.match(lines[i]))}
+    mine = [i for i, number in numbers.items() if number == exercise.id]
     if not mine:
         raise CourseError(f"{exercise.lesson} has no heading for exercise {exercise.id}.")
     start = 0
     for i in headings:
-        if i < mine[0] and re.match(r"#+ Exercise \d", lines[i]):
+        if i < mine[0] and i in numbers:
             start = next((j for j in headings if j > i), mine[0])
     end = next((j for j in headings if j > mine[0]), len(lines))
     return "\n".join(lines[start:end])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from course.errors import CourseError
+from course.languages.cards import in_language
+from course.languages.chosen import chosen_language
 from course.paths import Project, find_project
 from course.registry import Exercise, Registry, load_registry
 from course.scan import Scan, Status
@@ -13,7 +15,9 @@ class Course:
 
     def __init__(self) -> None:
         self.project: Project = find_project()
-        self.registry: Registry = load_registry(self.project)
+        self.language = chosen_language()
+        english = load_registry(self.project)
+        self.registry: Registry = in_language(self.project, english, self.language)
         self.scan = Scan(self.project, self.registry)
 
     def next(self, statuses: list[Status] | None = None) -> Exercise | None:

@@ -4,7 +4,7 @@ Each exercise has five parts. The course's are made once a campaign, the submiss
 that grades it. Where it is open whether something matters, it does: a verdict too many costs time.
 
 * ``tests``: the tests, probes and reference of the exercise, the chapter's misconceptions;
-* ``card``: what the card says, without hints;
+* ``card``: what the card says, without its title and hints, which a language may change;
 * ``library``: the course's own modules, without the exercises of later chapters;
 * ``course``: the machinery, and the versions of what it stands on;
 * ``submission``: the student's files of the exercise, and all that travels with those of its
@@ -34,7 +34,10 @@ from course.syntax import find
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 Parts = dict[str, str]  # a part's name to its hash
 # Of the machinery, what no verdict follows from: it comes before or after the grading.
-ASIDE = {"bench", "cli", "compare", "gradebook", "likeness", "mutants", "watch"}
+ASIDE = {
+    *("appendix", "bench", "book", "cli", "compare", "gradebook", "languages", "likeness"),
+    *("mutants", "notebook", "watch"),
+}
 ASIDE_FILES = {
     f"grading/{name}.py"
     for name in ("campaign", "exports", "feedback", "gradescope", "points", "proofs", "roster")
@@ -64,7 +67,7 @@ def course_parts(
         if exercise.chapter not in libraries:
             libraries[exercise.chapter] = _library(project, registry, exercise.chapter)
         wrong = digest(_contents(project.exercises / exercise.folder, ["misconceptions.py"]))
-        card = {k: v for k, v in asdict(exercise).items() if k not in ("hints", "minutes")}
+        card = {k: v for k, v in asdict(exercise).items() if k not in ("title", "hints", "minutes")}
         found[exercise.id] = {
             "tests": digest([judges.hash(exercise), shared, wrong]),
             "card": digest([json.dumps(card)]),

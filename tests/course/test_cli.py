@@ -98,7 +98,7 @@ def test_a_command_outside_a_course_is_one_sentence(mini: Mini, tmp_path: Path) 
 
 
 def test_hints_open_one_at_a_time(mini: Mini) -> None:
-    words = ["hint 1 of 3, a question", "hint 2 of 3, the idea", "hint 3 of 3, nearly the code"]
+    words = ["Hint 1: a question", "Hint 2: the idea", "Hint 3: nearly the code"]
     for expected in [*words, words[2]]:
         assert expected in mini.tinymlx("hint", "1.1").stdout
     assert words[0] in mini.tinymlx("hint", "1.1", "--level", "1").stdout
