@@ -249,7 +249,7 @@ def __call__(self, x, layers):
 
 @misconception(
     "18.2",
-    "The border is always zeros with you. With \"wrap\" a map continues at its opposite side.",
+    'The border is always zeros with you. With "wrap" a map continues at its opposite side.',
 )
 def __call__(self, x, layers):
     known = self.layers()
