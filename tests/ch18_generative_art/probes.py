@@ -232,6 +232,10 @@ class Asked:
             return core.sum(100 * core.square(b - core.square(a)) + core.square(1 - a))
         if self.kind == "falling":
             return core.sum(x)
+        if self.kind == "lying":  # the slope says down, and nothing is lower
+            return core.sum(x - core.stop_gradient(x)) + 1
+        if self.kind == "pit":
+            return -core.sum(1 / core.square(x))
         return core.sum(core.square(x))
 
 
@@ -373,6 +377,13 @@ def moments(maps, mask, eps, g, h):
     y, slopes = pulled(function, arrays, core.ones((total,)))
     mean, deviation = adain.statistics(maps, mask, eps)
     return {"mean": mean, "deviation": deviation, "dx": slopes[0], "dtype": dtype_of(mean)}
+
+
+def moments_of_many(maps):
+    """A mask in half precision whose sum float16 cannot hold."""
+    mask = core.ones(maps.shape[:3], core.float16)
+    mean, deviation = adain.statistics(maps, mask)
+    return {"mean": mean, "deviation": deviation}
 
 
 def moments_by_default(maps):
@@ -595,6 +606,11 @@ def copies_by_default(made, known, other):
 
 def spread(features):
     found = novelty.diversity(features)
+    return dict(found._asdict())
+
+
+def spread_half(features):
+    found = novelty.diversity(features.astype(core.float16))
     return dict(found._asdict())
 
 

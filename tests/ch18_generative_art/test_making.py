@@ -9,7 +9,7 @@ from course.grading.marks import exercise
 
 @exercise("18.9")
 @pytest.mark.parametrize("demodulate", [True, False])
-@pytest.mark.parametrize("kernel", [(3, 3), (1, 1), (3, 5)])
+@pytest.mark.parametrize("kernel", [(3, 3), (1, 1), (5, 3), (3, 5)])
 def test_modulated_kernels(check, draw, demodulate, kernel):
     """As with kernels of each picture; slopes of maps, kernels and styles."""
     x, weight = draw.normal(3, 5, 6, 4), draw.normal(2, *kernel, 4)
@@ -62,12 +62,13 @@ def test_styles_of_latent_vectors(check, draw, shape, depth):
 
 
 @exercise("18.9")
-def test_only_the_direction_counts(probe, draw):
+def test_only_the_direction_counts(check, probe, draw):
     """A hundred times the vector is the same style; a vector of zeros has one, too."""
     w = {"layers.0.weight": draw.normal(4, 4), "layers.0.bias": draw.normal(4)}
     z = draw.normal(3, 4)
     first = probe("mapped", z=z, w=w, g=z)["y"]
     assert agree(probe("mapped", z=100 * z, w=w, g=z)["y"], first, terms=16)
+    check("mapped", z=(1e-4 * z).astype(np.float32), w=w, g=z, terms=16, scale=1e4)
     found = probe("mapped", z=0 * z, w=w, g=z)
     bias = w["layers.0.bias"]
     assert agree(found["y"], np.tile(np.where(bias > 0, bias, 0.2 * bias), (3, 1)))
@@ -138,8 +139,10 @@ def test_levels_and_what_is_empty(check, probe, draw):
 def test_diversity(check, draw, n):
     """The mean distance of two, and what the jackknife says of it."""
     check("spread", features=draw.normal(n, 6), terms=n * 6, scale=20.0)
-    far = 1000 + draw.normal(n, 2)
+    far = (np.float32([1000, -3000]) + draw.normal(n, 2)).astype(np.float32)
     check("spread", features=far, terms=n * 6, scale=20.0)
+    half = 2048 + draw.integers(n, 2, low=0, high=9).astype(np.float32) * 2  # exact in float16
+    check("spread_half", reference="spread", features=half, terms=n * 6, scale=20.0)
 
 
 @exercise("18.10")
@@ -238,6 +241,7 @@ def test_what_stays(probe, draw, side):
     assert agree(y[middle], x[middle], terms=30)
     low, high = x.min((1, 2), keepdims=True), x.max((1, 2), keepdims=True)
     assert (y >= low - 1e-5).all() and (y <= high + 1e-5).all()
+    assert agree(y[..., 1:], probe("tiled", x=x[..., 1:])["y"], terms=30)
     alone = probe("tiled", x=x[1:2])["y"]
     assert agree(y[1:2], alone, terms=30)
     assert agree(probe("tiled", x=x)["y"], y)

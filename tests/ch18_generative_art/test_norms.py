@@ -24,6 +24,8 @@ def test_statistics_within_a_mask(check, draw, own):
     g, h = draw.normal(2, 1, 1, 3), draw.normal(2, 1, 1, 3)
     check("moments", maps=draw.normal(2, 4, 5, 3), mask=draw.uniform(own, 4, 5), eps=0.3, g=g, h=h,
           terms=20, scale=5.0)  # fmt: skip
+    check("moments", maps=draw.normal(2, 4, 5, 3), mask=0.02 * draw.uniform(own, 4, 5), eps=0.3,
+          g=g, h=h, terms=20, scale=5.0)  # fmt: skip
 
 
 @exercise("18.5")
@@ -44,6 +46,9 @@ def test_statistics_of_nothing(probe, draw):
     half = probe("moments_half", maps=np.full((1, 8, 8, 1), 300, np.float32))
     assert half["dtypes"] == ["float32", "float32"]
     assert agree(half["deviation"].item(), np.sqrt(1e-5)) and agree(half["mean"].item(), 300.0)
+    whole = draw.uniform(1, 257, 257, 1)
+    found = probe("moments_of_many", maps=whole)
+    assert agree(found["mean"].item(), whole.astype(np.float64).mean(), terms=66_049)
     many = probe("moments_half", maps=np.round(draw.uniform(1, 64, 64, 1, low=90, high=110)))
     assert abs(many["mean"].item() - 100) < 1
 
@@ -157,7 +162,7 @@ def test_too_little_to_mirror(check, probe, draw):
 @pytest.mark.parametrize("side, mixed", [((9, 14), False), ((8, 11), True)])
 def test_a_network_that_paints(check, probe, draw, side, mixed):
     """All layers, odd sides, all slopes; styles as numbers and as shares."""
-    sizes = {"count": 3, "width": 2, "blocks": 1}
+    sizes = {"count": 3, "width": 2, "blocks": 2 if mixed else 1}
     shapes = probe("painter_weights", **sizes)
     w = {name: 0.5 * draw.normal(*shape) for name, shape in shapes.items()}
     w = {n: (1 + 0.2 * a if "norm" in n and n.endswith("weight") else a) for n, a in w.items()}

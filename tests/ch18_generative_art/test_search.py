@@ -101,6 +101,11 @@ def test_other_conditions(probe):
         found = probe("searched", kind="wavy", x=np.float32([4]), first=0.05, most=20,
                       options=options)  # fmt: skip
         assert found["asked"] == len(places), (options, good)
+    both = {"curvature": 0.1, "decrease": 0.3}  # too short, too long, between them
+    places, good = expected_places("quartic", 0.0, 0.055, 20, 0.3, 0.1)
+    found = probe("searched", kind="quartic", x=np.float32([0]), first=0.055, most=20, options=both)
+    assert good and len(places) == 3
+    assert np.abs(found["places"][:, 0] - [p for p, _ in places]).max() < 1e-3
     plain, _ = expected_places("wavy", 4.0, 0.05, 20)
     strict, _ = expected_places("wavy", 4.0, 0.05, 20, 1e-4, 0.1)
     assert len(plain) != len(strict)
@@ -185,8 +190,34 @@ def test_where_a_walk_ends(probe):
     down = probe("minimized", kind="falling", x=np.float32([1, 2]), evaluations=30, memory=3,
                  enough=1e-6)  # fmt: skip
     assert down["asked"] <= 30 and down["value"] < -100
+    gentle = probe("minimized", kind="square", x=np.float32([0.1, -0.15]), evaluations=30, memory=2,
+                   enough=0.25)  # fmt: skip
+    assert gentle["asked"] == 3, "the first length is at most 1"
     long = probe("minimize_by_default", x=np.linspace(-1, 1, 40, dtype=np.float32))
     assert long["asked"] == 100 and long["value"] > 0.0
+
+
+@exercise("18.3")
+def test_lines_without_end_and_without_a_lower_place(probe):
+    """A line may ask 20 times, or what is left; where none is lower, the walk ends."""
+    more = {"x": np.float32([1, 2]), "memory": 3, "enough": 1e-6}
+    assert probe("minimized", kind="falling", evaluations=5, **more)["asked"] == 5
+    once = probe("minimized", kind="falling", evaluations=21, **more)
+    again = probe("minimized", kind="falling", evaluations=22, **more)
+    # 20 questions from 1/2 on, doubled: 2 ** 18 along both axes; then a line of its own.
+    assert once["value"] == pytest.approx(3 - 2.0**19, rel=1e-5)
+    assert again["value"] == pytest.approx(3 - 2.0**19 - 1, rel=1e-5)
+    same = probe("minimized", kind="lying", evaluations=60, **more)
+    assert same["asked"] == 21 and np.array_equal(same["x"], more["x"])
+
+
+@exercise("18.3")
+def test_one_step_is_enough_to_remember(probe):
+    """With a memory of one, a bowl is still walked down."""
+    data = np.float32([1, 5])
+    found = probe("minimized", kind="quadratic", x=np.float32([1, 1]), evaluations=60, memory=1,
+                  enough=1e-3, data=data)  # fmt: skip
+    assert found["steepest"] <= 1e-3
 
 
 @exercise("18.3")
@@ -206,3 +237,5 @@ def test_bad_numbers(check, probe):
     check.raises("minimized", "ValueError", match="memory", **good | {"memory": 0})
     check.raises("minimized", "ValueError", match="finite", **good | {"x": np.float32([3])})
     check.raises("minimized", "ValueError", match="finite", **good | {"x": np.float32([2])})
+    check.raises("minimized", "ValueError", match="finite",
+                 **good | {"kind": "pit", "x": np.float32([0])})  # fmt: skip

@@ -102,6 +102,7 @@ def test_style_losses_without_weights(check, draw):
     """The mean over layers; one style for all pictures; another style is another loss."""
     maps, targets = layers(draw)
     check("style_by_default", maps=maps, targets=targets, terms=30, scale=20)
+    check("style_by_default", maps=maps[:1], targets=targets[:1], terms=30, scale=20)
     check("style_by_default", maps=maps[:2], targets=[t[:1] for t in targets[:2]], terms=30,
           scale=20)  # fmt: skip
 
@@ -231,6 +232,7 @@ def test_features_that_do_not_fit(check, probe, draw):
     a, b, lines = draw.normal(4, 3), draw.normal(5, 3), draw.normal(2, 3)
     assert probe("apart_only", a=a, b=b, lines=lines)["y"] > 0
     bad = ((a[:, :2], b, lines), (a, b[:, :2], lines), (a, b, lines[:, :2]),
-           (a[:0], b, lines), (a, b[:0], lines), (a, b, lines[:0]), (a[0], b, lines))  # fmt: skip
+           (a[:0], b, lines), (a, b[:0], lines), (a, b, lines[:0]), (a[0], b, lines),
+           (a[:0, :1], b[:, :1], lines[:, :1]), (a[:0], b[:0], lines[:0]))  # fmt: skip
     for x, y, z in bad:
         check.raises("apart_only", "ValueError", match="features", a=x, b=y, lines=z)

@@ -43,8 +43,8 @@ def diff_augment(
       contrast from 0.5 to 1.5;
     * moved by whole pixels, up to ``int(shift * H + 0.5)`` up or down and up to
       ``int(shift * W + 0.5)`` left or right, each as likely as the others; zeros come in;
-    * a hole of zeros, a square with ``int(hole * H + 0.5)`` pixels a side, whose middle is any pixel
-      (:func:`.cutout`); without one if that is 0.
+    * a hole of zeros, a square with ``int(hole * H + 0.5)`` pixels a side, around any
+      pixel (:func:`.cutout`); none if that is 0.
 
     Each picture is changed with probability ``share``, otherwise it comes back as it is.
 

@@ -113,8 +113,8 @@ def minimize(
     ``1 / sum(|gradient|)``, at most 1; later it is 1. Of each step that was made the last
     ``memory`` are remembered, if step and change of the gradient have a positive product. The
     search ends when the largest slope is at most ``enough``, when a line has no lower place, or
-    when the function has been asked ``evaluations`` times: never more often. (A line is given at
-    most what is left.) If a direction does not lead down, what is remembered is forgotten.
+    when the function has been asked ``evaluations`` times: never more often. (A line may ask 20
+    times, or what is left.) If a direction does not lead down, what is remembered is forgotten.
 
     Args:
         function: the value and the gradient.

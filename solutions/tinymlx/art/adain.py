@@ -26,7 +26,6 @@ def statistics(maps: array, mask: array | None = None, eps: float = 1e-5) -> tup
     Returns:
         Both ``(N, 1, 1, C)``, float32.
     """
-    maps = maps.astype(core.float32)
     if mask is None:
         mask = core.ones((1, *maps.shape[1:3]))
     share = mask.astype(core.float32)[..., None]
@@ -72,9 +71,8 @@ def adain(
             f"[adain] Content and style should have the same channels; they have "
             f"{content.shape[-1]} and {style.shape[-1]}."
         )
-    x = content.astype(core.float32)
-    mean, deviation = statistics(x, mask, eps)
+    mean, deviation = statistics(content, mask, eps)
     new_mean, new_deviation = statistics(style, None, eps)
-    y = new_deviation * ((x - mean) / deviation) + new_mean
+    y = new_deviation * ((content - mean) / deviation) + new_mean
     share = strength if mask is None else strength * mask.astype(core.float32)[..., None]
-    return (x + share * (y - x)).astype(content.dtype)
+    return (content + share * (y - content)).astype(content.dtype)

@@ -47,8 +47,8 @@ def diff_augment(
       contrast from 0.5 to 1.5;
     * moved by whole pixels, up to ``int(shift * H + 0.5)`` up or down and up to
       ``int(shift * W + 0.5)`` left or right, each as likely as the others; zeros come in;
-    * a hole of zeros, a square with ``int(hole * H + 0.5)`` pixels a side, whose middle is any pixel
-      (:func:`.cutout`); without one if that is 0.
+    * a hole of zeros, a square with ``int(hole * H + 0.5)`` pixels a side, around any
+      pixel (:func:`.cutout`); none if that is 0.
 
     Each picture is changed with probability ``share``, otherwise it comes back as it is.
 
@@ -82,9 +82,8 @@ def diff_augment(
     columns = most + core.random.randint(-across, across + 1, (n,), key=keys[4])
     y = cropped(y, rows, columns, most)
     side = int(hole * height + 0.5)
-    if side:
-        rows = core.random.randint(0, height, (n,), key=keys[5])
-        columns = core.random.randint(0, width, (n,), key=keys[6])
-        y = cutout(y, rows, columns, side)
+    rows = core.random.randint(0, height, (n,), key=keys[5])
+    columns = core.random.randint(0, width, (n,), key=keys[6])
+    y = cutout(y, rows, columns, side)
     changed = core.random.bernoulli(share, (n, 1, 1, 1), key=keys[7])
     return core.where(changed, y, x)

@@ -39,8 +39,8 @@ def with_colours_of(x: array, colours: array) -> array:
             f"{x.shape} and {colours.shape}."
         )
     weights = core.array(YIQ[0], core.float32)
-    x32, kept = x.astype(core.float32), colours.astype(core.float32)
-    lighter = core.sum((x32 - kept) * weights, axis=-1, keepdims=True)
+    kept = colours.astype(core.float32)
+    lighter = core.sum((x - kept) * weights, axis=-1, keepdims=True)
     return core.clip(kept + lighter, 0.0, 1.0).astype(x.dtype)
 
 

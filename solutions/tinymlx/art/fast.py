@@ -62,7 +62,7 @@ class ConditionalInstanceNorm(nn.Module):
             w[styles] if integers else styles @ w for w in (self.weight, self.bias)
         )  # (N, C) each
         mean, deviation = statistics(x, None, self.eps)
-        y = gain[:, None, None] * ((x.astype(core.float32) - mean) / deviation)
+        y = gain[:, None, None] * ((x - mean) / deviation)
         return (y + offset[:, None, None]).astype(x.dtype)
 
 
