@@ -2,7 +2,8 @@
 
 For authors, and only when there is a reason: every number that was measured with the old weights
 would have to be measured again. It prints what belongs into ``tinymlx/data/style_judge.py``. Drawing
-takes three minutes of one core; with a folder the paintings are kept there.
+takes three minutes of one core; with a folder the paintings are kept there. With ``--board`` nothing
+is trained: the features of paintings that the board of chapter 18 compares with are written.
 """
 
 from __future__ import annotations
@@ -45,6 +46,27 @@ def main(folder: Path | None = None) -> None:
             found = np.array(style_judge.judge_styles(mx.array(pictures)).styles)
             scores[side] = f"{np.mean(found == y):.2%} of {len(y)}"
         sys.stdout.write(f"SHA256 = {style_judge.SHA256!r}\n{scores}\n")
+
+
+def board(folder: Path | None) -> None:
+    """Features of 900 paintings that are learned from and of 450 others, at two sizes."""
+    blas.load()
+    project = find_project()
+    with implementation(project, load_registry(project), "solutions"):
+        import mlx.core as mx
+
+        from tinymlx.data import style_judge
+
+        found = {}
+        for name, seed, count in (("known", 0, 900), ("held", 1, 450)):
+            x, _ = drawn(seed, count, folder)
+            small = x.reshape(count, 32, 2, 32, 2, 3).mean((2, 4))
+            for side, pictures in ((64, x), (32, small)):
+                features = style_judge.judge_styles(mx.array(pictures)).features
+                found[f"{name}{side}"] = np.array(features).astype(np.float16)
+        file = project.exercises / "ch18_generative_art" / "board_features.npz"
+        np.savez_compressed(file, **found)
+        sys.stdout.write(f"{file}: {file.stat().st_size:,} bytes\n")
 
 
 def drawn(seed: int, count: int, folder: Path | None) -> tuple[np.ndarray, np.ndarray]:
@@ -131,4 +153,5 @@ def flat(model: Any) -> list[tuple[str, Any]]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    words = [word for word in sys.argv[1:] if word != "--board"]
+    (board if "--board" in sys.argv else main)(Path(words[0]) if words else None)
