@@ -25,6 +25,9 @@ class StyleClassifier(nn.Module):
     def __init__(self, widths: tuple[int, ...], styles: int = STYLES) -> None:
         super().__init__()
         self.trunk = FeatureNet(widths, [2] * len(widths))
+        draw = nn.init.he_normal()  # there is no norm: each layer has to keep the size of its maps
+        for name in self.trunk.layers():
+            self.trunk[name].weight = draw(self.trunk[name].weight)
         self.linear = nn.Linear(widths[-1], styles)
 
     def features(self, x: array) -> array:

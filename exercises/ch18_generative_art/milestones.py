@@ -216,7 +216,7 @@ def judge_fitted(pipeline: ModuleType, quick: bool) -> Verdict:
         "A picture alone gets the same answer as among others.",
         "A picture alone should get the same answer as among others: is the network in evaluation?",
     )
-    x, y, groups = cut_world(30, 6, 2, True)
+    x, y, groups = cut_world(60, 4, 2, True)
     _, promised = pipeline.fitted(x, y, groups, 3, seconds)
     judge.numbers["promised for chance"] = float(promised)
     judge.ask(

@@ -19,7 +19,7 @@ from .borrowed import Numbers, Run
 from .looking import StyleClassifier, eyes, ready
 from .material import Paintings, floats, picture
 
-CONTENT, SMOOTH = 0.05, 2e-4
+CONTENT, SMOOTH = 0.05, 0.5
 
 
 def styles_of(net: FeatureNet, layers: list[str], picture: np.ndarray, known: bool) -> list[array]:
@@ -46,7 +46,7 @@ def searched(
     def cost(x: array) -> array:
         maps = net(ready(x, known), names)
         content = relative_error(maps[content_layer], told)
-        return style_of(maps) + CONTENT * content + SMOOTH * 255 * total_variation(x)
+        return style_of(maps) + CONTENT * content + SMOOTH * total_variation(x)
 
     both = core.value_and_grad(cost)
     if mx.default_device().type == mx.gpu:

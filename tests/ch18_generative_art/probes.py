@@ -248,6 +248,7 @@ def searched(kind, x, first, most, options):
     return {
         "x": place.x,
         "value": place.value,
+        "number": isinstance(place.value, float),
         "gradient": place.gradient,
         "asked": asked,
         "really": len(function.places),
@@ -281,6 +282,7 @@ def minimized(kind, x, evaluations, memory, enough, data=None):
     return {
         "x": found.x,
         "value": found.value,
+        "number": isinstance(found.value, float),
         "true": value,
         "steepest": core.max(core.abs(gradient)),
         "asked": found.evaluations,

@@ -86,7 +86,7 @@ def test_places_on_a_line(probe, kind, x, first):
     places, good = expected_places(kind, x, first, 20)
     assert good
     found = probe("searched", kind=kind, x=np.float32([x]), first=first, most=20, options={})
-    assert found["asked"] == found["really"] == len(places)
+    assert found["asked"] == found["really"] == len(places) and found["number"]
     assert np.abs(found["places"][:, 0] - [p for p, _ in places]).max() < 1e-3
     assert found["x"][0] == pytest.approx(places[-1][0], abs=1e-3)
     assert found["value"] == pytest.approx(places[-1][1], abs=1e-3)
@@ -148,6 +148,7 @@ def test_a_bowl(probe, draw):
     assert found["steepest"] <= 1e-3
     assert found["asked"] == found["really"] <= 2 * theirs.nfev, theirs.nfev
     assert found["value"] == pytest.approx(float(found["true"]), abs=1e-6)
+    assert found["number"], "the value is a number, not an array"
 
 
 @exercise("18.3")
@@ -180,7 +181,7 @@ def test_where_a_walk_ends(probe):
     """At a minimum at once; on a slope without end; where all slopes are small enough."""
     flat = probe("minimized", kind="square", x=np.zeros(3, np.float32), evaluations=9, memory=2,
                  enough=0.0)  # fmt: skip
-    assert flat["asked"] == 1 and not flat["x"].any()
+    assert flat["asked"] == 1 and flat["number"] and not flat["x"].any()
     near = probe("minimized", kind="square", x=np.float32([0.25, -0.125]), evaluations=9, memory=2,
                  enough=0.5)  # fmt: skip
     assert near["asked"] == 1, "the largest slope is 0.5: enough"
