@@ -274,8 +274,11 @@ def judge_generated(pipeline: ModuleType, quick: bool) -> Verdict:
         return float(np.sqrt(np.maximum(squares, 0)).sum() / (len(a) * (len(a) - 1)))
 
     limit = np.quantile(nearest(others), 0.05)
-    copies, diverse = float((nearest(rows) < limit).mean()), np.mean(
-        [spread(rows[wanted == s]) / spread(others[np.arange(150) % 3 == s]) for s in range(3)]
+    copies, diverse = (
+        float((nearest(rows) < limit).mean()),
+        np.mean(
+            [spread(rows[wanted == s]) / spread(others[np.arange(150) % 3 == s]) for s in range(3)]
+        ),
     )
     judge.numbers |= {"in style": right, "copies": copies, "diversity": diverse}
     judge.ask(

@@ -113,12 +113,15 @@ class Project:
         )
         return {"paintings: to learn from": float(len(data.x))}
 
+    @property
+    def looker_file(self) -> Path:
+        return self.out / f"looker-{self.run.setting.name}.safetensors"
+
     def classifier(self) -> looking.StyleClassifier:
         """The classifier: of this call, of a file, or trained now."""
-        file = self.out / f"looker-{self.run.setting.name}.safetensors"
-        if self.looker is None and file.is_file():
+        if self.looker is None and self.looker_file.is_file():
             self.looker = looking.StyleClassifier(self.run.setting.looker)
-            self.looker.load_weights(str(file))
+            self.looker.load_weights(str(self.looker_file))
             self.looker.eval()
         if self.looker is None:
             self.part_looking()
@@ -127,8 +130,7 @@ class Project:
 
     def part_looking(self) -> Numbers:
         self.looker, accuracy = looking.learned(self.run, self.paintings())
-        file = self.out / f"looker-{self.run.setting.name}.safetensors"
-        self.looker.save_weights(str(file))
+        self.looker.save_weights(str(self.looker_file))
         return self.run.measured("looking", "accuracy on other paintings", accuracy, ">= 0.98")
 
     def part_transfer(self) -> Numbers:
@@ -156,12 +158,14 @@ class Project:
         x = generating.sampled(run, model, styles)
         as_bytes = (255 * x + 0.5).astype(np.uint8)
         np.savez_compressed(self.out / "predictions.npz", samples=as_bytes, styles=styles)
-        numbers = judging.agreement(run, "diffusion", x, styles, self.looker)
+        known = self.looker_file.is_file() or self.looker is not None
+        looker = self.classifier() if known else None
+        numbers = judging.agreement(run, "diffusion", x, styles, looker)
         numbers |= judging.quality(run, "diffusion", x, styles, data)
         report.sheet(self.out, "samples", report.by_style(x, styles, 5), 9)
         found = tiling.edited(run, model)
         report.sheet(self.out, "edits", np.concatenate(list(found.values())), 9)
-        names = NAMES[:2] if run.setting.name == "quick" else NAMES
+        names = NAMES if run.setting.name == "full" else ["glass", "reaction", "truchet", "waves"]
         large = tiling.large(run, model, names)
         for name, picture in large.items():
             transferring.write(self.out, f"large-{name}", picture)

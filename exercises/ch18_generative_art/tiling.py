@@ -78,7 +78,7 @@ def large(run: Run, model: Denoiser, styles: list[str]) -> dict[str, np.ndarray]
     )  # fmt: skip
     shape = (len(styles), setting.print_side, setting.print_side, 3)
     noise = core.random.normal(shape, key=seeded(12))
-    return dict(zip(styles, pixels(euler(velocity, noise, flow_times(2 * setting.calls)))))
+    return dict(zip(styles, pixels(euler(velocity, noise, flow_times(setting.calls)))))
 
 
 def edited(run: Run, model: Denoiser) -> dict[str, np.ndarray]:

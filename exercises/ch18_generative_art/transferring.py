@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 
-import mlx.core as mx
 import numpy as np
 
 from tinymlx import core
@@ -49,8 +48,6 @@ def searched(
         return style_of(maps) + CONTENT * content + SMOOTH * total_variation(x)
 
     both = core.value_and_grad(cost)
-    if mx.default_device().type == mx.gpu:
-        both = core.compile(both)
 
     def asked(x: array) -> tuple[array, array]:
         value, slope = both(x)
@@ -101,13 +98,13 @@ def painter(
     """One network for all nine styles, trained on paintings and the photograph as contents."""
     setting, net = run.setting, model.trunk
     width, blocks, plan = setting.painter
-    side = setting.side
+    large, _ = picture(setting.transfer_side, setting.name == "quick")
+    side = min(64, setting.transfer_side)
     layers = [name for name in net.layers() if name.endswith("_1")]
-    rows = [styles_of(net, layers, paint(name, 11, max(side, 16)), False) for name in STYLES]
+    rows = [styles_of(net, layers, paint(name, 11, large.shape[0]), False) for name in STYLES]
     targets = [core.stack([row[i][0] for row in rows]) for i in range(len(layers))]
     core.random.seed(2)
     network = TransformerNet(len(STYLES), width, blocks)
-    photo, _ = picture(4 * side, setting.name == "quick")
     scaled = Scaled(net)
 
     def loss(network: TransformerNet, x: array, styles: array) -> array:
@@ -116,10 +113,13 @@ def painter(
 
     def batch(i: int) -> tuple[array, ...]:
         rng = np.random.default_rng([3, i])
-        corners = rng.integers(0, photo.shape[0] - side + 1, (plan.batch, 2))
-        x = np.stack([photo[a : a + side, b : b + side] for a, b in corners])
-        some = rng.integers(0, len(data.x), plan.batch)
-        x[::2] = floats(data.x[some[::2]])
+        corners = rng.integers(0, large.shape[0] - side + 1, (plan.batch, 2))
+        x = np.stack([large[a : a + side, b : b + side] for a, b in corners])
+        if i % 2:
+            x = x[:, :, ::-1].copy()
+        if data.x.shape[1] == side:
+            some = rng.integers(0, len(data.x), plan.batch)
+            x[::2] = floats(data.x[some[::2]])
         return core.array(x), core.array(rng.integers(0, len(STYLES), plan.batch).astype(np.int32))
 
     first = loss(network, *batch(-1 % 2**31)).item()
@@ -127,7 +127,6 @@ def painter(
     numbers = run.measured("painter", "loss at first", first)
     numbers |= run.measured("painter", "loss in the end", loss(network, *batch(-1 % 2**31)).item())
     wanted = [*setting.transfer_styles, *(s for s in STYLES if s not in setting.transfer_styles)]
-    large, _ = picture(setting.transfer_side, setting.name == "quick")
     pictures = {}
     for name in wanted[:6]:
         styles = core.array([list(STYLES).index(name)])

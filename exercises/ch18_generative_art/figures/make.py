@@ -67,7 +67,9 @@ def draw_valley(out: Path) -> None:
     fig, ax = plotting.figure(width=7.0, height=3.6)
     a, b = np.meshgrid(np.linspace(-1.6, 1.4, 120), np.linspace(-0.6, 1.6, 100))
     levels = np.geomspace(0.1, 500, 9)
-    ax.contour(a, b, 100 * (b - a * a) ** 2 + (1 - a) ** 2, levels, colors="#BBBBBB", linewidths=0.8)
+    ax.contour(
+        a, b, 100 * (b - a * a) ** 2 + (1 - a) ** 2, levels, colors="#BBBBBB", linewidths=0.8
+    )
     for points, colour, name in ((np.array(slow), plotting.ORANGE, "gradient descent, 60 steps"),
                                  (np.array(places), plotting.BLUE, "L-BFGS")):  # fmt: skip
         label = name if "60" in name else f"{name}, {len(points)} questions"
@@ -90,7 +92,9 @@ def draw_quantiles(out: Path) -> None:
         ax.axvline(right, color="#CCCCCC", linewidth=0.7)
     for numbers, colour, name in ((first, plotting.BLUE, "A, 4 numbers"),
                                   (second, plotting.ORANGE, "B, 6 numbers")):  # fmt: skip
-        ax.stairs(numbers, np.linspace(0, 1, len(numbers) + 1), color=colour, label=name, linewidth=2)
+        ax.stairs(
+            numbers, np.linspace(0, 1, len(numbers) + 1), color=colour, label=name, linewidth=2
+        )
     ax.set(xlabel="share u", ylabel="value", xlim=(0, 1), ylim=(0, 4))
     ax.grid(False)
     ax.legend(loc="upper left")
