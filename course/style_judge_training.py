@@ -1,9 +1,10 @@
 """Trains the frozen judge of styles: ``python -m course.style_judge_training [FOLDER]``.
 
 For authors, and only when there is a reason: every number that was measured with the old weights
-would have to be measured again. It prints what belongs into ``tinymlx/data/style_judge.py``. Drawing
-takes three minutes of one core; with a folder the paintings are kept there. With ``--board`` nothing
-is trained: the features of paintings that the board of chapter 18 compares with are written.
+would have to be measured again. It prints what belongs into ``tinymlx/data/style_judge.py``.
+Drawing takes three minutes of one core; with a folder the paintings are kept there. With
+``--board`` nothing is trained: the features of paintings that the board of chapter 18 compares
+with are written.
 """
 
 from __future__ import annotations

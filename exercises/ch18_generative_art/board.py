@@ -6,8 +6,8 @@ import numpy as np
 
 from course.capstone import Board, Held
 
-#: The judge's features of paintings of collection 0 (learned from) and 1 (held out), for pictures of
-#: 32 and of 64 pixels; ``python -m course.style_judge_training --board`` made them.
+#: The judge's features of paintings of collection 0 (learned from) and 1 (held out), at 32 and at
+#: 64 pixels; ``python -m course.style_judge_training --board`` made them.
 FEATURES = Path(__file__).with_name("board_features.npz")
 LEAST = 90
 

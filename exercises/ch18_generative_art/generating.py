@@ -35,9 +35,9 @@ class Remainder(Denoiser):
 
     If pixels were normal with deviation :math:`\sigma`, the best velocity at
     :math:`x_t = (1 - t) x_0 + t \epsilon` would be :math:`c x_t` with
-    :math:`c = (t - (1 - t) \sigma^2) / D` and :math:`D = (1 - t)^2 \sigma^2 + t^2`. What is left has
-    the deviation :math:`\sigma / \sqrt D`; the network is asked for it in units of that. Most of the
-    noise in a velocity is so copied by a number, not by a network.
+    :math:`c = (t - (1 - t) \sigma^2) / D` and :math:`D = (1 - t)^2 \sigma^2 + t^2`. What is left
+    has the deviation :math:`\sigma / \sqrt D`; the network is asked for it in units of that. Most
+    of the noise in a velocity is so copied by a number, not by a network.
 
     Source: T. Karras et al. (2022), https://arxiv.org/abs/2206.00364, for another schedule
     """
@@ -98,7 +98,7 @@ def pixels(x: array) -> np.ndarray:
 
 
 class Art:
-    """The duel: a generator of styles by layer against a discriminator that sees augmented pictures.
+    """The duel: styles by layer against a discriminator that sees augmented pictures.
 
     Args:
         setting: how large and how long.

@@ -64,8 +64,9 @@ def quality(run: Run, part: str, x: np.ndarray, styles: np.ndarray, data: Painti
     share = copied(made, known, other)
     effective = vendi_score(made[:500]).item() / vendi_score(real[: min(count, 500)]).item()
     run.console.print(
-        f"{part}: Frechet ratio {ratio:.1f}, diversity {mine.mean / theirs.mean:.2f} of the data's, "
-        f"{within:.2f} within styles, copies {share.share:.1%} ({share.low:.1%} to {share.high:.1%})"
+        f"{part}: Frechet ratio {ratio:.1f}, diversity {mine.mean / theirs.mean:.2f} of the "
+        f"data's, {within:.2f} within styles, copies {share.share:.1%} "
+        f"({share.low:.1%} to {share.high:.1%})"
     )
     return {
         **run.measured(part, "Frechet ratio", ratio),

@@ -1,39 +1,12 @@
 """How the milestones of the brief are judged: by what the functions do."""
 
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from course.capstone import Milestone, Verdict
 
-
-class Judge:
-    """Collects one sentence for each thing that was looked at."""
-
-    def __init__(self) -> None:
-        self.passed, self.sentences, self.numbers = True, [], {}
-
-    def ask(self, good: bool, yes: str, no: str) -> bool:
-        """Note what was found."""
-        self.passed = self.passed and bool(good)
-        self.sentences.append(yes if good else no)
-        return bool(good)
-
-    def picture(self, found: Any, shape: tuple[int, ...], name: str) -> bool:
-        """Is it a picture, or are they pictures, of that shape, from 0 to 1?"""
-        y = np.asarray(found)
-        good = y.shape == shape and y.dtype.kind == "f" and bool(np.isfinite(y).all())
-        good = good and -1e-4 <= y.min(initial=0) and y.max(initial=0) <= 1 + 1e-4
-        return self.ask(
-            good,
-            f"What comes out of {name} has the right shape and lies between 0 and 1.",
-            f"{name} should give back {shape}, floating numbers from 0 to 1; it gave back "
-            f"{y.shape}, {y.dtype}.",
-        )
-
-    def verdict(self) -> Verdict:
-        return Verdict(self.passed, self.sentences, self.numbers)
+from .milestone_worlds import Judge, cut_world, cuttings, parsed, stripes
 
 
 def judge_gram(pipeline: ModuleType, quick: bool) -> Verdict:
@@ -72,19 +45,6 @@ def judge_gram(pipeline: ModuleType, quick: bool) -> Verdict:
     return judge.verdict()
 
 
-def cuttings(quick: bool) -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Two parts of one painting each, that have no pixel in common."""
-    from tinymlx.data.paintings import paint
-
-    styles = ("glass", "waves", "truchet", "woodcut", "points")
-    found = []
-    for seed in range(1 if quick else 3):
-        for name in styles:
-            whole = paint(name, 700 + seed, 128)
-            found.append((name, whole[:64, :64], whole[64:, 64:]))
-    return found
-
-
 def judge_style(pipeline: ModuleType, quick: bool) -> Verdict:
     """Place does not matter, texture does."""
     judge, rng = Judge(), np.random.default_rng(2)
@@ -117,14 +77,14 @@ def judge_style(pipeline: ModuleType, quick: bool) -> Verdict:
     judge.ask(
         place >= 0.8 * count,
         f"Another part of a painting is nearer than another style in {place} of {count} cases.",
-        f"Another part of the same painting is nearer than another style in only {place} of {count} "
-        "cases: does it matter where something is?",
+        f"Another part of the same painting is nearer than another style in only {place} of "
+        f"{count} cases: does it matter where something is?",
     )
     judge.ask(
         texture >= 0.8 * count,
         f"It is nearer than the same pixels in disorder in {texture} of {count} cases.",
-        f"Another part of a painting is nearer than its own pixels in disorder in only {texture} of "
-        f"{count} cases: colours alone are no style, texture is missing.",
+        f"Another part of a painting is nearer than its own pixels in disorder in only {texture} "
+        f"of {count} cases: colours alone are no style, texture is missing.",
     )
     judge.ask(
         moved >= 0.8 * count,
@@ -160,32 +120,11 @@ def judge_colours(pipeline: ModuleType, quick: bool) -> Verdict:
     judge.ask(
         hue < 0.02,
         "The differences between red, green and blue are those of the second one.",
-        f"The colours (differences of channels) are off by up to {hue:.3f} from the second picture's.",
+        f"The colours (differences of channels) are off by up to {hue:.3f} from the second's.",
     )
     white = np.ones_like(x)
     judge.picture(pipeline.in_colours_of(white, colours), x.shape, "in_colours_of, for white,")
     return judge.verdict()
-
-
-def cut_world(
-    count: int, cuts: int, seed: int, shuffled: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cuttings of paintings in three styles, nearly the same ones of each painting."""
-    from tinymlx.data.paintings import paint
-
-    rng = np.random.default_rng(seed)
-    styles = ("glass", "waves", "truchet")
-    x, y, groups = [], [], []
-    for i in range(count):
-        whole = paint(styles[i % 3], 5_000 * (seed + 1) + i, 64)
-        label = int(rng.integers(3)) if shuffled else i % 3
-        for _ in range(cuts):
-            a, b = rng.integers(14, 18, 2)
-            x.append(whole[a : a + 32, b : b + 32])
-            y.append(label)
-            groups.append(i)
-    order = rng.permutation(len(x))
-    return np.stack(x)[order].astype(np.float32), np.array(y)[order], np.array(groups)[order]
 
 
 def judge_fitted(pipeline: ModuleType, quick: bool) -> Verdict:
@@ -199,8 +138,8 @@ def judge_fitted(pipeline: ModuleType, quick: bool) -> Verdict:
     if not judge.ask(
         found.shape == truth.shape and found.dtype.kind in "iu" and 0 <= float(promised) <= 1,
         "There is a style for each picture, and a promise from 0 to 1.",
-        f"{len(new)} pictures should get {truth.shape} integers and a promise from 0 to 1; there are "
-        f"{found.shape}, {found.dtype} and {promised!r}.",
+        f"{len(new)} pictures should get {truth.shape} integers and a promise from 0 to 1; there "
+        f"are {found.shape}, {found.dtype} and {promised!r}.",
     ):
         return judge.verdict()
     right, least = float((found == truth).mean()), 0.6 if quick else 0.85
@@ -222,34 +161,10 @@ def judge_fitted(pipeline: ModuleType, quick: bool) -> Verdict:
     judge.ask(
         float(promised) < 0.67,
         f"Where styles were drawn by lot, {float(promised):.0%} is promised: nothing leaks.",
-        f"Where styles were drawn by lot, {float(promised):.0%} is promised for new paintings. A third "
-        "is all there is: cuttings of one painting are learned from and tested on, a leak.",
+        f"Where styles were drawn by lot, {float(promised):.0%} is promised for new paintings. A "
+        "third is all there is: cuttings of one painting are learned from and tested on, a leak.",
     )
     return judge.verdict()
-
-
-def stripes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Three styles that a program can tell for certain: stripes across, down, and both."""
-    rng = np.random.default_rng(seed)
-    i, j = np.meshgrid(np.arange(16), np.arange(16), indexing="ij")
-    x, y = np.empty((count, 16, 16, 3), np.float32), np.arange(count) % 3
-    for n in range(count):
-        a, b = rng.uniform(0, 2 * np.pi, 2)
-        down, across = np.cos(2 * np.pi * i / 8 + a), np.cos(2 * np.pi * j / 8 + b)
-        wave = (down, across, (down + across) / 1.4)[y[n]]
-        ground, colour = rng.uniform(0.35, 0.65, 3), rng.uniform(0.1, 0.3, 3)
-        x[n] = np.clip(ground + colour * wave[..., None], 0, 1)
-    return x, y
-
-
-def parsed(x: np.ndarray) -> np.ndarray:
-    """Which of the three each picture is: by how much changes down and across."""
-    y = x.mean(-1)
-    down = y.mean(2).var(1) / np.maximum(y.var((1, 2)), 1e-9)
-    across = y.mean(1).var(1) / np.maximum(y.var((1, 2)), 1e-9)
-    clear = np.maximum(down, across) > 0.85
-    both = (down + across > 0.8) & (np.minimum(down, across) > 0.15)
-    return np.where(both, 2, np.where(clear, np.where(down > across, 0, 1), -1))
 
 
 def judge_generated(pipeline: ModuleType, quick: bool) -> Verdict:
@@ -294,8 +209,8 @@ def judge_generated(pipeline: ModuleType, quick: bool) -> Verdict:
     judge.ask(
         diverse >= 0.7,
         f"Those of a style differ from each other {diverse:.2f} times as much as real ones.",
-        f"Those of a style differ from each other only {diverse:.2f} times as much as real ones do; "
-        "0.7 is asked.",
+        f"Those of a style differ from each other only {diverse:.2f} times as much as real ones "
+        "do; 0.7 is asked.",
     )
     return judge.verdict()
 
@@ -314,7 +229,7 @@ def judge_tile(pipeline: ModuleType, quick: bool) -> Verdict:
     judge.numbers["largest step"] = jump
     judge.ask(
         jump < 0.16,
-        f"On a slanted plane no two neighbours differ by more than {jump:.2f}, also across the edges.",
+        f"On a slanted plane no two neighbours differ by more than {jump:.2f}, nor across edges.",
         f"On a slanted plane two neighbours differ by {jump:.2f}, perhaps across an edge: a seam.",
     )
     noise = rng.uniform(0, 1, (120, 48, 48, 1)).repeat(3, -1).astype(np.float32)

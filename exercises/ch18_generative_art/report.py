@@ -17,8 +17,8 @@ CAPTIONS = {
     "painted": "The same in one pass, by one network for all styles.",
     "samples": "What diffusion makes of noise: a column for each style.",
     "data": "Paintings that were drawn by rules, for comparison.",
-    "edits": "The photograph painted anew from two thirds of the way; holes filled in another style; "
-    "a way from one noise to another.",
+    "edits": "The photograph painted anew from two thirds of the way; holes filled in another "
+    "style; a way from one noise to another.",
     "duel": "What the generator makes that learned against a discriminator.",
     "mixing": "Coarse layers of the rows, fine layers of the columns.",
     "large": "Larger than anything the network has learned, and without a seam: each one twice in "

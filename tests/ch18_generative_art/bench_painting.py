@@ -1,4 +1,4 @@
-"""A training step of the generator's kind: modulated kernels forwards, backwards, Adam; compiled."""
+"""A compiled training step of modulated kernels, as the generator has them, with Adam."""
 
 import mlx.core as mx
 import mlx.nn

@@ -376,7 +376,7 @@ def moments(maps, mask, eps, g, h):
         return core.concatenate([(g * mean).reshape(-1), (h * deviation).reshape(-1)])
 
     total = g.size + h.size
-    y, slopes = pulled(function, arrays, core.ones((total,)))
+    _, slopes = pulled(function, arrays, core.ones((total,)))
     mean, deviation = adain.statistics(maps, mask, eps)
     return {"mean": mean, "deviation": deviation, "dx": slopes[0], "dtype": dtype_of(mean)}
 

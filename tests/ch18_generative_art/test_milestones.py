@@ -177,7 +177,7 @@ def paintings():
 
 
 def test_the_board_scores(files, paintings):
-    """Real paintings are in their style, as diverse as others, and no copies; one of each is none."""
+    """Real paintings are in their style, diverse and no copies; one of each is not diverse."""
     x, y = paintings
     held = files.board.held()
     numbers = files.board.score({"samples": x, "styles": y}, held)

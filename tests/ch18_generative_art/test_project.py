@@ -1,4 +1,4 @@
-"""The project of chapter 18 on small things: its parts, its pages, what stops it and what does not."""
+"""The project of chapter 18 on small things: its parts, its pages, what stops it."""
 
 import json
 import sys
@@ -39,7 +39,7 @@ def run(script, tmp_path_factory):
 
 
 def test_the_project(run):
-    """Every part writes its pictures and numbers; the page shows them; predictions fit the board."""
+    """Every part writes pictures and numbers; the page shows them; predictions are complete."""
     numbers, out = run
     assert all((out / f"{name}.png").is_file() for name in PAGES)
     page = (out / "report.html").read_text()
