@@ -91,3 +91,12 @@ def parsed(x: np.ndarray) -> np.ndarray:
     clear = np.maximum(down, across) > 0.85
     both = (down + across > 0.8) & (np.minimum(down, across) > 0.15)
     return np.where(both, 2, np.where(clear, np.where(down > across, 0, 1), -1))
+
+
+def painted(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A collection of 64 pixels, turned and mirrored: four of each, since drawing takes time."""
+    from tinymlx.data.paintings import collection
+
+    x, y = collection(count, 64, seed=seed)
+    x = np.concatenate([x, x[:, ::-1], x[:, :, ::-1], x[:, ::-1, ::-1]])
+    return (255 * x + 0.5).astype(np.uint8), np.tile(y, 4)

@@ -8,6 +8,7 @@ import pytest
 from capstones import capstone_of
 
 from course.capstone import scoring
+from course.cli.project import load_script
 from course.toml import load_toml
 
 
@@ -168,12 +169,8 @@ def test_the_brief_has_a_heading_for_each_milestone(files):
 
 
 @pytest.fixture(scope="module")
-def paintings():
-    from tinymlx.data.paintings import collection
-
-    x, y = collection(27, 64, seed=3)  # turned and mirrored: drawing takes time
-    x = np.concatenate([x, x[:, ::-1], x[:, :, ::-1], x[:, ::-1, ::-1]])
-    return (255 * x + 0.5).astype(np.uint8), np.tile(y, 4)
+def paintings(files):
+    return load_script(files.folder / "milestone_worlds.py").painted(27, 3)
 
 
 def test_the_board_scores(files, paintings):
