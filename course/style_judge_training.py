@@ -58,7 +58,7 @@ def board(folder: Path | None) -> None:
 
         from tinymlx.data import style_judge
 
-        found = {}
+        found: dict[str, Any] = {}
         for name, seed, count in (("known", 0, 900), ("held", 1, 450)):
             x, _ = drawn(seed, count, folder)
             small = x.reshape(count, 32, 2, 32, 2, 3).mean((2, 4))
