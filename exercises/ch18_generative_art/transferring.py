@@ -37,6 +37,7 @@ def searched(
     wanted = styles_of(net, layers, style, known)
     start = core.array(photo[None])
     told = core.stop_gradient(net(ready(start, known), [content_layer])[content_layer])
+    core.eval(told)  # a compiled function must not find it half computed
     names = list(dict.fromkeys([*layers, content_layer]))
 
     def style_of(maps: dict[str, array]) -> array:
