@@ -160,7 +160,8 @@ def seen_cost(x, widths, depths, layer):
     for name in names:
         model[name] = Counted(model[name])
     y = model(x, [layer])[layer]
-    return {"convolutions": sum(model[n].calls[0] for n in names), "shape": list(y.shape)}
+    calls = sum(model[n].calls[0] for n in names)
+    return {"convolutions": calls, "shape": list(y.shape), "seen": core.any(y > 0).item()}
 
 
 def ready(x, g):
@@ -314,7 +315,8 @@ def minimized_memory(x, evaluations, memory):
     core.eval(found.x)
     mx.synchronize()
     times = (meter.peak() - before) / (4 * x.size)
-    return {"value": found.value, "much": times > 4 * memory + 25}
+    much = times > 4 * memory + 25
+    return {"value": found.value, "asked": found.evaluations, "much": much}
 
 
 # 18.4

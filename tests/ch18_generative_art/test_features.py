@@ -41,7 +41,7 @@ def test_nothing_behind_the_deepest_layer(probe, draw):
     for layer, count, shape in (("conv1_1", 1, [1, 16, 16, 4]), ("conv2_1", 3, [1, 8, 8, 4]),
                                 ("conv4_2", 8, [1, 2, 2, 4])):  # fmt: skip
         found = probe("seen_cost", layer=layer, **sizes)
-        assert found == {"convolutions": count, "shape": shape}
+        assert found == {"convolutions": count, "shape": shape, "seen": True}
 
 
 @exercise("18.2")
