@@ -115,7 +115,7 @@ DEFAULT = Setting(
     transfer_side=144,
     evaluations=90,
     transfer_styles=("points", "glass"),
-    painter=(12, 2, Plan(300, 2, 2e-3)),
+    painter=(12, 2, Plan(600, 2, 3e-3)),
     unet=Sizes(4, (96,), (True,)),
     diffusion=Plan(500, 32, 2e-3, muon=0.02),
     gan=Duelling(8, 100, 16),

@@ -109,8 +109,8 @@ def painter(
     scaled = Scaled(net)
 
     def loss(network: TransformerNet, x: array, styles: array) -> array:
-        last = net.layers()[-1]
-        return painting_loss(network, scaled, x, styles, targets, layers, last, 3.0, 1e-3)
+        shown = layers[1]  # deep enough to leave the strokes open, not so deep that colours go
+        return painting_loss(network, scaled, x, styles, targets, layers, shown, 0.3, 0.1)
 
     def batch(i: int) -> tuple[array, ...]:
         rng = np.random.default_rng([3, i])
