@@ -196,7 +196,9 @@ class Project:
         from matplotlib import image
 
         side, found = 128, []
-        names = [f"transferred-{n}" for n in ("photo", *NAMES)] + [f"large-{n}" for n in NAMES]
+        names = [f"transferred-{n}" for n in ("photo", *NAMES)]
+        if self.run.setting.name == "full":  # before, they are grain
+            names += [f"large-{n}" for n in NAMES]
         for name in names:
             file = self.out / f"{name}.png"
             if file.is_file():
