@@ -55,7 +55,8 @@ def unchanged(x, colours):
 
 
 def mean_and_deviation(x, colours):
-    z = (x - x.mean((0, 1))) / x.std((0, 1)) * colours.std((0, 1)) + colours.mean((0, 1))
+    spread = np.maximum(x.std((0, 1)), 1e-6)
+    z = (x - x.mean((0, 1))) / spread * colours.std((0, 1)) + colours.mean((0, 1))
     return np.clip(z, 0, 1).astype(np.float32)
 
 
