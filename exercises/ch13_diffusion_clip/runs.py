@@ -38,6 +38,7 @@ class Plan:
         half: whether it computes in bfloat16, which only a GPU does faster.
         muon: the highest rate of Muon for the matrices and kernels inside; without it all is
             AdamW's. It learns more from each example, which pays where examples are dear.
+        compile: whether the step is compiled on a GPU, which takes minutes once.
     """
 
     steps: int
@@ -45,6 +46,7 @@ class Plan:
     rate: float = 1e-3
     half: bool = False
     muon: float = 0.0
+    compile: bool = True
 
     @property
     def average(self) -> float:
@@ -154,7 +156,7 @@ def made(model: Module, loss: Callable[..., array], plan: Plan) -> Trainer:
         max_norm=1.0,
         precision=core.bfloat16 if plan.half else None,
         average=WeightAverage(model, plan.average),
-        compile=mx.default_device().type == mx.gpu,
+        compile=plan.compile and mx.default_device().type == mx.gpu,
     )
 
 

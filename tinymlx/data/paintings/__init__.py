@@ -83,7 +83,16 @@ def collection(
     Returns:
         ``(count, size, size, 3)`` float32, and ``(count,)`` int32, places in ``styles``.
     """
-    x = np.empty((count, size, size, 3), np.float32)
-    for i in range(count):
-        x[i] = paint(styles[i % len(styles)], seed * 1_000_000 + i // len(styles), size)
-    return x, (np.arange(count) % len(styles)).astype(np.int32)
+    labels = (np.arange(count) % len(styles)).astype(np.int32)
+    return part(0, count, size, styles, seed), labels
+
+
+def part(
+    start: int, stop: int, size: int = 64, styles: Sequence[str] = tuple(STYLES), seed: int = 0
+) -> np.ndarray:
+    """Those of a :func:`collection` from number ``start`` up to, without, ``stop``."""
+    x = np.empty((stop - start, size, size, 3), np.float32)
+    for i in range(start, stop):
+        name = styles[i % len(styles)]
+        x[i - start] = paint(name, seed * 1_000_000 + i // len(styles), size)
+    return x

@@ -1,0 +1,89 @@
+"""Pictures that a discriminator cannot learn by heart: DiffAugment.
+
+Source: S. Zhao et al. (2020), https://arxiv.org/abs/2006.10738
+"""
+
+from __future__ import annotations
+
+from tinymlx import core
+from tinymlx.core import array
+from tinymlx.vision.augmentation import cropped, several
+from tinymlx.vision.mixing import cutout
+
+
+def recoloured(x: array, brightness: array, saturation: array, contrast: array) -> array:
+    r"""Every picture brighter, more or less colourful, and with more or less contrast.
+
+    In this order, for picture :math:`n`: :math:`b_n` is added; with :math:`g` the mean over the
+    channels of each pixel, :math:`x \leftarrow g + s_n (x - g)`; with :math:`m` the mean over the
+    whole picture, :math:`x \leftarrow m + c_n (x - m)`. Nothing is cut off: what is cut has no
+    slope.
+
+    Args:
+        x: pictures, ``(N, H, W, C)``.
+        brightness, saturation, contrast: :math:`b`, :math:`s` and :math:`c`, ``(N,)`` each.
+
+    Returns:
+        An array of the shape and dtype of ``x``.
+    """
+    b, s, c = (
+        factor.reshape(-1, 1, 1, 1).astype(x.dtype) for factor in (brightness, saturation, contrast)
+    )
+    x = x + b
+    grey = core.mean(x, axis=-1, keepdims=True)
+    x = grey + s * (x - grey)
+    middle = core.mean(x, axis=(1, 2, 3), keepdims=True)
+    return middle + c * (x - middle)
+
+
+def diff_augment(
+    x: array, shift: float = 0.125, hole: float = 0.5, share: float = 1.0, key: array | None = None
+) -> array:
+    """Every picture in other colours, moved, and with a hole; with a slope all the way.
+
+    Three changes in this order, all drawn anew for each picture:
+
+    * :func:`recoloured` with a brightness uniform from -0.5 to 0.5, a saturation from 0 to 2 and a
+      contrast from 0.5 to 1.5;
+    * moved by whole pixels, up to ``int(shift * H + 0.5)`` up or down and up to
+      ``int(shift * W + 0.5)`` left or right, each as likely as the others; zeros come in;
+    * a hole of zeros, a square with ``int(hole * H + 0.5)`` pixels a side, around any
+      pixel (:func:`.cutout`); none if that is 0.
+
+    Each picture is changed with probability ``share``, otherwise it comes back as it is.
+
+    Args:
+        x: pictures, ``(N, H, W, C)``, usually from -1 to 1.
+        shift: how far a picture may move, as a share of its sides.
+        hole: the side of the hole, as a share of the height.
+        share: of the pictures that are changed.
+        key: what the draw follows from; by default the global random state. Real and made
+            pictures go through the same function, each with draws of its own.
+
+    Returns:
+        An array of the shape and dtype of ``x``.
+
+    Raises:
+        ValueError: ``shift``, ``hole`` or ``share`` is not from 0 to 1; the message names it.
+    """
+    for name, value in (("shift", shift), ("hole", hole), ("share", share)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"[diff_augment] {name} should be from 0 to 1; it is {value}.")
+    n, height, width, _ = x.shape
+    keys = several(key, 8)
+    factors = [
+        core.random.uniform(low, high, (n,), key=k)
+        for (low, high), k in zip(((-0.5, 0.5), (0.0, 2.0), (0.5, 1.5)), keys)
+    ]
+    y = recoloured(x, *factors)
+    down, across = int(shift * height + 0.5), int(shift * width + 0.5)
+    most = max(down, across)
+    rows = most + core.random.randint(-down, down + 1, (n,), key=keys[3])
+    columns = most + core.random.randint(-across, across + 1, (n,), key=keys[4])
+    y = cropped(y, rows, columns, most)
+    side = int(hole * height + 0.5)
+    rows = core.random.randint(0, height, (n,), key=keys[5])
+    columns = core.random.randint(0, width, (n,), key=keys[6])
+    y = cutout(y, rows, columns, side)
+    changed = core.random.bernoulli(share, (n, 1, 1, 1), key=keys[7])
+    return core.where(changed, y, x)

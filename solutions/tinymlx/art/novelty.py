@@ -1,0 +1,135 @@
+"""Is it a copy, and are all of them the same? Measured in a space of features, with intervals.
+
+Sources: D. Friedman and A. Dieng (2022), https://arxiv.org/abs/2210.02410 (the Vendi score);
+B. Efron and C. Stein, The jackknife estimate of variance (1981).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from tinymlx import core
+from tinymlx.classification.comparison import wilson
+from tinymlx.core import array
+from tinymlx.generative.neighbours import nearest, squared_distances
+
+
+class Share(NamedTuple):
+    """A share with what it is compared to."""
+
+    share: float
+    low: float
+    high: float
+    limit: float  # the distance below which an example counts
+
+
+class Spread(NamedTuple):
+    """A mean distance with its interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def copied(made: array, known: array, other: array, level: float = 0.05) -> Share:
+    """How many of the made examples are nearer to a known one than real ones ever are by chance.
+
+    Distances mean nothing by themselves. So other real examples, that nobody could copy, say how
+    near is near: the limit is the ``k``-th smallest of their distances to the nearest known
+    example, with ``k = floor(level * M)``, at least 1. An example counts if it is nearer than that
+    limit, not if it is as near. A generator that does not copy has about ``level``.
+
+    Args:
+        made: features of what was made, ``(N, D)``.
+        known: features of what was learned from, ``(K, D)``.
+        other: features of other real examples, ``(M, D)``.
+        level: above 0 and below 1.
+
+    Returns:
+        The share with its 95 % interval (:func:`.wilson`), and the limit.
+
+    Raises:
+        ValueError: the level is out of range, or one of the three is empty; the message has the
+            word "level" or "empty".
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"[copied] level should be between 0 and 1; it is {level}.")
+    if 0 in (made.shape[0], known.shape[0], other.shape[0]):
+        raise ValueError("[copied] One of the three is empty.")
+    ordered = core.sort(nearest(other, known)[1])
+    limit = ordered[max(math.floor(level * other.shape[0]), 1) - 1]
+    count = int(core.sum(nearest(made, known)[1] < limit).item())
+    low, high = wilson(count, made.shape[0])
+    return Share(count / made.shape[0], low, high, limit.item())
+
+
+def diversity(features: array) -> Spread:
+    r"""The mean distance of two different examples, and how far chance moves it.
+
+    With :math:`d_{ij}` the distances, :math:`U` is their mean over all pairs of *different*
+    examples. One example more or less moves it: :math:`U_{-i}` is the mean without example
+    :math:`i`, and the jackknife takes the spread of these,
+
+    .. math:: \hat\sigma^2 = \frac{n - 1}{n} \sum_i (U_{-i} - \bar U)^2,
+              \qquad \bar U = \frac{1}{n} \sum_i U_{-i}
+
+    for the variance of :math:`U`. Of the pairs an example has, only the sum is needed: nothing is
+    computed twice. All is computed in float32, from features less their mean, so that what all have
+    in common costs no digits.
+
+    Args:
+        features: ``(N, D)`` with N at least 3.
+
+    Returns:
+        :math:`U` and :math:`U \mp 1.96 \, \hat\sigma`, the lower one at least 0.
+
+    Raises:
+        ValueError: fewer than three examples; the message has the word "three".
+    """
+    n = features.shape[0]
+    if n < 3:
+        raise ValueError(f"[diversity] There should be at least three examples; there are {n}.")
+    itself = core.eye(n) > 0
+    x = features.astype(core.float32)
+    x = x - core.mean(x, axis=0)
+    squares = squared_distances(x, x)
+    distances = core.sqrt(core.where(itself, 0.0, squares))
+    sums = core.sum(distances, axis=1)  # of each example's pairs
+    total = core.sum(sums)  # every pair twice
+    mean = total / (n * (n - 1))
+    without = (total - 2 * sums) / ((n - 1) * (n - 2))
+    variance = (n - 1) * core.var(without)
+    middle, reach = mean.item(), 1.959964 * math.sqrt(variance.item())
+    return Spread(middle, max(middle - reach, 0.0), middle + reach)
+
+
+def vendi_score(features: array) -> array:
+    r"""How many different things there are, when likeness counts.
+
+    With :math:`K_{ij}` the cosine of the angle between features :math:`i` and :math:`j` (0 with a
+    feature that is exactly 0, and 1 of any with itself), the eigenvalues :math:`\lambda` of
+    :math:`K / n` are at least 0 and sum to 1. The score is the exponential of their entropy,
+    :math:`\exp(-\sum \lambda \log \lambda)`, with :math:`0 \log 0 = 0`: 1 if all point in one
+    direction, ``n`` if all are at right angles.
+
+    Args:
+        features: ``(N, D)``, at least one.
+
+    Returns:
+        A scalar in float32, from 1 to ``N``.
+
+    Raises:
+        ValueError: there are no examples; the message has the word "examples".
+    """
+    n = features.shape[0]
+    if n < 1:
+        raise ValueError("[vendi_score] There should be at least one of the examples.")
+    with core.stream(core.cpu):  # a GPU finds no eigenvalues in MLX
+        x = features.astype(core.float32)
+        length = core.linalg.norm(x, axis=1, keepdims=True)
+        x = x / core.where(length > 0, length, 1.0)
+        cosines = core.where(core.eye(n) > 0, 1.0, x @ x.T)
+        values = core.maximum(core.linalg.eigvalsh(cosines / n), 0)
+        terms = values * core.log(core.where(values > 0, values, 1.0))
+        return core.exp(-core.sum(terms))
