@@ -12,11 +12,15 @@ import numpy as np
 from course.registry import Registry
 from course.toml import load_toml
 
-HEAD = """# A2. Formulas
+#: Two pages, since one of all chapters would be slow to open on a phone: the last chapter of each.
+PAGES = {"a2_formulas.md": ("A2. Formulas", 9), "a2_formulas_more.md": ("A2. More formulas", 99)}
+HEAD = """# {title}
 
 Made by `tinymlx dev appendices` from `formulas.toml`, which has for each formula a few lines that
 compute both of its sides on random numbers; a formula whose sides differ does not appear here, and
 fails a test. The numbers in brackets are the exercises that build it.
+
+{other}
 """
 TOLERANCE = 1e-4
 
@@ -56,11 +60,25 @@ def plain(value: Any) -> np.ndarray:
     return np.array(value.tolist() if hasattr(value, "tolist") else value, dtype=np.float64)
 
 
-def page(registry: Registry, path: Path) -> str:
-    """The whole appendix; ``tinymlx`` is the implementation that is active."""
-    lines, chapter = [HEAD], 0
+def pages(registry: Registry, path: Path) -> dict[str, str]:
+    """The pages of the appendix by the names of their files; ``tinymlx`` is the active one."""
+    found, first = {}, 1
+    for name, (title, last) in PAGES.items():
+        (other,) = set(PAGES) - {name}
+        place = (
+            f"Chapters {'10 and on' if first == 1 else '1 to 9'} are on [another page]({other})."
+        )
+        head = HEAD.format(title=title, other=place)
+        found[name] = head + "\n" + page(registry, path, range(first, last + 1))
+        first = last + 1
+    return found
+
+
+def page(registry: Registry, path: Path, chapters: range = range(1, 100)) -> str:
+    """The formulas of some chapters; ``tinymlx`` is the implementation that is active."""
+    lines, chapter = list[str](), 0
     for entry in sorted(entries(path), key=lambda entry: entry["chapter"]):
-        if not distance(entry) <= TOLERANCE:
+        if entry["chapter"] not in chapters or not distance(entry) <= TOLERANCE:
             continue
         if entry["chapter"] != chapter:
             chapter = entry["chapter"]

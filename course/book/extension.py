@@ -28,7 +28,8 @@ from course.cutter import cut_package
 from course.paths import Project
 from course.registry import Exercise, Registry
 
-API, FORMULAS = "appendices/a1_api", "appendices/a2_formulas"
+API = "appendices/a1_api"
+FORMULAS = ("appendices/a2_formulas", "appendices/a2_formulas_more")
 #: What Sphinx adds for other themes.
 UNUSED = ("documentation_options.js", "doctools.js", "sphinx_highlight.js", "pygments.css")
 
@@ -95,7 +96,7 @@ class Book:
             terms.mark_rows(doctree)
         elif name == API:
             searching.mark_names(doctree)
-        elif name == FORMULAS:
+        elif name in FORMULAS:
             searching.mark_formulas(doctree)
 
     def updated(self, app: Sphinx, env: Any) -> None:
@@ -113,7 +114,7 @@ class Book:
         """What searching finds on a page."""
         self.index += searching.sections(doctree, address)
         self.index += searching.rows(doctree, address)
-        if name == FORMULAS:
+        if name in FORMULAS:
             self.index += searching.formulas(doctree, address)
 
     def link(self, doctree: nodes.document, name: str) -> None:

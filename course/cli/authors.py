@@ -79,7 +79,7 @@ def appendices(check: bool) -> int:
     with implementation(project, registry, "solutions"):
         pages = {
             "a1_api.md": api.page(registry, folder / "api.toml"),
-            "a2_formulas.md": formulas.page(registry, folder / "formulas.toml"),
+            **formulas.pages(registry, folder / "formulas.toml"),
             "a4_reading.md": reading.page(registry, folder / "reading.toml"),
         }
     stale = 0
