@@ -82,21 +82,25 @@ def measure(
 
 def show(rows: list[dict[str, Any]]) -> None:
     out = console()
+    for part in parts(rows):
+        out.print(part)
+
+
+def parts(rows: list[dict[str, Any]]) -> list[Text | Table]:
+    """What there is to read: the machine, and for each row its purpose and a table."""
     machine = rows[0]["machine"]
-    out.print(
-        f"{machine['device']}: {machine['flops'] / 1e9:.0f} GFLOP/s (float32 matmul), "
-        f"{machine['bandwidth'] / 1e9:.1f} GB/s (copy); BLAS: {machine['blas']}"
-    )
-    for row in rows:
-        out.print()
-        out.print(Text.assemble((row["name"], "bold"), f"  {row['purpose']}"))
-        out.print(_table(row))
-    if any(limit(row) > t["median"] for row in rows for t in row["candidates"].values()):
-        out.print(
-            "\nOver 100% of the roofline: the data stay in a cache, or several threads outdo "
-            "the copy of one.",
-            style="bright_black",
+    found: list[Text | Table] = [
+        Text(
+            f"{machine['device']}: {machine['flops'] / 1e9:.0f} GFLOP/s (float32 matmul), "
+            f"{machine['bandwidth'] / 1e9:.1f} GB/s (copy); BLAS: {machine['blas']}"
         )
+    ]
+    for row in rows:
+        found += [Text.assemble("\n", (row["name"], "bold"), f"  {row['purpose']}"), _table(row)]
+    if any(limit(row) > t["median"] for row in rows for t in row["candidates"].values()):
+        said = "Over 100% of the roofline: the data stay in a cache, or several threads outdo the "
+        found.append(Text(f"\n{said}copy of one.", style="bright_black"))
+    return found
 
 
 def _table(row: dict[str, Any]) -> Table:

@@ -1,6 +1,7 @@
 """Chapters as notebooks: made from the lessons, with exercises that are solved and graded in cells.
 
-``%load_ext course.notebook`` gives ``%%exercise 4.3``, ``%hint 4.3``, ``%diff 4.3`` and ``%map``.
+``%load_ext course.notebook`` (or ``tinymlx``) gives ``%%exercise 4.3``, ``%hint 4.3``,
+``%diff 4.3``, ``%bench 4.3`` and ``%map``.
 """
 
 from __future__ import annotations

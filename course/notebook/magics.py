@@ -14,6 +14,8 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from course import blas
+from course.bench.command import measure, parts
+from course.book.words import load_words
 from course.checker import Checker
 from course.checker.parent import Options
 from course.cli.cards import difference, next_hint
@@ -52,6 +54,7 @@ class Session:
         self.names = names
         course = Course()
         self.project, self.registry = course.project, course.registry
+        self.language = course.language
         self.checker = Checker(self.project, self.registry)
 
     def exercise(self, line: str, cell: str) -> Card:
@@ -84,7 +87,8 @@ class Session:
             shown, text = next_hint(self.project, exercise, given)
         except CourseError as error:
             return Card(Text(str(error), style="bold red"))
-        return Card(Text(f"{exercise.id}: hint {shown} of 3", style="bold"), Text(text))
+        said = load_words(self.language).table["card"]["hint"][shown - 1]
+        return Card(Text(f"{exercise.id} {exercise.title}: {said}", style="bold"), Text(text))
 
     def diff(self, line: str) -> Card:
         """Yours against the solution, once it has passed."""
@@ -98,6 +102,14 @@ class Session:
         if not text:
             return Card(Text("Yours equals the solution to the letter."))
         return Card(Syntax(text, "diff", background_color="default", word_wrap=True))
+
+    def bench(self, line: str) -> Card:
+        """How fast: yours, the solution, MLX, PyTorch; of an exercise or a chapter."""
+        try:
+            rows = measure(self.project, self.registry, line.strip() or None, True, show=False)
+        except (CourseError, ValueError) as error:
+            return Card(Text(str(error), style="bold red"))
+        return Card(*parts(rows))
 
     def map(self, line: str) -> Card:
         """The chapters with what has passed."""
@@ -141,5 +153,5 @@ def install(shell: Any) -> None:
     else:
         importlib.import_module("course.fill")
     shell.register_magic_function(session.exercise, "cell", "exercise")
-    for name in ("hint", "diff", "map"):
+    for name in ("hint", "diff", "bench", "map"):
         shell.register_magic_function(getattr(session, name), "line", name)

@@ -16,7 +16,7 @@ from course.errors import CourseError
 from course.notebook.cells import notebook
 from course.notebook.magics import Card, again
 from course.notebook.writing import write
-from course.paths import Project
+from course.paths import Project, find_project
 from course.registry import Registry
 
 RIGHT = '''def softmax(x: mx.array, axis: int = -1) -> mx.array:
@@ -156,7 +156,6 @@ CELLS = (
 
 def test_a_session(mini: Mini, tmp_path: Path) -> None:
     """In IPython, which Jupyter brings: a wrong answer, a hint, a right one, and it is in use."""
-    pytest.importorskip("IPython", reason="install the group docs, which brings Jupyter")
     cells = tmp_path / "cells"
     cells.write_text("\n#---\n".join(CELLS), encoding="utf-8")
     command = [sys.executable, "-c", SESSION, str(cells)]
@@ -164,6 +163,20 @@ def test_a_session(mini: Mini, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=mini.root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "1.1" in done.stdout and "differs" in done.stdout
-    assert "hint 1 of 3" in done.stdout and "What is exp(1000)?" in done.stdout
+    assert "Hint 1: a question" in done.stdout and "What is exp(1000)?" in done.stdout
     assert "passed  1.1" in done.stdout and "'softmax'" in done.stdout
     assert "1 of  3" in done.stdout
+
+
+def test_the_library_is_an_extension_as_well() -> None:
+    """``%load_ext tinymlx`` calls what the package defines: the same magics."""
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell as Shell\n"
+        "shell = Shell.instance()\n"
+        "shell.run_line_magic('load_ext', 'tinymlx')\n"
+        "print(sorted(shell.magics_manager.magics['line'].keys() & {'hint', 'diff', 'map'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=find_project().root, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "['diff', 'hint', 'map']" in done.stdout, done.stderr
