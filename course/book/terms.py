@@ -19,8 +19,11 @@ ORDINARY = frozenset(
     "evaluate expert feature folding frozen gate group groups head header lane lazy leaf "
     "lifetime mask merge mode module momentum origin page palette pass patch path patience "
     "prior primitive reference ring saddle schedule score shim sink skill state tangent tap "
-    "tape temperature tile tracing transform tree velocity warp whitening window".split()
+    "tape temperature tile tracing transform tree velocity warp whitening window "
+    "樹 路徑 視窗 模式 溫度 專家 耐心".split()
 )
+#: What stands behind a term in brackets; in Chinese they are as wide as a character.
+BRACKETS = re.compile(r"\s*\(.*?\)|（.*?）|`")
 IDEOGRAPH = re.compile("[\u3400-\u9fff]")
 #: Where a term is no link: in code, formulas, links, headings, and what is quoted from a program.
 CLOSED = (nodes.literal, nodes.literal_block, nodes.math, nodes.reference, nodes.title, nodes.raw)
@@ -41,7 +44,7 @@ def load_terms(path: Path) -> list[Term]:
     if not path.is_file():
         return []
     return [
-        Term(re.sub(r"\s*\(.*?\)|`", "", name), meaning, anchor(name), int(chapter))
+        Term(re.sub(BRACKETS, "", name), meaning, anchor(name), int(chapter))
         for name, meaning, chapter in ROW.findall(path.read_text(encoding="utf-8"))
     ]
 
@@ -93,7 +96,7 @@ class Finder:
             term = self.left.pop(name, None) or (
                 self.left.pop(name.lower(), None) if name[1:].islower() else None
             )
-            if term and (term.name[0].islower() or name[0].isupper()):
+            if term and (name[0].isupper() or not term.name[0].isupper()):
                 found.append((match.start(), match.end(), term))
         return found
 

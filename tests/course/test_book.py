@@ -15,7 +15,7 @@ from course.book.build import require
 from course.book.formulas import FormulaError, rendered
 from course.book.playing import STILLS, figures
 from course.book.recolour import dark, dark_svg
-from course.book.terms import Finder, Term
+from course.book.terms import Finder, Term, load_terms
 from course.book.words import load_words
 from course.cli.book import listening
 from course.errors import CourseError
@@ -140,6 +140,16 @@ def test_a_word_of_every_day_is_a_term_where_it_is_set_off() -> None:
     finder = Finder(terms)
     assert [t.name for _, _, t in finder.find("It states a stride.", set_off=False)] == ["stride"]
     assert [t.name for _, _, t in finder.find("state", set_off=True)] == ["state"]
+
+
+def test_terms_of_a_language_without_spaces_are_found(tmp_path: Path) -> None:
+    page = tmp_path / "GLOSSARY.md"
+    page.write_text(
+        "| 梯度（gradient） | 斜率 | 1, 3 |\n| 樹（tree） | 一層套一層 | 3 |\n", encoding="utf-8"
+    )
+    finder = Finder(load_terms(page))
+    assert [t.name for _, _, t in finder.find("樹上的梯度與梯度", set_off=False)] == ["梯度"]
+    assert [t.name for _, _, t in finder.find("樹", set_off=True)] == ["樹"]
 
 
 def test_every_chapter_stands_in_one_part(registry: Registry) -> None:
