@@ -51,7 +51,7 @@ def adain(
     Args:
         content: ``(N, H, W, C)``.
         style: ``(N, H', W', C)``, or one for all with 1 in the place of ``N``.
-        strength: :math:`\alpha`; 0 changes nothing.
+        strength: :math:`\alpha`, any number; 0 changes nothing.
         mask: from 0 to 1, ``(N, H, W)`` or ``(1, H, W)``.
         eps: as for :func:`statistics`.
 
