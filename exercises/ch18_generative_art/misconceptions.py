@@ -1045,6 +1045,24 @@ def statistics(maps, mask=None, eps=1e-05):
     return (mean, core.sqrt(variance + eps))
 
 
+@misconception(
+    "18.5",
+    "The mask is laid over the style, too. It says where in the content something changes; a style is looked at as a whole.",
+)
+def adain(content, style, strength=1.0, mask=None, eps=1e-05):
+    if content.shape[-1] != style.shape[-1]:
+        raise ValueError(
+            f"[adain] Content and style should have the same channels; they have {content.shape[-1]} and {style.shape[-1]}."
+        )
+    mean, deviation = statistics(content, mask, eps)
+    new_mean, new_deviation = statistics(
+        style, mask if mask is not None and mask.shape[1:] == style.shape[1:3] else None, eps
+    )
+    y = new_deviation * ((content - mean) / deviation) + new_mean
+    share = strength if mask is None else strength * mask.astype(core.float32)[..., None]
+    return (content + share * (y - content)).astype(content.dtype)
+
+
 # 18.6: painted in one pass
 
 

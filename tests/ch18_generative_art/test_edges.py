@@ -120,6 +120,14 @@ def test_the_first_length_again(probe):
     assert found["value"] == pytest.approx(3 - 2.0**19 - 1, abs=0.2)
 
 
+@exercise("18.3")
+def test_values_below_zero(probe):
+    """0 is a value like others: a walk begins there and goes on below."""
+    found = probe("minimized", kind="falling", x=np.float32([1, -1]), evaluations=4, memory=2,
+                  enough=1e-6)  # fmt: skip
+    assert found["asked"] == 4 and found["value"] < -1
+
+
 def bowl(curvature, x, evaluations, memory):
     """The walk with whole matrices in float64, while every first length is good enough."""
     places, pairs, g = [x], [], curvature * x
@@ -181,6 +189,6 @@ def test_more_points_than_int32_can_count(probe):
 def test_shadows_beyond_half_precision(probe):
     """300 features of 300: the shadow itself, 90,000, is beyond float16."""
     a, b = np.zeros((3, 300), np.float32), np.full((3, 300), 300, np.float32)
-    for n in (3, 2):
-        found = probe("apart_half", a=a, b=b[:n], lines=np.ones((2, 300), np.float32))
+    for x, y in ((a, b), (b, a), (a, b[:2]), (b[:2], a)):
+        found = probe("apart_half", a=x, b=y, lines=np.ones((2, 300), np.float32))
         assert found["dtype"] == "float32" and agree(found["y"], 90_000.0**2, terms=300)

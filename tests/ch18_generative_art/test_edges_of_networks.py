@@ -35,6 +35,14 @@ def test_more_than_all_of_a_style(check, draw, strength):
 
 
 @exercise("18.5")
+def test_a_mask_is_the_contents(check, draw):
+    """A style as large as the content: its statistics are those of all of it."""
+    check("given", content=2 + draw.normal(2, 4, 5, 3), style=draw.normal(2, 4, 5, 3) * 2 - 1,
+          strength=0.7, mask=draw.uniform(2, 4, 5), eps=0.05, g=draw.normal(2, 4, 5, 3), terms=20,
+          scale=20.0)  # fmt: skip
+
+
+@exercise("18.5")
 def test_two_dtypes(probe, draw):
     """The result has the dtype of the content, not of the style."""
     x = draw.normal(1, 4, 4, 2)
@@ -59,6 +67,15 @@ def test_colours_beyond_the_range(check, draw):
     """Pictures below 0 and above 1: only the result is cut off."""
     x, colours = 0.5 + draw.normal(2, 5, 4, 3), 0.5 + draw.normal(2, 5, 4, 3)
     check("coloured", x=x, colours=colours, g=draw.normal(2, 5, 4, 3), scale=8.0)
+
+
+@exercise("18.8")
+def test_factors_of_any_size(check, draw):
+    """Negative ones and large ones: the recolouring itself cuts nothing off."""
+    factors = {name: (3 * draw.normal(4)).astype(np.float32)
+               for name in ("brightness", "saturation", "contrast")}  # fmt: skip
+    check("toned", x=2 * draw.normal(4, 3, 5, 3), g=draw.normal(4, 3, 5, 3), terms=60, scale=100.0,
+          **factors)  # fmt: skip
 
 
 @exercise("18.8")
