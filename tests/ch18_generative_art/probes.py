@@ -667,6 +667,11 @@ def copies_by_default(made, known, other):
     return dict(novelty.copied(made, known, other)._asdict())
 
 
+def copies_half(made, known, other, level):
+    half = [x.astype(core.float16) for x in (made, known, other)]
+    return dict(novelty.copied(*half, level)._asdict())
+
+
 def spread(features):
     found = novelty.diversity(features)
     return dict(found._asdict())

@@ -141,15 +141,25 @@ def test_one_convolution_for_all(probe, draw):
 
 @exercise("18.10")
 def test_copies_far_from_zero(probe, draw):
-    """What all have in common costs no digits: 3,000 more in each feature, in steps of 1/1024."""
+    """What all have in common costs no digits: thousands more, in steps of 1/1024."""
     known, other, made = (np.round(1024 * draw.normal(n, 4)) / 1024 for n in (40, 40, 30))
     made[:10] = known[:10] + 1 / 64
     near = {"known": known, "other": other, "made": made, "level": 0.3}
-    far = {name: (x + 3000).astype(np.float32) for name, x in near.items() if name != "level"}
+    offset = np.array([3000, -2000, 5000, 0])
+    far = {name: (x + offset).astype(np.float32) for name, x in near.items() if name != "level"}
     near = {n: np.float32(x) if n != "level" else x for n, x in near.items()}
     wanted, found = probe("copies", **near), probe("copies", **far, level=0.3)
     assert found["limit"] == pytest.approx(wanted["limit"], rel=1e-3)
     assert abs(found["share"] - wanted["share"]) <= 1 / 30 + 1e-6
+
+
+@exercise("18.10")
+def test_copies_in_half_precision(probe):
+    """Squares of 300 are beyond float16: on a line, as in float32."""
+    line = {"known": [[0], [900]], "other": [[300], [600], [500]], "made": [[250], [450]]}
+    line = {name: np.float32(x) for name, x in line.items()}
+    found = probe("copies_half", level=0.4, **line)
+    assert found["limit"] == pytest.approx(300, rel=1e-5) and found["share"] == 0.5
 
 
 @exercise("18.10")
@@ -167,6 +177,10 @@ def test_vendi_scores_of_any_units(probe, draw):
     wanted = float(probe("vendi", features=x)["y"])
     for unit in (1e-4, 1e-11, 1e-30, 1e25):
         assert agree(probe("vendi", features=(unit * x).astype(np.float32))["y"], wanted, terms=60)
+    x = np.float32([[0, 2], [-1, -1], [1, -2], [0, 0]])
+    wanted = float(probe("vendi", features=x)["y"])
+    units = np.float32([[1e-30], [1e-32], [1e25], [1]])
+    assert agree(probe("vendi", features=units * x)["y"], wanted, terms=60)
     close = np.float32([[1, 0], [1, 0.01]])
     share = (1 - 1 / np.sqrt(1 + 0.01**2)) / 2
     entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)

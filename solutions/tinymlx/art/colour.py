@@ -73,21 +73,17 @@ def match_histograms(x: array, reference: array) -> array:
     if x.size == 0 or reference.size == 0:
         raise ValueError("[match_histograms] There should be at least one picture with pixels.")
 
-    def matched(x: array, reference: array) -> array:
+    def exchanged(x: array, reference: array) -> array:
         """The values of one channel of one picture, both ``(pixels,)``."""
-        n, m = x.shape[0], reference.shape[0]
+        n, m = x.size, reference.size
         ordered = core.sort(reference)
-        rank = core.searchsorted(core.sort(x), x, side="right").astype(
-            core.int64
-        )  # share q = rank / n
-        place = (rank * m + n - 1) // n - 1  # of the first value whose share is at least q
+        rank = core.searchsorted(core.sort(x), x, side="right").astype(core.int64)
+        place = (rank * m + n - 1) // n - 1  # of the first value whose share is at least rank / n
         value = ordered[place]
-        first = core.searchsorted(ordered, value, side="left").astype(core.int64)
-        last = core.searchsorted(ordered, value, side="right").astype(core.int64)
-        before = core.where(first > 0, ordered[core.maximum(first - 1, 0)], value)
-        along = (rank * m - first * n).astype(core.float32) / ((last - first) * n).astype(
-            core.float32
-        )
+        first = core.searchsorted(ordered, value).astype(core.int64)
+        last = core.searchsorted(ordered, value, side="right")
+        before = ordered[core.maximum(first - 1, 0)]
+        along = (rank * m - first * n) / ((last - first) * n)
         return before + (value - before) * along
 
     n, channels = x.shape[0], x.shape[-1]
@@ -95,6 +91,6 @@ def match_histograms(x: array, reference: array) -> array:
     known = core.broadcast_to(reference, (n, *reference.shape[1:])).reshape(n, -1, channels)
     pictures = []
     for i in range(n):
-        found = [matched(rows[i, :, c], known[i, :, c]) for c in range(channels)]
-        pictures.append(core.stack(found, axis=-1))
+        matched = [exchanged(rows[i, :, c], known[i, :, c]) for c in range(channels)]
+        pictures.append(core.stack(matched, axis=-1))
     return core.stack(pictures).reshape(x.shape).astype(x.dtype)

@@ -61,7 +61,7 @@ def copied(made: array, known: array, other: array, level: float = 0.05) -> Shar
     if 0 in (made.shape[0], known.shape[0], other.shape[0]):
         raise ValueError("[copied] One of the three is empty.")
     middle = core.mean(known.astype(core.float32), axis=0)
-    made, known, other = (x.astype(core.float32) - middle for x in (made, known, other))
+    made, known, other = (x - middle for x in (made, known, other))
     ordered = core.sort(nearest(other, known)[1])
     limit = ordered[max(math.floor(level * other.shape[0]), 1) - 1]
     count = int(core.sum(nearest(made, known)[1] < limit).item())
@@ -135,7 +135,7 @@ def vendi_score(features: array) -> array:
         largest = core.max(core.abs(x), axis=1, keepdims=True)  # its square may be no number
         x = x / core.where(largest > 0, largest, 1.0)
         length = core.linalg.norm(x, axis=1, keepdims=True)
-        x = x / core.where(length > 0, length, 1.0)
+        x = x / core.maximum(length, 1.0)  # 0, or at least 1
         cosines = core.where(core.eye(n) > 0, 1.0, x @ x.T)
         values = core.maximum(core.linalg.eigvalsh(cosines / n), 0)
         terms = values * core.log(core.where(values > 0, values, 1.0))
