@@ -192,6 +192,30 @@ def total_variation(x):
     return sum(parts, core.zeros((), x.dtype))
 
 
+@misconception(
+    "18.1",
+    "A size below a threshold of yours counts as none. Every target but one of exactly 0 is measured by itself, however small.",
+)
+def relative_error(x, target):
+    x, target = (x.astype(core.float32), target.astype(core.float32))
+    axes = tuple(range(1, x.ndim))
+    size = core.sum(core.square(target), axis=axes)
+    apart = core.sum(core.square(x - target), axis=axes)
+    return core.mean(apart / core.where(size > 1e-12, size, 1.0))
+
+
+@misconception(
+    "18.1",
+    "No slope reaches the target with you. It is an input as the other one; who wants it fixed stops it outside.",
+)
+def relative_error(x, target):
+    x, target = (x.astype(core.float32), core.stop_gradient(target.astype(core.float32)))
+    axes = tuple(range(1, x.ndim))
+    size = core.sum(core.square(target), axis=axes)
+    apart = core.sum(core.square(x - target), axis=axes)
+    return core.mean(apart / core.where(size > 0, size, 1.0))
+
+
 # 18.2: eyes from a file
 
 
@@ -340,6 +364,33 @@ def renamed(published):
         if weight.ndim != (4 if kernel else 1):
             raise ValueError(f"[renamed] {name} has {weight.ndim} axes.")
         ours = f"conv{group}_{int(place or 0)}.{'weight' if kernel else 'bias'}"
+        found.append((ours, weight.transpose(3, 0, 1, 2) if kernel else weight))
+    return found
+
+
+@misconception(
+    "18.2",
+    "Pixels are cut off at 0 and 1 first. A search leaves that range for a while, and what is cut has no slope.",
+)
+def prepared(x):
+    return 255 * core.clip(x, 0, 1)[..., ::-1] - core.array(MEANS, x.dtype)
+
+
+@misconception(
+    "18.2",
+    "Numbers of blocks and layers are taken to have one digit: `conv2d_10` is the eleventh layer, not the first.",
+)
+def renamed(published):
+    found = []
+    for name, weight in published.items():
+        parts = name.split("/")
+        if len(parts) != 5 or not parts[0].startswith("block") or "conv2d" not in parts[2]:
+            continue
+        group, place = (parts[0].removeprefix("block"), parts[2].removeprefix("conv2d").strip("_"))
+        kernel = parts[4] == "0"
+        if weight.ndim != (4 if kernel else 1):
+            raise ValueError(f"[renamed] {name} has {weight.ndim} axes.")
+        ours = f"conv{group}_{int((place or '0')[-1]) + 1}.{('weight' if kernel else 'bias')}"
         found.append((ours, weight.transpose(3, 0, 1, 2) if kernel else weight))
     return found
 
@@ -585,6 +636,93 @@ def minimize(function, x, evaluations=100, memory=10, enough=1e-6):
     return Minimum(here.x, here.value, asked)
 
 
+@misconception(
+    "18.3",
+    "Minus infinity is a great deal lower, and no place to walk to: a value that is not finite was too far.",
+)
+def line_search(function, start, towards, first=1.0, most=20, decrease=0.0001, curvature=0.9):
+    slope = dot(start.gradient, towards)
+    if not slope < 0:
+        raise ValueError(f"[line_search] The slope in the direction is {slope}; it should fall.")
+    low, high, t, best = (0.0, float("inf"), first, start)
+    for asked in range(1, most + 1):
+        x = start.x + t * towards
+        value, gradient = function(x)
+        here = Point(x, value.item(), gradient)
+        if here.value < best.value:
+            best = here
+        if not here.value <= start.value + decrease * t * slope:
+            high = t
+        elif dot(here.gradient, towards) < curvature * slope:
+            low = t
+        else:
+            return (here, asked)
+        t = 2 * t if high == float("inf") else (low + high) / 2
+    return (best, most)
+
+
+@misconception(
+    "18.3",
+    "The length of the whole gradient is compared with `enough`. It is the largest slope that counts: a length grows with the picture.",
+)
+def minimize(function, x, evaluations=100, memory=10, enough=1e-06):
+    if evaluations < 1 or memory < 1:
+        raise ValueError(
+            f"[minimize] evaluations and memory should be at least 1; they are {evaluations} and {memory}."
+        )
+    value, gradient = function(x)
+    here, asked = (Point(x, value.item(), gradient), 1)
+    if not abs(here.value) < float("inf"):
+        raise ValueError(f"[minimize] The value at the start is not finite: {here.value}.")
+    steps: list[array] = []
+    changes: list[array] = []
+    while asked < evaluations and core.linalg.norm(here.gradient).item() > enough:
+        towards = direction(here.gradient, steps, changes)
+        if not dot(towards, here.gradient) < 0:
+            steps, changes, towards = ([], [], -here.gradient)
+        first = 1.0 if steps else min(1.0, 1 / core.sum(core.abs(here.gradient)).item())
+        new, more = line_search(function, here, towards, first, min(20, evaluations - asked))
+        asked += more
+        if new.value >= here.value:
+            break
+        s, y = (new.x - here.x, new.gradient - here.gradient)
+        if dot(s, y) > 0:
+            steps, changes = ([*steps, s][-memory:], [*changes, y][-memory:])
+        here = new
+    return Minimum(here.x, here.value, asked)
+
+
+@misconception(
+    "18.3",
+    "Steps are forgotten if their product with the change is below a threshold of yours: near a minimum all are. It has to be positive, no more.",
+)
+def minimize(function, x, evaluations=100, memory=10, enough=1e-06):
+    if evaluations < 1 or memory < 1:
+        raise ValueError(
+            f"[minimize] evaluations and memory should be at least 1; they are {evaluations} and {memory}."
+        )
+    value, gradient = function(x)
+    here, asked = (Point(x, value.item(), gradient), 1)
+    if not abs(here.value) < float("inf"):
+        raise ValueError(f"[minimize] The value at the start is not finite: {here.value}.")
+    steps: list[array] = []
+    changes: list[array] = []
+    while asked < evaluations and core.max(core.abs(here.gradient)).item() > enough:
+        towards = direction(here.gradient, steps, changes)
+        if not dot(towards, here.gradient) < 0:
+            steps, changes, towards = ([], [], -here.gradient)
+        first = 1.0 if steps else min(1.0, 1 / core.sum(core.abs(here.gradient)).item())
+        new, more = line_search(function, here, towards, first, min(20, evaluations - asked))
+        asked += more
+        if new.value >= here.value:
+            break
+        s, y = (new.x - here.x, new.gradient - here.gradient)
+        if dot(s, y) > 1e-10:
+            steps, changes = ([*steps, s][-memory:], [*changes, y][-memory:])
+        here = new
+    return Minimum(here.x, here.value, asked)
+
+
 # 18.4: shadows on lines
 
 
@@ -706,6 +844,39 @@ def sliced_wasserstein(a, b, directions):
     widths = (ends - core.concatenate([core.zeros((1,), core.int64), ends[:-1]])) / (n * m)
     apart = first[(ends - 1) // m] - second[(ends - 1) // n]
     return core.mean(core.sum(widths[:, None] * core.abs(apart), axis=0))
+
+
+@misconception(
+    "18.4",
+    "You bring the directions to length 1 yourself. They are used as they are given.",
+)
+def sliced_wasserstein(a, b, directions):
+    sizes = {x.shape[1] if x.ndim == 2 and x.shape[0] else 0 for x in (a, b, directions)}
+    if len(sizes) != 1 or sizes == {0}:
+        raise ValueError(
+            f"[sliced_wasserstein] Clouds and directions should be tables with as many features, and not empty; they are {a.shape}, {b.shape} and {directions.shape}."
+        )
+    lines = directions.astype(core.float32).T
+    lines = lines / core.linalg.norm(lines, axis=0, keepdims=True)
+    first = core.sort(a.astype(core.float32) @ lines, axis=0)
+    second = core.sort(b.astype(core.float32) @ lines, axis=0)
+    n, m = (a.shape[0], b.shape[0])
+    if n == m:
+        return core.mean(core.square(first - second))
+    ends = core.sort(core.concatenate([_multiples(n, m), _multiples(m, n)]))
+    widths = (ends - core.concatenate([core.zeros((1,), core.int64), ends[:-1]])) / (n * m)
+    apart = first[(ends - 1) // m] - second[(ends - 1) // n]
+    return core.mean(core.sum(widths[:, None] * core.square(apart), axis=0))
+
+
+@misconception(
+    "18.4",
+    "Half of the directions are the others turned around: they see what those saw already. Draw each anew.",
+)
+def random_directions(count, dims, key=None):
+    x = core.random.normal(((count + 1) // 2, dims), key=key)
+    x = core.concatenate([x, -x])[:count]
+    return x / core.linalg.norm(x, axis=1, keepdims=True)
 
 
 # 18.5: another picture's statistics
@@ -842,6 +1013,54 @@ def adain(content, style, strength=1.0, mask=None, eps=1e-5):
     y = new_deviation * ((x - mean) / deviation) + new_mean
     share = strength if mask is None else strength * mask.astype(core.float32)[..., None]
     return (x + share * (y - x)).astype(content.dtype)
+
+
+@misconception(
+    "18.5",
+    "The mask's sum is taken to be at least 1, or something is added to it: a mask of small numbers then counts less. Only a sum of exactly 0 is replaced.",
+)
+def statistics(maps, mask=None, eps=1e-05):
+    if mask is None:
+        mask = core.ones((1, *maps.shape[1:3]))
+    share = mask.astype(core.float32)[..., None]
+    total = core.sum(share, axis=(1, 2), keepdims=True)
+    share = share / (total + 1e-8)
+    mean = core.sum(share * maps, axis=(1, 2), keepdims=True)
+    variance = core.sum(share * core.square(maps - mean), axis=(1, 2), keepdims=True)
+    return (mean, core.sqrt(variance + eps))
+
+
+@misconception(
+    "18.5",
+    "A mask is not yes or no: a place with 0.5 counts half.",
+)
+def statistics(maps, mask=None, eps=1e-05):
+    if mask is None:
+        mask = core.ones((1, *maps.shape[1:3]))
+    share = (mask > 0).astype(core.float32)[..., None]
+    total = core.sum(share, axis=(1, 2), keepdims=True)
+    share = share / core.where(total > 0, total, 1.0)
+    mean = core.sum(share * maps, axis=(1, 2), keepdims=True)
+    variance = core.sum(share * core.square(maps - mean), axis=(1, 2), keepdims=True)
+    return (mean, core.sqrt(variance + eps))
+
+
+@misconception(
+    "18.5",
+    "The mask is laid over the style, too. It says where in the content something changes; a style is looked at as a whole.",
+)
+def adain(content, style, strength=1.0, mask=None, eps=1e-05):
+    if content.shape[-1] != style.shape[-1]:
+        raise ValueError(
+            f"[adain] Content and style should have the same channels; they have {content.shape[-1]} and {style.shape[-1]}."
+        )
+    mean, deviation = statistics(content, mask, eps)
+    new_mean, new_deviation = statistics(
+        style, mask if mask is not None and mask.shape[1:] == style.shape[1:3] else None, eps
+    )
+    y = new_deviation * ((content - mean) / deviation) + new_mean
+    share = strength if mask is None else strength * mask.astype(core.float32)[..., None]
+    return (content + share * (y - content)).astype(content.dtype)
 
 
 # 18.6: painted in one pass
@@ -1099,7 +1318,19 @@ def match_histograms(x, reference):
     n = x.shape[0]
     rows = x.reshape(n, -1)
     known = core.broadcast_to(reference, (n, *reference.shape[1:])).reshape(n, -1)
-    y = core.stack([_matched(rows[i], known[i]) for i in range(n)])
+
+    def matched(x, reference):
+        n, m = x.shape[0], reference.shape[0]
+        ordered = core.sort(reference)
+        rank = core.searchsorted(core.sort(x), x, side="right").astype(core.int64)
+        value = ordered[(rank * m + n - 1) // n - 1]
+        first = core.searchsorted(ordered, value, side="left").astype(core.int64)
+        last = core.searchsorted(ordered, value, side="right").astype(core.int64)
+        before = core.where(first > 0, ordered[core.maximum(first - 1, 0)], value)
+        along = (rank * m - first * n).astype(core.float32) / ((last - first) * n)
+        return before + (value - before) * along
+
+    y = core.stack([matched(rows[i], known[i]) for i in range(n)])
     return y.reshape(x.shape).astype(x.dtype)
 
 
@@ -1237,6 +1468,62 @@ def diff_augment(x, shift=0.125, hole=0.5, share=1.0, key=None):
     return core.where(core.random.bernoulli(share, (n, 1, 1, 1), key=keys[7]), y, x)
 
 
+@misconception(
+    "18.8",
+    "The hole comes before the picture is moved, and moves with it. The order is colours, place, hole.",
+)
+def diff_augment(x, shift=0.125, hole=0.5, share=1.0, key=None):
+    for name, value in (("shift", shift), ("hole", hole), ("share", share)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"[diff_augment] {name} should be from 0 to 1; it is {value}.")
+    n, height, width, _ = x.shape
+    keys = several(key, 8)
+    factors = [
+        core.random.uniform(low, high, (n,), key=k)
+        for (low, high), k in zip(((-0.5, 0.5), (0.0, 2.0), (0.5, 1.5)), keys)
+    ]
+    y = recoloured(x, *factors)
+    down, across = (int(shift * height + 0.5), int(shift * width + 0.5))
+    most = max(down, across)
+    rows = most + core.random.randint(-down, down + 1, (n,), key=keys[3])
+    columns = most + core.random.randint(-across, across + 1, (n,), key=keys[4])
+    moved = rows, columns
+    side = int(hole * height + 0.5)
+    rows = core.random.randint(0, height, (n,), key=keys[5])
+    columns = core.random.randint(0, width, (n,), key=keys[6])
+    y = cropped(cutout(y, rows, columns, side), *moved, most)
+    changed = core.random.bernoulli(share, (n, 1, 1, 1), key=keys[7])
+    return core.where(changed, y, x)
+
+
+@misconception(
+    "18.8",
+    "`round` goes to the even number: half a pixel more of 2.5 is 2 for it. The docstring has `int(... + 0.5)`.",
+)
+def diff_augment(x, shift=0.125, hole=0.5, share=1.0, key=None):
+    for name, value in (("shift", shift), ("hole", hole), ("share", share)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"[diff_augment] {name} should be from 0 to 1; it is {value}.")
+    n, height, width, _ = x.shape
+    keys = several(key, 8)
+    factors = [
+        core.random.uniform(low, high, (n,), key=k)
+        for (low, high), k in zip(((-0.5, 0.5), (0.0, 2.0), (0.5, 1.5)), keys)
+    ]
+    y = recoloured(x, *factors)
+    down, across = (int(shift * height + 0.5), int(shift * width + 0.5))
+    most = max(down, across)
+    rows = most + core.random.randint(-down, down + 1, (n,), key=keys[3])
+    columns = most + core.random.randint(-across, across + 1, (n,), key=keys[4])
+    y = cropped(y, rows, columns, most)
+    side = round(hole * height)
+    rows = core.random.randint(0, height, (n,), key=keys[5])
+    columns = core.random.randint(0, width, (n,), key=keys[6])
+    y = cutout(y, rows, columns, side)
+    changed = core.random.bernoulli(share, (n, 1, 1, 1), key=keys[7])
+    return core.where(changed, y, x)
+
+
 # 18.9: coarse from one, fine from another
 
 
@@ -1369,6 +1656,26 @@ def mixed_styles(first, second, crossover, layers):
         raise ValueError("[mixed_styles] shapes")
     before = core.arange(layers) < crossover[:, None]
     return core.where(before[..., None], second[:, None], first[:, None])
+
+
+@misconception(
+    "18.9",
+    "Every picture has a convolution of its own with you. Once the channels of the input are scaled, one serves all.",
+)
+def modulated_conv2d(x, weight, style, demodulate=True, eps=1e-08):
+    if style.shape != (x.shape[0], x.shape[-1]):
+        raise ValueError(
+            f"[modulated_conv2d] The style should be (N, I), here {(x.shape[0], x.shape[-1])}; it is {style.shape}."
+        )
+    padding = (weight.shape[1] // 2, weight.shape[2] // 2)
+    y = core.concatenate(
+        [core.conv2d(x[i : i + 1] * style[i], weight, padding=padding) for i in range(x.shape[0])]
+    )
+    if not demodulate:
+        return y
+    strength = core.sum(core.square(weight), axis=(1, 2))
+    scale = core.rsqrt(core.square(style) @ strength.T + eps)
+    return y * scale[:, None, None]
 
 
 # 18.10: is it a copy, and are they all the same?
@@ -1528,6 +1835,24 @@ def vendi_score(features):
         values = core.maximum(core.linalg.eigvalsh(cosines / n), 0)
         terms = values * core.log(core.where(values > 0, values, 1.0))
         return -core.sum(terms)
+
+
+@misconception(
+    "18.10",
+    "What all features have in common stays in them: squares of thousands are subtracted, and their rounding decides who is near. Take the mean away first.",
+)
+def copied(made, known, other, level=0.05):
+    if not 0 < level < 1:
+        raise ValueError(f"[copied] level should be between 0 and 1; it is {level}.")
+    if 0 in (made.shape[0], known.shape[0], other.shape[0]):
+        raise ValueError("[copied] One of the three is empty.")
+    middle = 0.0
+    made, known, other = (x.astype(core.float32) - middle for x in (made, known, other))
+    ordered = core.sort(nearest(other, known)[1])
+    limit = ordered[max(math.floor(level * other.shape[0]), 1) - 1]
+    count = int(core.sum(nearest(made, known)[1] < limit).item())
+    low, high = wilson(count, made.shape[0])
+    return Share(count / made.shape[0], low, high, limit.item())
 
 
 # 18.11: a picture without end

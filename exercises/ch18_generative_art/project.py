@@ -62,6 +62,8 @@ def main(
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         raise CourseError(f"There is no part {unknown[0]!r}; there are {', '.join(PARTS)}.")
+    if {"transfer", "painter", "diffusion"} & set(parts):  # say it before anything is trained
+        material.picture(setting.transfer_side, setting.name == "quick")
     console = Console()
     out.mkdir(parents=True, exist_ok=True)
     project = Project(Run(out, setting, console), full)

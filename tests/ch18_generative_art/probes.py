@@ -119,6 +119,18 @@ def variation_only(x):
     return {"y": y, "dtype": dtype_of(y)}
 
 
+def losses_wait(maps, targets):
+    """Whether each of three losses leaves its work for later."""
+    core.eval(maps, targets)
+    ready = waiting(*maps, *targets)
+    found = [
+        gram.relative_error(targets[0], 2 * targets[0]),
+        gram.style_loss(maps, targets),
+        gram.total_variation(maps[0]),
+    ]
+    return {"wait": [waiting(y) > ready for y in found], "y": found[0]}
+
+
 # 18.2
 
 
@@ -162,6 +174,22 @@ def seen_cost(x, widths, depths, layer):
     y = model(x, [layer])[layer]
     calls = sum(model[n].calls[0] for n in names)
     return {"convolutions": calls, "shape": list(y.shape), "seen": core.any(y > 0).item()}
+
+
+def seen_calls(x, widths, depths, layers):
+    """How many convolutions several layers take, and whether anything waits."""
+    model = features.FeatureNet(widths, depths)
+    names = model.layers()
+    for name in names:
+        model[name] = Counted(model[name])
+    core.eval(x, model.parameters())
+    found = model(x, layers)
+    waits = all(waiting(y) > 0 for y in found.values())
+    return {
+        "convolutions": sum(model[n].calls[0] for n in names),
+        "waits": waits,
+        "shapes": [list(y.shape) for y in found.values()],
+    }
 
 
 def ready(x, g):
@@ -253,7 +281,7 @@ def searched(kind, x, first, most, options):
         "gradient": place.gradient,
         "asked": asked,
         "really": len(function.places),
-        "places": core.array(function.places).reshape(len(function.places), -1),
+        "places": core.array(function.places or [[]]),
     }
 
 
@@ -290,6 +318,13 @@ def minimized(kind, x, evaluations, memory, enough, data=None):
         "really": len(function.places),
         "first": core.array(function.places[min(1, len(function.places) - 1)]),
     }
+
+
+def walked(x, data, evaluations, memory):
+    """Where the function is asked on the way."""
+    function = Asked("quadratic", data)
+    lbfgs.minimize(function, x, evaluations, memory, 0.0)
+    return {"places": core.array(function.places)}
 
 
 def minimize_by_default(x):
@@ -417,6 +452,12 @@ def given_half(content, style):
     return {"y": y.astype(core.float32), "dtype": dtype_of(y)}
 
 
+def given_mixed(content, style):
+    """Content in half precision, style not."""
+    y = adain.adain(content.astype(core.float16), style)
+    return {"y": y.astype(core.float32), "dtype": dtype_of(y)}
+
+
 # 18.6
 
 
@@ -539,6 +580,15 @@ def augmented(x, shift, hole, share, seed):
     }
 
 
+def augmented_often(x, share, times, seed):
+    """How many pictures are changed, time after time."""
+    counts = []
+    for i in range(times):
+        y = augment.diff_augment(x, 0.0, 0.0, share, core.random.key(seed + i))
+        counts.append(core.sum(core.any((y != x).reshape(x.shape[0], -1), axis=1)).item())
+    return {"counts": counts}
+
+
 def augmented_by_default(x, seed):
     return {"y": augment.diff_augment(x, key=core.random.key(seed))}
 
@@ -586,6 +636,15 @@ def modulated_memory(x, weight, style):
     return {"y": y, "much": times > x.shape[0] / 2}
 
 
+def modulated_calls(x, weight, style):
+    """How many operations wait behind the result for all pictures, and for one."""
+    core.eval(x, weight, style)
+    y = mixing.modulated_conv2d(x, weight, style)
+    one = mixing.modulated_conv2d(x[:1], weight, style[:1])
+    ready = waiting(x[:1], style[:1])
+    return {"all": waiting(y), "one": waiting(one) - ready, "y": y}
+
+
 def mapped(z, w, g):
     dims = z.shape[-1]
     model = mixing.MappingNetwork(dims, len(w) // 2)
@@ -608,6 +667,11 @@ def copies_by_default(made, known, other):
     return dict(novelty.copied(made, known, other)._asdict())
 
 
+def copies_half(made, known, other, level):
+    half = [x.astype(core.float16) for x in (made, known, other)]
+    return dict(novelty.copied(*half, level)._asdict())
+
+
 def spread(features):
     found = novelty.diversity(features)
     return dict(found._asdict())
@@ -618,8 +682,30 @@ def spread_half(features):
     return dict(found._asdict())
 
 
+def novelty_memory(made, known, other):
+    """Peak memory of both measures, in multiples of all their distances."""
+    core.eval(made, known, other)
+    mx.synchronize()
+    found = []
+    for call, pairs in (
+        (lambda: novelty.copied(made, known, other), (len(made) + len(other)) * len(known)),
+        (lambda: novelty.diversity(made), len(made) ** 2),
+    ):
+        before = mx.get_active_memory()
+        meter.reset()
+        call()
+        mx.synchronize()
+        found.append((meter.peak() - before) / (4 * pairs))
+    return {"much": [times > 8 for times in found]}
+
+
 def vendi(features):
     y = novelty.vendi_score(features)
+    return {"y": y, "dtype": dtype_of(y)}
+
+
+def vendi_half(features):
+    y = novelty.vendi_score(features.astype(core.float16))
     return {"y": y, "dtype": dtype_of(y)}
 
 

@@ -64,9 +64,9 @@ def test_values_that_occur_often(check, draw):
 
 @exercise("18.7")
 def test_a_large_picture(probe):
-    """240 x 240 pixels against 250 x 250: products of ranks beyond int32."""
+    """240 x 240 pixels against 300 x 300: products of ranks beyond uint32."""
     x = np.linspace(0, 1, 240 * 240, dtype=np.float32).reshape(1, 240, 240, 1)
-    reference = np.linspace(2, 3, 250 * 250, dtype=np.float32).reshape(1, 250, 250, 1)
+    reference = np.linspace(2, 3, 300 * 300, dtype=np.float32).reshape(1, 300, 300, 1)
     y = probe("matched", x=x, other=reference)["y"]
     assert abs(y - (x + 2)).max() < 1e-4
     half = probe("matched_half", x=x[:, :4, :4], other=reference[:, :9, :9])

@@ -21,7 +21,8 @@ def recoloured(x: array, brightness: array, saturation: array, contrast: array) 
 
     Args:
         x: pictures, ``(N, H, W, C)``.
-        brightness, saturation, contrast: :math:`b`, :math:`s` and :math:`c`, ``(N,)`` each.
+        brightness, saturation, contrast: :math:`b`, :math:`s` and :math:`c`, ``(N,)`` each, any
+            numbers.
 
     Returns:
         An array of the shape and dtype of ``x``.

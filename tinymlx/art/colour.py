@@ -18,7 +18,8 @@ def with_colours_of(x: array, colours: array) -> array:
 
     Every pixel is written as luminance and two differences of colour, :data:`YIQ` times its red,
     green and blue. The luminance is taken from ``x``, both differences from ``colours``, and the
-    result is turned back by the inverse matrix. What lies outside of 0 to 1 then is cut off.
+    result is turned back by the inverse matrix. What lies outside of 0 to 1 then, and only then,
+    is cut off.
     Nothing else need be known of the differences: only the luminance changes, by
     the same amount in all three channels.
 
@@ -63,17 +64,3 @@ def match_histograms(x: array, reference: array) -> array:
         "18.7 match_histograms - exercises/ch18_generative_art/lesson.md; "
         "until it is written, `import course.fill` before tinymlx lends you the solution"
     )
-
-
-def _matched(x: array, reference: array) -> array:
-    """The values of one channel of one picture, both ``(pixels,)``."""
-    n, m = x.shape[0], reference.shape[0]
-    ordered = core.sort(reference)
-    rank = core.searchsorted(core.sort(x), x, side="right").astype(core.int64)  # share q = rank / n
-    place = (rank * m + n - 1) // n - 1  # of the first value whose share is at least q
-    value = ordered[place]
-    first = core.searchsorted(ordered, value, side="left").astype(core.int64)
-    last = core.searchsorted(ordered, value, side="right").astype(core.int64)
-    before = core.where(first > 0, ordered[core.maximum(first - 1, 0)], value)
-    along = (rank * m - first * n).astype(core.float32) / ((last - first) * n).astype(core.float32)
-    return before + (value - before) * along

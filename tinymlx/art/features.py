@@ -60,7 +60,7 @@ class FeatureNet(nn.Module):
         In each convolution a border of one (:func:`bordered`) keeps height and width; between two
         groups both are halved by the *mean* of each 2 x 2 window, and an odd row or column at the
         end is left out. (VGG16 takes the maximum, whose slope reaches one pixel of four.) Nothing
-        behind the deepest layer that is asked for is computed.
+        behind the deepest layer that is asked for is computed, and nothing at once.
 
         Args:
             x: pictures as the weights expect them (:func:`prepared`), ``(N, H, W, 3)``.
@@ -102,7 +102,7 @@ def prepared(x: array) -> array:
     """Pixels as the published weights expect them.
 
     From red, green, blue between 0 and 1 to blue, green, red between 0 and 255, less
-    :data:`MEANS`.
+    :data:`MEANS`. Nothing is cut off: a search may leave 0 to 1 for a while, and needs a slope.
 
     Args:
         x: ``(N, H, W, 3)``.

@@ -40,6 +40,9 @@ def copied(made: array, known: array, other: array, level: float = 0.05) -> Shar
     example, with ``k = floor(level * M)``, at least 1. An example counts if it is nearer than that
     limit, not if it is as near. A generator that does not copy has about ``level``.
 
+    All is computed in float32, from features less the mean of the known ones: what all have in
+    common changes no distance, and costs digits. No ``(N, K, D)`` array is made.
+
     Args:
         made: features of what was made, ``(N, D)``.
         known: features of what was learned from, ``(K, D)``.
@@ -71,7 +74,7 @@ def diversity(features: array) -> Spread:
 
     for the variance of :math:`U`. Of the pairs an example has, only the sum is needed: nothing is
     computed twice. All is computed in float32, from features less their mean, so that what all have
-    in common costs no digits.
+    in common costs no digits; no ``(N, N, D)`` array is made.
 
     Args:
         features: ``(N, D)`` with N at least 3.
@@ -92,10 +95,10 @@ def vendi_score(features: array) -> array:
     r"""How many different things there are, when likeness counts.
 
     With :math:`K_{ij}` the cosine of the angle between features :math:`i` and :math:`j` (0 with a
-    feature that is exactly 0, and 1 of any with itself), the eigenvalues :math:`\lambda` of
-    :math:`K / n` are at least 0 and sum to 1. The score is the exponential of their entropy,
-    :math:`\exp(-\sum \lambda \log \lambda)`, with :math:`0 \log 0 = 0`: 1 if all point in one
-    direction, ``n`` if all are at right angles.
+    feature that is exactly 0, however small others are, and 1 of any with itself), the eigenvalues
+    :math:`\lambda` of :math:`K / n` are at least 0 and sum to 1. The score is the exponential of
+    their entropy, :math:`\exp(-\sum \lambda \log \lambda)`, with :math:`0 \log 0 = 0`: 1 if all
+    point in one direction, ``n`` if all are at right angles. Computed in float32.
 
     Args:
         features: ``(N, D)``, at least one.

@@ -11,7 +11,7 @@ from tinymlx.core import array
 
 
 def random_directions(count: int, dims: int, key: array | None = None) -> array:
-    """Directions, each as likely as any other: normal numbers, brought to length 1.
+    """Directions, each drawn anew, each as likely as any other: normal numbers, of length 1.
 
     Args:
         count: how many.

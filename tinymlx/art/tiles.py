@@ -29,7 +29,7 @@ def seamless(x: array) -> array:
     Pictures do not depend on others of the batch, nor on chance.
 
     Args:
-        x: pictures, ``(N, H, W, C)``, any numbers.
+        x: pictures, ``(N, H, W, C)``, any floating numbers.
 
     Returns:
         ``(N, H, W, C)`` in the dtype of ``x``.

@@ -48,14 +48,15 @@ def adain(
     .. math:: y = \sigma_s \frac{x - \mu_x}{\sigma_x} + \mu_s
 
     and of that a share :math:`\alpha`, the strength: :math:`x + \alpha \, m \, (y - x)`. With a
-    mask :math:`m` the statistics of the *content* are taken within it, and only there something
-    changes. Both deviations have the same :math:`\epsilon`: a picture with itself stays as it
-    is. All is computed in float32; the result has the dtype of the content.
+    mask :math:`m` the statistics of the *content* are taken within it, those of the style from all
+    of it, and only within the mask something changes. Both deviations have the same
+    :math:`\epsilon`: a picture with itself stays as it is. All is computed in float32; the result
+    has the dtype of the content.
 
     Args:
         content: ``(N, H, W, C)``.
         style: ``(N, H', W', C)``, or one for all with 1 in the place of ``N``.
-        strength: :math:`\alpha`; 0 changes nothing.
+        strength: :math:`\alpha`, any number; 0 changes nothing.
         mask: from 0 to 1, ``(N, H, W)`` or ``(1, H, W)``.
         eps: as for :func:`statistics`.
 

@@ -18,7 +18,8 @@ def with_colours_of(x: array, colours: array) -> array:
 
     Every pixel is written as luminance and two differences of colour, :data:`YIQ` times its red,
     green and blue. The luminance is taken from ``x``, both differences from ``colours``, and the
-    result is turned back by the inverse matrix. What lies outside of 0 to 1 then is cut off.
+    result is turned back by the inverse matrix. What lies outside of 0 to 1 then, and only then,
+    is cut off.
     Nothing else need be known of the differences: only the luminance changes, by
     the same amount in all three channels.
 
@@ -71,25 +72,25 @@ def match_histograms(x: array, reference: array) -> array:
         )
     if x.size == 0 or reference.size == 0:
         raise ValueError("[match_histograms] There should be at least one picture with pixels.")
+
+    def exchanged(x: array, reference: array) -> array:
+        """The values of one channel of one picture, both ``(pixels,)``."""
+        n, m = x.size, reference.size
+        ordered = core.sort(reference)
+        rank = core.searchsorted(core.sort(x), x, side="right").astype(core.int64)
+        place = (rank * m + n - 1) // n - 1  # of the first value whose share is at least rank / n
+        value = ordered[place]
+        first = core.searchsorted(ordered, value).astype(core.int64)
+        last = core.searchsorted(ordered, value, side="right")
+        before = ordered[core.maximum(first - 1, 0)]
+        along = (rank * m - first * n) / ((last - first) * n)
+        return before + (value - before) * along
+
     n, channels = x.shape[0], x.shape[-1]
     rows = x.reshape(n, -1, channels)
     known = core.broadcast_to(reference, (n, *reference.shape[1:])).reshape(n, -1, channels)
     pictures = []
     for i in range(n):
-        matched = [_matched(rows[i, :, c], known[i, :, c]) for c in range(channels)]
+        matched = [exchanged(rows[i, :, c], known[i, :, c]) for c in range(channels)]
         pictures.append(core.stack(matched, axis=-1))
     return core.stack(pictures).reshape(x.shape).astype(x.dtype)
-
-
-def _matched(x: array, reference: array) -> array:
-    """The values of one channel of one picture, both ``(pixels,)``."""
-    n, m = x.shape[0], reference.shape[0]
-    ordered = core.sort(reference)
-    rank = core.searchsorted(core.sort(x), x, side="right").astype(core.int64)  # share q = rank / n
-    place = (rank * m + n - 1) // n - 1  # of the first value whose share is at least q
-    value = ordered[place]
-    first = core.searchsorted(ordered, value, side="left").astype(core.int64)
-    last = core.searchsorted(ordered, value, side="right").astype(core.int64)
-    before = core.where(first > 0, ordered[core.maximum(first - 1, 0)], value)
-    along = (rank * m - first * n).astype(core.float32) / ((last - first) * n).astype(core.float32)
-    return before + (value - before) * along

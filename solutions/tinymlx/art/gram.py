@@ -46,7 +46,7 @@ def relative_error(x: array, target: array) -> array:
     .. math:: \frac{\sum (x - t)^2}{\sum t^2}
 
     for each picture, and then the mean over the pictures. A target that is exactly 0 everywhere
-    divides by 1. Computed in float32.
+    divides by 1, and no other one does. Computed in float32, and nothing before it is asked for.
 
     Args:
         x: ``(N, ...)``.
@@ -103,7 +103,7 @@ def total_variation(x: array) -> array:
 
     The mean squared difference of vertical neighbours plus that of horizontal ones, over all
     pictures, places and channels. Along an axis with one pixel there are no neighbours, and
-    nothing to pay.
+    nothing to pay. A picture with a nan costs nan.
 
     Args:
         x: ``(N, H, W, C)``.

@@ -85,14 +85,15 @@ def line_search(
     :math:`\phi(t) \le \phi(0) + c_1 t \phi'(0)` and :math:`\phi'(t) \ge c_2 \phi'(0)`. If the first
     one fails, :math:`t` is too far; if only the second one fails, not far enough. While nothing
     was too far :math:`t` is doubled; afterwards it is halfway between the largest that was not far
-    enough (0 at first) and the smallest that was too far. A value that is not finite was too far.
+    enough (0 at first) and the smallest that was too far. A value that is not finite was too far,
+    minus infinity, too: there is nothing to walk to.
 
     Args:
         function: asked once for each place.
         start: where the line begins.
         towards: :math:`d`, a direction in which the function falls.
         first: the first :math:`t`.
-        most: how often the function may be asked.
+        most: how often the function may be asked; with 0 it is not, and the start comes back.
         decrease, curvature: :math:`c_1` and :math:`c_2`.
 
     Returns:
@@ -111,9 +112,10 @@ def line_search(
         x = start.x + t * towards
         value, gradient = function(x)
         here = Point(x, value.item(), gradient)
-        if here.value < best.value:
+        finite = abs(here.value) < float("inf")
+        if finite and here.value < best.value:
             best = here
-        if not here.value <= start.value + decrease * t * slope:
+        if not (finite and here.value <= start.value + decrease * t * slope):
             high = t
         elif dot(here.gradient, towards) < curvature * slope:
             low = t
@@ -128,9 +130,10 @@ def minimize(
 ) -> Minimum:
     """Walk to a minimum of a function, with as many questions as are allowed.
 
-    The first direction is against the gradient, and the first length to try is
-    ``1 / sum(|gradient|)``, at most 1; later it is 1. Of each step that was made the last
-    ``memory`` are remembered, if step and change of the gradient have a positive product. The
+    As long as no step is remembered, the direction is against the gradient, and the first length
+    to try is ``1 / sum(|gradient|)``, at most 1; otherwise it is 1. Of each step that was made the
+    last ``memory`` are remembered, if step and change of the gradient have a positive product, be
+    it ever so small. The
     search ends when the largest slope is at most ``enough``, when a line has no lower place, or
     when the function has been asked ``evaluations`` times: never more often. (A line may ask 20
     times, or what is left.) If a direction does not lead down, what is remembered is forgotten.

@@ -40,6 +40,9 @@ def copied(made: array, known: array, other: array, level: float = 0.05) -> Shar
     example, with ``k = floor(level * M)``, at least 1. An example counts if it is nearer than that
     limit, not if it is as near. A generator that does not copy has about ``level``.
 
+    All is computed in float32, from features less the mean of the known ones: what all have in
+    common changes no distance, and costs digits. No ``(N, K, D)`` array is made.
+
     Args:
         made: features of what was made, ``(N, D)``.
         known: features of what was learned from, ``(K, D)``.
@@ -57,6 +60,8 @@ def copied(made: array, known: array, other: array, level: float = 0.05) -> Shar
         raise ValueError(f"[copied] level should be between 0 and 1; it is {level}.")
     if 0 in (made.shape[0], known.shape[0], other.shape[0]):
         raise ValueError("[copied] One of the three is empty.")
+    middle = core.mean(known.astype(core.float32), axis=0)
+    made, known, other = (x - middle for x in (made, known, other))
     ordered = core.sort(nearest(other, known)[1])
     limit = ordered[max(math.floor(level * other.shape[0]), 1) - 1]
     count = int(core.sum(nearest(made, known)[1] < limit).item())
@@ -76,7 +81,7 @@ def diversity(features: array) -> Spread:
 
     for the variance of :math:`U`. Of the pairs an example has, only the sum is needed: nothing is
     computed twice. All is computed in float32, from features less their mean, so that what all have
-    in common costs no digits.
+    in common costs no digits; no ``(N, N, D)`` array is made.
 
     Args:
         features: ``(N, D)`` with N at least 3.
@@ -108,10 +113,10 @@ def vendi_score(features: array) -> array:
     r"""How many different things there are, when likeness counts.
 
     With :math:`K_{ij}` the cosine of the angle between features :math:`i` and :math:`j` (0 with a
-    feature that is exactly 0, and 1 of any with itself), the eigenvalues :math:`\lambda` of
-    :math:`K / n` are at least 0 and sum to 1. The score is the exponential of their entropy,
-    :math:`\exp(-\sum \lambda \log \lambda)`, with :math:`0 \log 0 = 0`: 1 if all point in one
-    direction, ``n`` if all are at right angles.
+    feature that is exactly 0, however small others are, and 1 of any with itself), the eigenvalues
+    :math:`\lambda` of :math:`K / n` are at least 0 and sum to 1. The score is the exponential of
+    their entropy, :math:`\exp(-\sum \lambda \log \lambda)`, with :math:`0 \log 0 = 0`: 1 if all
+    point in one direction, ``n`` if all are at right angles. Computed in float32.
 
     Args:
         features: ``(N, D)``, at least one.
@@ -127,8 +132,10 @@ def vendi_score(features: array) -> array:
         raise ValueError("[vendi_score] There should be at least one of the examples.")
     with core.stream(core.cpu):  # a GPU finds no eigenvalues in MLX
         x = features.astype(core.float32)
+        largest = core.max(core.abs(x), axis=1, keepdims=True)  # its square may be no number
+        x = x / core.where(largest > 0, largest, 1.0)
         length = core.linalg.norm(x, axis=1, keepdims=True)
-        x = x / core.where(length > 0, length, 1.0)
+        x = x / core.maximum(length, 1.0)  # 0, or at least 1
         cosines = core.where(core.eye(n) > 0, 1.0, x @ x.T)
         values = core.maximum(core.linalg.eigvalsh(cosines / n), 0)
         terms = values * core.log(core.where(values > 0, values, 1.0))

@@ -82,7 +82,15 @@ def collection(
 
     Returns:
         ``(count, size, size, 3)`` float32, and ``(count,)`` int32, places in ``styles``.
+
+    Raises:
+        ValueError: fewer than no paintings, or no styles.
     """
+    if count < 0 or not len(styles):
+        raise ValueError(
+            f"There should be at least 0 paintings in at least one style; they are {count} in "
+            f"{len(styles)}."
+        )
     labels = (np.arange(count) % len(styles)).astype(np.int32)
     return part(0, count, size, styles, seed), labels
 
