@@ -20,7 +20,7 @@ ORDINARY = frozenset(
     "lifetime mask merge mode module momentum origin page palette pass patch path patience "
     "prior primitive reference ring saddle schedule score shim sink skill state tangent tap "
     "tape temperature tile tracing transform tree velocity warp whitening window "
-    "樹 路徑 視窗 模式 溫度 專家 耐心".split()
+    "樹 路徑 視窗 模式 溫度 專家 耐心 特徵 狀態 模組 動量 圖塊 遮罩 先驗 帶子 閘".split()
 )
 #: What stands behind a term in brackets; in Chinese they are as wide as a character.
 BRACKETS = re.compile(r"\s*\(.*?\)|（.*?）|`")

@@ -54,7 +54,11 @@ class Asked:
         """The brief, as text."""
         from rich.markdown import Markdown
 
-        text = work.part(project, chapter, "brief.md").read_text(encoding="utf-8")
+        from course.cli.cards import in_words
+        from course.languages.chosen import chosen_language
+
+        page = in_words(work.part(project, chapter, "brief.md"), chosen_language())
+        text = page.read_text(encoding="utf-8")
         console().print(Markdown(text) if console().is_terminal else text)
         return 0
 
