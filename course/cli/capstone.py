@@ -57,8 +57,7 @@ class Asked:
         from course.cli.cards import in_words
         from course.languages.chosen import chosen_language
 
-        page = in_words(work.part(project, chapter, "brief.md"), chosen_language())
-        text = page.read_text(encoding="utf-8")
+        text = in_words(work.part(project, chapter, "brief.md"), chosen_language())
         console().print(Markdown(text) if console().is_terminal else text)
         return 0
 

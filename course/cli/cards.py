@@ -24,6 +24,7 @@ from course.cutter import cut_package
 from course.definitions import definitions, replace_definition
 from course.errors import CourseError
 from course.languages.chosen import ENGLISH
+from course.languages.sections import STAMP
 from course.paths import Project
 from course.registry import Exercise
 from course.scan import Scan
@@ -65,11 +66,11 @@ def lesson(which: str | None) -> None:
     if which is not None and re.fullmatch(r"\d+", which):
         chapter = course.registry.chapter(int(which))
         path = course.project.exercises / chapter.folder / "lesson.md"
-        text = read_text(in_words(path, course.language))
+        text = in_words(path, course.language)
     else:
         exercise = course.exercise(which)
         path = course.project.root / exercise.lesson
-        text = section(read_text(in_words(path, course.language)), exercise)
+        text = section(in_words(path, course.language), exercise)
     if out.is_terminal:
         # Without -R, less shows the codes of colours as text; F and X as git sets them.
         os.environ["LESS"] = f"{os.environ['LESS']} -R" if os.environ.get("LESS") else "-FRX"
@@ -79,10 +80,13 @@ def lesson(which: str | None) -> None:
         print(text)
 
 
-def in_words(path: Path, language: str) -> Path:
-    """A page in a language, the English one where it is not translated."""
+def in_words(path: Path, language: str) -> str:
+    """A page in a language, the English one where it is not translated; what it records of that
+    one is not for readers."""
     other = path.with_name(f"{path.stem}.{language}{path.suffix}")
-    return other if language != ENGLISH and other.is_file() else path
+    if language == ENGLISH or not other.is_file():
+        return read_text(path)
+    return re.sub(rf"(?m)^{STAMP.pattern}\n+", "", read_text(other))
 
 
 def section(text: str, exercise: Exercise) -> str:

@@ -28,7 +28,8 @@ class Mini:
         return load_registry(self.project)
 
     def environment(self, **extra: str) -> dict[str, str]:
-        return {**os.environ, "TINYMLX_ROOT": str(self.root), "COLUMNS": "200", **extra}
+        fixed = {"TINYMLX_ROOT": str(self.root), "COLUMNS": "200", "TINYMLX_LANG": "en"}
+        return {**os.environ, **fixed, **extra}
 
     def run(self, *command: str, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess:
         """Run a program on the copy and return its exit code and output."""

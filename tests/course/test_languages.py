@@ -250,3 +250,15 @@ def test_both_books_are_built_with_the_same_addresses(two: Mini, tmp_path: Path)
     assert ids[0] == ids[1] and "a-softmax" in ids[0]
     chinese = (tmp_path / "zh-TW/exercises/ch01_rows/lesson.html").read_text("utf-8")
     assert "提示 1：一個問題" in chinese and "不會溢位的 softmax" in chinese
+
+
+def test_commands_speak_the_readers_language(two: Mini) -> None:
+    """Lessons without what they record of the English one; English where nothing is translated."""
+    for variables, expected in (
+        ({"TINYMLX_LANG": "zh-TW"}, "練習 1.2"),
+        ({"TINYMLX_LANG": "", "LC_ALL": "zh_TW.UTF-8"}, "練習 1.2"),
+        ({"TINYMLX_LANG": "fr", "LC_ALL": "zh_TW.UTF-8"}, "Exercise 1.2"),
+    ):
+        told = two.tinymlx("lesson", "1.2", **variables).stdout
+        assert expected in told and "<!--" not in told
+    assert "提示 1" in two.tinymlx("hint", "1.1", TINYMLX_LANG="zh-TW").stdout
