@@ -90,7 +90,8 @@ def export(
 
 def with_networks(project: Project) -> str:
     """The chapters that came with trained weights."""
-    found = sorted(int(x.parent.name[2:4]) for x in project.exercises.glob("ch*/trained"))
+    weights = project.exercises.glob("ch*/trained/*.safetensors")
+    found = sorted({int(path.parents[1].name[2:4]) for path in weights})
     return "chapters " + ", ".join(map(str, found))
 
 

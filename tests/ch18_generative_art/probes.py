@@ -189,6 +189,7 @@ def seen_calls(x, widths, depths, layers):
         "convolutions": sum(model[n].calls[0] for n in names),
         "waits": waits,
         "shapes": [list(y.shape) for y in found.values()],
+        "strength": sum(core.sum(core.abs(y)) for y in found.values()),
     }
 
 
@@ -686,17 +687,21 @@ def novelty_memory(made, known, other):
     """Peak memory of both measures, in multiples of all their distances."""
     core.eval(made, known, other)
     mx.synchronize()
-    found = []
+    found, values = [], []
     for call, pairs in (
         (lambda: novelty.copied(made, known, other), (len(made) + len(other)) * len(known)),
         (lambda: novelty.diversity(made), len(made) ** 2),
     ):
         before = mx.get_active_memory()
         meter.reset()
-        call()
+        values.append(call())
         mx.synchronize()
         found.append((meter.peak() - before) / (4 * pairs))
-    return {"much": [times > 8 for times in found]}
+    return {
+        "much": [times > 8 for times in found],
+        "limit": values[0].limit,
+        "mean": values[1].mean,
+    }
 
 
 def vendi(features):

@@ -42,6 +42,7 @@ def test_ten_layers_and_more(probe, draw):
     sizes = {"x": draw.normal(1, 4, 4, 3), "widths": [2, 3], "depths": [12, 1]}
     found = probe("seen_calls", layers=["conv1_11", "conv1_2"], **sizes)
     assert found["convolutions"] == 11 and found["waits"], "nothing is computed at once"
+    assert found["strength"] > 0
     assert found["shapes"] == [[1, 4, 4, 2]] * 2
     found = probe("seen_calls", layers=["conv2_1", "conv1_1"], **sizes)
     assert found["convolutions"] == 13 and found["shapes"] == [[1, 2, 2, 3], [1, 4, 4, 2]]
@@ -86,6 +87,7 @@ def test_a_tiny_bowl(probe, draw):
     found = probe("minimized", kind="quadratic", x=x, evaluations=60, memory=10, enough=1e-8,
                   data=data)  # fmt: skip
     assert found["steepest"] <= 1e-8, found["steepest"]
+    assert 1 < found["asked"] == found["really"] <= 60
 
 
 @exercise("18.3")

@@ -119,7 +119,9 @@ def test_it_works_under_a_path_of_its_own(browser: webdriver.Chrome, site: Site)
         host = f"http://127.0.0.1:{server.server_address[1]}/"
         show(browser, f"{host}{site.root.parent.name}/")
         until(browser, "return location.pathname.endsWith('/en/index.html')")
-        browser.find_element(By.LINK_TEXT, "Read chapter 1").click()
+        link = "[...document.links].find(link => link.textContent.trim() === 'Read chapter 1')"
+        until(browser, f"return document.readyState === 'complete' && {link}")
+        browser.execute_script(f"return {link}").click()
         until(browser, "return document.querySelector('aside.card')")
         script = "return performance.getEntriesByType('resource').map(entry => entry.name)"
         assert all(name.startswith(host) for name in browser.execute_script(script))
