@@ -62,6 +62,7 @@ class Exercise:
     closed: tuple[str, ...]
     opened: tuple[str, ...]
     folder: str  # ch04_neural_networks
+    heading: str = ""  # the English title, where `title` is in another language
 
     @property
     def chapter(self) -> int:
@@ -74,8 +75,8 @@ class Exercise:
 
     @property
     def anchor(self) -> str:
-        """The anchor of the exercise's heading in its lesson."""
-        return slug(f"Exercise {self.id}: {self.title}")
+        """The anchor of the exercise's heading in its lesson, the English one."""
+        return slug(f"Exercise {self.id}: {self.heading or self.title}")
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ ASIDE_FILES = {
     f"grading/{name}.py"
     for name in ("campaign", "exports", "feedback", "gradescope", "points", "proofs", "roster")
 }
+ASIDE_OF_CARDS = {"title", "heading", "hints", "minutes"}
 WITHIN = {"cli/project.py"}  # tests of projects load them with it
 STANDS_ON = ("ml_dtypes", "mlx", "numpy", "pytest", "scikit-learn", "torch")
 
@@ -67,7 +68,7 @@ def course_parts(
         if exercise.chapter not in libraries:
             libraries[exercise.chapter] = _library(project, registry, exercise.chapter)
         wrong = digest(_contents(project.exercises / exercise.folder, ["misconceptions.py"]))
-        card = {k: v for k, v in asdict(exercise).items() if k not in ("title", "hints", "minutes")}
+        card = {k: v for k, v in asdict(exercise).items() if k not in ASIDE_OF_CARDS}
         found[exercise.id] = {
             "tests": digest([judges.hash(exercise), shared, wrong]),
             "card": digest([json.dumps(card)]),

@@ -40,7 +40,7 @@ def chapter_hash(chapter: Chapter) -> str:
 def in_language(project: Project, registry: Registry, language: str) -> Registry:
     """The registry with titles, summaries and hints of a language where there are any.
 
-    An exercise's anchor follows from its English title: ask the English registry for it.
+    Anchors stay the English ones, which are the same in every language.
     """
     if language == "en":
         return registry
@@ -69,7 +69,7 @@ def _exercise(path: Path, exercise: Exercise, card: dict[str, Any]) -> Exercise:
         raise CourseError(f"{path}: {exercise.id} needs three hints, as the English card has.")
     first, second, third = hints
     title = card.get("title", exercise.title)
-    return replace(exercise, title=title, hints=(first, second, third))
+    return replace(exercise, title=title, hints=(first, second, third), heading=exercise.title)
 
 
 def differences(project: Project, chapter: Chapter, language: str) -> Iterator[Difference]:

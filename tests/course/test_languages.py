@@ -169,6 +169,7 @@ def test_cards_in_another_language(two: Mini) -> None:
         and shown["1.2"].title == "Picking from a softmax"
     )
     assert shown.chapters[0].title == "列"
+    assert shown["1.1"].anchor == two.registry["1.1"].anchor
     kinds = [(d.kind, d.is_broken) for d in cards.differences(two.project, chapter, "zh-TW")]
     assert kinds == [("missing", False), ("missing", False), ("card", True)]
 
