@@ -16,6 +16,7 @@ import pytest
 
 from course.cli.project import implementation, load_script
 from course.cutter import differences
+from course.languages.sections import original_of
 from course.lessons import anchors, headings, links
 from course.misconceptions import load_misconceptions
 from course.paths import Project, find_project
@@ -144,7 +145,7 @@ def test_trained_weights_are_small_and_say_where_they_are_from(project: Project)
 def english(path: Path) -> Path:
     """The page itself, or the one that it translates: anchors are the same in every language."""
     parts = path.name.split(".")
-    return path.with_name(f"{parts[0]}.{parts[-1]}") if len(parts) > 2 else path
+    return original_of(path, parts[-2]) if len(parts) > 2 else path
 
 
 def test_relative_links_resolve(project: Project) -> None:
