@@ -231,7 +231,10 @@ def corrected(quantiles: array, before: array, truth: array) -> array:
         more = conformal(before[..., i], before[..., count - 1 - i], truth, share)
         columns[i] = columns[i] - more
         columns[count - 1 - i] = columns[count - 1 - i] + more
-    return core.sort(core.stack(columns, axis=-1), axis=-1)
+    levels = core.stack(columns, axis=-1)
+    # Step by step: on CUDA, MLX 0.32.4 cannot sort more than 65,535 rows at once.
+    steps = [core.sort(levels[:, i], axis=-1) for i in range(levels.shape[1])]
+    return core.stack(steps, axis=1)
 
 
 def one_sequence(

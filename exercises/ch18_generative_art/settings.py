@@ -136,7 +136,7 @@ FULL = Setting(
     transfer_styles=("flow", "glass", "points", "strokes", "waves", "woodcut"),
     painter=(32, 5, Plan(2000, 16, 1e-3, compile=False)),
     unet=Sizes(2, (96, 192, 256), (False, True, True), context=128),
-    diffusion=Plan(5000, 128, 8e-4, half=True),
+    diffusion=Plan(3000, 128, 8e-4, half=True),
     gan=Duelling(32, 7000, 64, 2e-4, 128),
     guidance=1.0,
     calls=25,
