@@ -145,3 +145,15 @@ def test_stamping_does_not_guess(mini: Mini, chinese: Path) -> None:
     assert "1.1 has 2 sentences and 1 here" in stamp(one)
     turned = good.replace(hashed(AXIS), "00000000").replace(hashed(LARGE), hashed(AXIS))
     assert "in another order" in stamp(turned) and chinese.read_text("utf-8") == turned
+
+
+def test_a_comparison_is_read_in_the_readers_language(mini: Mini, chinese: Path) -> None:
+    """The table and the page; what a program reads stays English."""
+    mini.write("1.2 pick", "return x[index]")
+    page = mini.root / "page.html"
+    told = mini.tinymlx("compare", "1.2", "--html", str(page), TINYMLX_LANG="zh-TW")
+    assert "mine: 你忘了 softmax。" in told.stdout, told.stderr
+    said = json.dumps("你忘了 softmax。")
+    assert said in page.read_text("utf-8")
+    data = mini.tinymlx("compare", "1.2", "--json", TINYMLX_LANG="zh-TW").stdout
+    assert MISSED in data and said not in data
