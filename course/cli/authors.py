@@ -106,7 +106,7 @@ def translations(stamp: Path | None) -> int:
     Raises:
         CourseError: the page is no translation, or its headings differ from the original's.
     """
-    from course.languages import cards, parity
+    from course.languages import cards, mistakes, parity
 
     project = find_project()
     out = console()
@@ -119,27 +119,36 @@ def translations(stamp: Path | None) -> int:
     for language in sorted({path.name.split(".")[-2] for path in cards.translated(project)}):
         for chapter in registry.chapters:
             found += cards.differences(project, chapter, language)
+    for language in sorted({path.name.split(".")[-2] for path in mistakes.translated(project)}):
+        for chapter in registry.chapters:
+            found += mistakes.differences(project, registry, chapter, language)
     for one in found:
         place = one.place.removeprefix(f"{project.root}/")
         style = "red" if one.is_broken else "yellow"
         out.print(f"{one.kind}: {place}: {one.sentence}", style=style)
     broken = sum(one.is_broken for one in found)
-    out.print(f"{broken} differences, {len(found) - broken} sections or cards to look at.")
+    out.print(
+        f"{broken} differences, {len(found) - broken} sections, cards or sentences to look at."
+    )
     return int(broken > 0)
 
 
 def _stamp(path: Path) -> None:
-    """Have each section of a translated page, or each card of a file of cards, record the hash of
-    what it translates now."""
-    from course.languages import cards
+    """Have each section of a translated page, or each card or sentence of a file, record the hash
+    of what it translates now."""
+    from course.languages import cards, mistakes
     from course.languages.sections import original_of, stamped
 
     parts = path.name.split(".")
     original = original_of(path, parts[-2]) if len(parts) > 2 else path
+    if original.name == "misconceptions.toml":
+        original = original.with_suffix(".py")
     if original == path or not original.is_file() or not path.is_file():
         raise CourseError(f"{path} is no translation of a page; name one, as lesson.zh-TW.md.")
     try:
-        if path.suffix == ".toml":
+        if original.suffix == ".py":
+            text = mistakes.stamped(path, load_registry(find_project()), original)
+        elif path.suffix == ".toml":
             text = cards.stamped(path.read_text("utf-8"), _chapter_of(original))
         else:
             text = stamped(original.read_text("utf-8"), path.read_text("utf-8"))

@@ -59,7 +59,10 @@ def _show(
     todo = [e for e in shown if result.verdicts[e.id]["outcome"] == "to do"]
     for exercise in shown:
         if exercise not in todo or len(todo) <= 3:
-            console.print(verdict(exercise, result.verdicts[exercise.id]))
+            said, trouble = course.sentences.shown(exercise.id, result.verdicts[exercise.id])
+            console.print(verdict(exercise, said))
+            if trouble:
+                console.print(trouble, style="yellow")
     if len(todo) > 3:
         names = ", ".join(e.id for e in todo[:8]) + (", ..." if len(todo) > 8 else "")
         console.print(Text.assemble(("to do   ", "bold cyan"), f"{len(todo)} exercises: {names}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -16,6 +17,8 @@ from course.cli.terminal import console
 from course.compare.collect import Row, collect, sorted_rows
 from course.compare.page import page
 from course.grading.door.names import shown
+from course.languages.chosen import chosen_language
+from course.languages.mistakes import Sentences
 from course.paths import find_project
 from course.registry import load_registry
 
@@ -27,13 +30,16 @@ def run(number: str, paths: list[str], html: Path | None, as_json: bool) -> int:
     project = find_project()
     registry = load_registry(project)
     exercise = registry[number]
+    said = Sentences(project, registry, chosen_language())
+    said(number, "")  # a translation that cannot be read is told before all is timed
     blas.load()
     screen = console(stderr=True)
     with screen.status("grading and timing"):
         rows = list(sorted_rows(collect(project, registry, exercise, paths or ["mine"])))
     if as_json:
         print(json.dumps([row.plain() for row in rows], indent=2))
-    else:
+    rows = [replace(r, misconceptions=[said(number, m) for m in r.misconceptions]) for r in rows]
+    if not as_json:
         show(console(), rows)
     target = html or project.state / "out" / f"compare_{number}.html"
     write_atomic(target, page(exercise, rows))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from course.errors import CourseError
 from course.languages.cards import in_language
 from course.languages.chosen import chosen_language
+from course.languages.mistakes import Sentences
 from course.paths import Project, find_project
 from course.registry import Exercise, Registry, load_registry
 from course.scan import Scan, Status
@@ -18,6 +19,7 @@ class Course:
         self.language = chosen_language()
         english = load_registry(self.project)
         self.registry: Registry = in_language(self.project, english, self.language)
+        self.sentences = Sentences(self.project, english, self.language)
         self.scan = Scan(self.project, self.registry)
 
     def next(self, statuses: list[Status] | None = None) -> Exercise | None:

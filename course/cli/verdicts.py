@@ -7,9 +7,12 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from course.languages.mistakes import LIKELY
 from course.registry import Exercise
 
-LABELS = ("Likely one of:", "Likely:", "Read:", "Graded:", "It hung at")
+#: What stands before a diagnosis, in any language; the longer of two that begin alike first.
+DIAGNOSIS = tuple(label.strip() for pair in LIKELY.values() for label in reversed(pair))
+LABELS = (*DIAGNOSIS, "Read:", "Graded:", "It hung at")
 
 
 def failure(plain: dict[str, Any], mistake_first: bool = False) -> RenderableType:
@@ -33,8 +36,8 @@ def failure(plain: dict[str, Any], mistake_first: bool = False) -> RenderableTyp
 
 
 def _mistake_first(lines: list[str]) -> list[str]:
-    """The lines with ``Likely`` and all that is indented below it at the top."""
-    start = next((i for i, line in enumerate(lines) if line.startswith("  Likely")), None)
+    """The lines with the diagnosis and all that is indented below it at the top."""
+    start = next((i for i, line in enumerate(lines) if line[2:].startswith(DIAGNOSIS)), None)
     if start is None:
         return lines
     end = start + 1
@@ -49,7 +52,7 @@ def _line(line: str) -> Text:
         at = line.find(label)
         if at == 2:
             text.stylize(
-                "bold yellow" if label.startswith("Likely") else "bright_black", at, at + len(label)
+                "bold yellow" if label in DIAGNOSIS else "bright_black", at, at + len(label)
             )
             if label == "Graded:":
                 text.stylize("bright_black")

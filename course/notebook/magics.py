@@ -74,7 +74,10 @@ class Session:
         course.scan.record(result.outcomes())
         course.scan.remember()
         self.refresh()
-        parts.append(verdict(exercise, result.verdicts[exercise.id]))
+        said, trouble = course.sentences.shown(exercise.id, result.verdicts[exercise.id])
+        parts.append(verdict(exercise, said))
+        if trouble:
+            parts.append(Text(trouble, style="yellow"))
         parts.append(Text(f"Written to {', '.join(written.files)}.", style="bright_black"))
         return Card(*parts)
 

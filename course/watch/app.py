@@ -6,6 +6,7 @@ import sys
 import time
 
 from rich.live import Live
+from rich.text import Text
 
 from course.cli.cards import difference, next_hint, put_back
 from course.cli.open import Course
@@ -85,13 +86,14 @@ class _Loop:
         self.grader.ask(self.state.exercise)
 
     def take(self, answer: Answer) -> None:
-        state = self.state
+        state, number = self.state, answer.exercise.id
         state.busy, state.seconds = False, answer.seconds
         if answer.trouble:
             state.message = answer.trouble
             return
-        state.verdict = answer.verdict
-        self.course.scan.record({answer.exercise.id: answer.verdict["outcome"]})
+        state.verdict, trouble = self.course.sentences.shown(number, answer.verdict)
+        state.message = trouble or state.message
+        self.course.scan.record({number: answer.verdict["outcome"]})
         state.statuses = self.course.scan.statuses()
 
     def go(self, exercise: Exercise) -> None:
@@ -210,7 +212,13 @@ def _plain(course: Course, grader: Grader, exercise: Exercise) -> None:
             grader.ask(exercise)
         answer = grader.answer()
         if answer is not None:
-            out.print(answer.trouble or render_verdict(exercise, answer.verdict))
+            if answer.trouble:
+                out.print(answer.trouble)
+            else:
+                said, trouble = course.sentences.shown(exercise.id, answer.verdict)
+                out.print(render_verdict(exercise, said))
+                if trouble:
+                    out.print(Text(trouble, style="yellow"))
             out.print(f"({answer.seconds * 1000:.0f} ms)", style="bright_black")
             sys.stdout.flush()
         time.sleep(LOOK_SECONDS)

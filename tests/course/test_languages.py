@@ -11,7 +11,7 @@ from small import Mini
 
 from course.book import playing
 from course.book.build import build
-from course.languages import cards, parity
+from course.languages import cards, mistakes, parity
 from course.languages.sections import sections, stamped
 from course.languages.usage import mainland
 from course.paths import Project
@@ -101,6 +101,7 @@ def test_translations_of_the_course_agree_with_it(project: Project, registry: Re
     for language in {path.name.split(".")[-2] for path in cards.translated(project)}:
         for chapter in registry.chapters:
             found += cards.differences(project, chapter, language)
+            found += mistakes.differences(project, registry, chapter, language)
     assert [d for d in found if d.is_broken] == []
 
 
