@@ -85,8 +85,9 @@ def stamped(original: str, translation: str) -> str:
             out += [f"{'#' * other.level} {other.title}", "", f"<!-- of {mine.hash} -->"]
         else:
             out += [f"<!-- of {mine.hash} -->"]
-        out += ["", other.text.strip(), ""]
-    return re.sub(r"\n{3,}(?=<!--|#)", "\n\n", "\n".join(out)).rstrip() + "\n"
+        text = other.text.strip()
+        out += ["", text, ""] if text else [""]
+    return "\n".join(out).rstrip() + "\n"
 
 
 def original_of(path: Path, language: str) -> Path:
