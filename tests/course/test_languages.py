@@ -154,7 +154,7 @@ def test_what_is_old_is_named_and_stamped_again(two: Mini) -> None:
 
 
 def test_a_stamp_leaves_code_as_it_is() -> None:
-    page = "# One\n\n```python\nx = 1\n\n\n# two empty lines above\n```\n\n## Two\n\n## Three\n\nText.\n"
+    page = "# One\n\n```python\nx = 1\n\n\n# two lines above\n```\n\n## Two\n\n## Three\n\nText.\n"
     made = stamped(page, page)
     assert "x = 1\n\n\n# two" in made and "-->\n\n## Three" in made
     assert stamped(page, made) == made
