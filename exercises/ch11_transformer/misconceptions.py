@@ -1586,6 +1586,24 @@ def seen_from(rows, q, inputs, grid):
 
 
 @misconception(
+    "11.19",
+    "You begin with a logarithm of minus infinity, which is right for the mean; but queries "
+    "that stand before all keys keep it, and on the way back it makes nan. They get zeros, "
+    "both.",
+)
+def seen_from(rows, q, inputs, grid):
+    _, k, v, mask, sinks = inputs
+    shape = q.shape[:-1]
+    seen = Part(zeros((*shape, v.shape[-1])), zeros((*shape, 1)) - float("inf"))
+    if sinks is not None:
+        seen = sinks_alone(sinks, shape, v.shape[-1])
+    for tile in grid.tiles(rows):
+        q = after(q, seen.mean)
+        seen = together(seen, part(grid.scores(tile, q, k, mask), v[:, :, tile.columns]))
+    return seen
+
+
+@misconception(
     "11.20",
     "You take the softmax of the tile. Its weights are parts of a whole row: exp(score - log_sum), "
     "with the logarithm of all keys.",

@@ -250,6 +250,13 @@ def test_what_comes_back_to_shared_keys(check, draw, groups):
     check("gathered", weights=weights, x=x, groups=groups, terms=12, scale=8.0)
 
 
+@exercise("11.20")
+def test_what_comes_back_is_added_at_once(check, draw):
+    """The products of weights and features, thirty times as many as weights, are not kept."""
+    weights, x = draw.normal(1, 4, 90, 100), draw.normal(1, 4, 90, 32)
+    check("gathered_cost", weights=weights, x=x, groups=2, terms=180, scale=8.0)
+
+
 @exercise("11.19")
 def test_tiles_take_little_memory(check, draw):
     """Less than a twelfth of the memory of all scores."""
