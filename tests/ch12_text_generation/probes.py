@@ -275,7 +275,8 @@ def cost_of_decoding(vocabularies, sizes):
     found = []
     for size, count in zip(vocabularies, sizes, strict=True):
         letters = alphabet.byte_letters()
-        names = [*(a + b for a in letters for b in letters)][: size - 256] + [*letters]
+        more = [a + b for a in letters for b in letters]
+        names = [*more[: size - 256], *letters]
         tokenizer = tokenizer_of({t: i for i, t in enumerate(names)}, [], {}, "[^ ]+")
         copied = Copied()
         inner, kind = tokenizer.bytes_of, bytes_that_count(copied)
@@ -338,7 +339,7 @@ def cost_of_batches(counts, epoch):
         asked.append(Number.asked / count)
         batches.epoch = epoch
         later.append(counted(batches.plan)[1])
-        rows, cost = counted(lambda b=batches: b.filled(sentences, 7, [4, 5, 6]))
+        rows, cost = counted(lambda b=batches: b.filled(b.sources, 7, [4, 5, 6]))
         filled.append(cost)
     return {
         "batches": len(plan), "rows": rows, "lines": lines, "asked": asked,
