@@ -1294,23 +1294,6 @@ def update_and_fetch(self, keys, values):
 
 @misconception(
     "11.17",
-    "You forget nothing: the mask hides what is old, but memory and time grow with the text.",
-)
-def update_and_fetch(self, keys, values):
-    new = [*range(self.offset, self.offset + keys.shape[2])]
-    self.offset += len(new)
-    if self.kept is None:
-        self.kept, self.positions = (keys, values), new
-    else:
-        k, v = (
-            core.concatenate([old, more], axis=2) for old, more in zip(self.kept, (keys, values))
-        )
-        self.kept, self.positions = (k, v), [*self.positions, *new]
-    return self.kept
-
-
-@misconception(
-    "11.17",
     "Your mask hides the first `keep` as soon as they are behind the window. They stay in memory so "
     "that everybody behind them may ask them.",
 )
@@ -1492,17 +1475,6 @@ def seen_from(rows, q, inputs, grid):
 
 @misconception(
     "11.19",
-    "You look at one tile more than anybody asks. `rows.stop` is the query behind the last one of "
-    "the piece, which itself may ask the keys before `rows.stop + self.shift` only.",
-)
-def tiles(self, rows):
-    for columns in pieces(self.keys, self.side):
-        if not self.causal or columns.start <= rows.stop + self.shift:
-            yield Tile(rows, columns)
-
-
-@misconception(
-    "11.19",
     "The first query of a piece decides in yours. The later ones may ask more, where the diagonal "
     "does not pass through the corners of tiles.",
 )
@@ -1672,16 +1644,6 @@ def tile_pull(gweights, scores, log_sum, level):
 def tile_pull(gweights, scores, log_sum, level):
     weights = exp(scores) / exp(log_sum)
     return weights, weights * (gweights - level)
-
-
-@misconception(
-    "11.20",
-    "You take the slope of a sigmoid, w (1 - w). That is the diagonal of the softmax's only; `level` "
-    "has what all the others add.",
-)
-def tile_pull(gweights, scores, log_sum, level):
-    weights = exp(scores - log_sum)
-    return weights, weights * (1 - weights) * (gweights - level)
 
 
 @misconception(

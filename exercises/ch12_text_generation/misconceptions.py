@@ -548,44 +548,6 @@ def learn_merges(words, count, letters, least=1):
 
 @misconception(
     "12.4",
-    "You number letters in the order in which the words have them. `letters` has the order, "
-    "so that another text numbers them alike.",
-)
-def learn_merges(words, count, letters, least=1):
-    known = set(letters)
-    numbers = {}
-    for word in words:
-        for letter in word:
-            if letter not in known:
-                raise ValueError(f"[learn_merges] {letter!r} is none of the letters.")
-            numbers.setdefault(letter, len(numbers))
-    tokens, times = [list(word) for word in words], list(words.values())
-    counts = count_pairs(zip(tokens, times))
-    places = {}
-    for i, parts in enumerate(tokens):
-        for pair in zip(parts, parts[1:]):
-            places.setdefault(pair, set()).add(i)
-    queue = [entry(pair, n, numbers) for pair, n in counts.items()]
-    heapify(queue)
-    merges = []
-    while queue and len(merges) < count:
-        negative, _, _, pair = heappop(queue)
-        if -negative != counts[pair]:
-            continue
-        if -negative < max(least, 1):
-            break
-        merges.append(pair)
-        numbers[pair[0] + pair[1]] = len(numbers)
-        changed = set()
-        for i in places.pop(pair):
-            changed |= replace(i, pair, tokens, times[i], counts, places)
-        for other in changed:
-            heappush(queue, entry(other, counts[other], numbers))
-    return merges
-
-
-@misconception(
-    "12.4",
     "Counts are kept, but for each merge you look through all pairs for the greatest. A "
     "large text has hundreds of thousands; a heap gives it at once.",
 )
@@ -661,59 +623,6 @@ def replace(i, pair, tokens, times, counts, places):
         counts[other] -= times
         if other in places:
             places[other].discard(i)
-    tokens[i] = after
-    return {*old, *new}
-
-
-@misconception(
-    "12.4",
-    "You replace in text that is joined by spaces: the end of one token and the beginning "
-    "of another look like the pair, and every second of several in a row is left. Compare "
-    "tokens.",
-)
-def replace(i, pair, tokens, times, counts, places):
-    before = tokens[i]
-    after = " ".join(before).replace(" ".join(pair), "".join(pair)).split(" ")
-    old, new = list(zip(before, before[1:])), list(zip(after, after[1:]))
-    for other in old:
-        counts[other] -= times
-    for other in new:
-        counts[other] = counts.get(other, 0) + times
-        places.setdefault(other, set()).add(i)
-    tokens[i] = after
-    return {*old, *new}
-
-
-@misconception(
-    "12.4",
-    "You report the new pairs only. The counts of the old ones have changed, too, and the "
-    "queue has to hear of it.",
-)
-def replace(i, pair, tokens, times, counts, places):
-    before, after = tokens[i], merged(tokens[i], pair)
-    old, new = list(zip(before, before[1:])), list(zip(after, after[1:]))
-    for other in old:
-        counts[other] -= times
-    for other in new:
-        counts[other] = counts.get(other, 0) + times
-        places.setdefault(other, set()).add(i)
-    tokens[i] = after
-    return set(new)
-
-
-@misconception(
-    "12.4",
-    "You compare the pairs of the word as sets. A word may have a pair several times, and "
-    "each of them counts.",
-)
-def replace(i, pair, tokens, times, counts, places):
-    before, after = tokens[i], merged(tokens[i], pair)
-    old, new = set(zip(before, before[1:])), set(zip(after, after[1:]))
-    for other in old - new:
-        counts[other] -= times
-    for other in new - old:
-        counts[other] = counts.get(other, 0) + times
-        places.setdefault(other, set()).add(i)
     tokens[i] = after
     return {*old, *new}
 
@@ -989,22 +898,6 @@ def decode(self, numbers):
 
 @misconception(
     "12.6",
-    "For each number you search the whole vocabulary. `bytes_of` finds it at once.",
-)
-def decode(self, numbers):
-    parts = []
-    for number in numbers:
-        for token, own in [*self.special.items(), *self.vocabulary.items()]:
-            if own == number:
-                parts.append(token.encode("utf-8") if token in self.special else to_bytes(token))
-                break
-        else:
-            raise ValueError(f"[decode] {number} is the number of no token.")
-    return b"".join(parts).decode("utf-8", errors="replace")
-
-
-@misconception(
-    "12.6",
     "You make a longer bytes object for each number, and copy all that was there: twice the "
     "text, four times the work. Join the parts once.",
 )
@@ -1043,30 +936,6 @@ def encode(self, text):
                     self.known.clear()
                 self.known[piece] = found
             numbers = numbers + self.known[piece]
-    return numbers
-
-
-@misconception(
-    "12.6",
-    "Behind each special token you copy the rest of the text: with many of them twice the "
-    "text is four times the work. `split` cuts it once.",
-)
-def encode(self, text):
-    numbers = []
-    while text:
-        at = self.specials.search(text) if self.special else None
-        part = text[: at.start()] if at else text
-        for piece in self.cut(part):
-            if piece not in self.known:
-                found = self.numbers_of(to_letters(piece))
-                if len(self.known) >= REMEMBERED:
-                    self.known.clear()
-                self.known[piece] = found
-            numbers += self.known[piece]
-        if not at:
-            break
-        numbers.append(self.special[at.group()])
-        text = text[at.end() :]
     return numbers
 
 
@@ -1236,21 +1105,6 @@ def plan(self):
 
 @misconception(
     "12.7",
-    "You ask of every pair whether a list has it, which compares it with half of them. A "
-    "set answers at once.",
-)
-def plan(self):
-    keys = core.random.split(core.random.key(self.seed + 1000 * self.epoch), 2)
-    mixed = core.random.permutation(len(self.sources), key=keys[0]).tolist()
-    batches = []
-    for length, found in self.buckets.items():
-        pairs, rows = [i for i in mixed if i in found], self.rows(length)
-        batches += [(length, pairs[i : i + rows]) for i in range(0, len(pairs), rows)]
-    return [batches[i] for i in core.random.permutation(len(batches), key=keys[1]).tolist()]
-
-
-@misconception(
-    "12.7",
     "To come to an epoch you walk through all before it. A run that goes on in epoch 1000 "
     "waits: the key follows from the number itself.",
 )
@@ -1286,40 +1140,12 @@ def plan(self):
 
 @misconception(
     "12.7",
-    "The order of the lengths is mixed, but all batches of one length come one behind the "
-    "other. Mix the batches.",
-)
-def plan(self):
-    keys = core.random.split(core.random.key(self.seed + 1000 * self.epoch), 2)
-    mixed = core.random.permutation(len(self.sources), key=keys[0]).tolist()
-    place = {pair: i for i, pair in enumerate(mixed)}
-    lengths = list(self.buckets)
-    batches = []
-    for j in core.random.permutation(len(lengths), key=keys[1]).tolist():
-        length = lengths[j]
-        pairs, rows = sorted(self.buckets[length], key=place.__getitem__), self.rows(length)
-        batches += [(length, pairs[i : i + rows]) for i in range(0, len(pairs), rows)]
-    return batches
-
-
-@misconception(
-    "12.7",
     "You fill the last batch with its last pair again and again, which then counts several "
     "times. Rows that are missing are padding.",
 )
 def filled(self, sentences, length, pairs):
     pairs = [*pairs, *[pairs[-1]] * (self.rows(length) - len(pairs))]
     return core.array([[*sentences[i], *[self.pad] * (length - len(sentences[i]))] for i in pairs])
-
-
-@misconception(
-    "12.7",
-    "For each batch you fill up all sentences and take a few of them. Fill up the few.",
-)
-def filled(self, sentences, length, pairs):
-    every = [[*s, *[self.pad] * length][:length] for s in sentences]
-    rows = [every[i] for i in pairs] + [[self.pad] * length] * (self.rows(length) - len(pairs))
-    return core.array(rows)
 
 
 @misconception(
@@ -1510,21 +1336,6 @@ def inverse_square_root(peak, warm_up):
 
 @misconception(
     "12.9",
-    "You take the greater of the two. The rate is the smaller: first the line, then the root.",
-)
-def inverse_square_root(peak, warm_up):
-    if warm_up < 1:
-        raise ValueError(f"[inverse_square_root] warm_up should be at least 1; it is {warm_up}.")
-
-    def schedule(step):
-        made = core.array(step + 1.0)
-        return peak * core.maximum(made / warm_up, (warm_up / made) ** 0.5)
-
-    return schedule
-
-
-@misconception(
-    "12.9",
     "You count the fall from the end of the rise. It goes with the root of all steps made, "
     "else the rate is at half of the peak after three.",
 )
@@ -1551,24 +1362,6 @@ def inverse_square_root(peak, warm_up):
                 f"[inverse_square_root] warm_up should be at least 1; it is {warm_up}."
             )
         made = core.array(step + 1.0)
-        return peak * core.minimum(made / warm_up, (warm_up / made) ** 0.5)
-
-    return schedule
-
-
-@misconception(
-    "12.9",
-    "You count your own calls. The step comes as an argument: a run that goes on, and a "
-    "compiled step, have another number of calls.",
-)
-def inverse_square_root(peak, warm_up):
-    if warm_up < 1:
-        raise ValueError(f"[inverse_square_root] warm_up should be at least 1; it is {warm_up}.")
-    calls = [0]
-
-    def schedule(step):
-        calls[0] += 1
-        made = core.array(calls[0] + 0.0)
         return peak * core.minimum(made / warm_up, (warm_up / made) ** 0.5)
 
     return schedule
@@ -2486,55 +2279,6 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
 
 @misconception(
     "12.12",
-    "You multiply by the power of the length. Logarithms of probabilities are negative: "
-    "long sentences become worse still. Divide.",
-)
-def beams(step, state, count, begin, end, length, width, penalty=1.0):
-    if width < 1 or length < 1:
-        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
-    state = rows(state, core.repeat(core.arange(count), width))
-    tokens = core.full((count * width,), begin, core.int32)
-    # At first all continuations of a sentence are the same: only one of them counts.
-    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
-    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
-    done: list[list[Found]] = [[] for _ in range(count)]
-    for n in range(1, length + 1):
-        logits, state = step(tokens, state)
-        size = logits.shape[-1]
-        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
-        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = greatest(total, 2 * width)
-        values = core.take_along_axis(total, best, axis=-1).tolist()
-        chosen = []
-        for i, candidates in enumerate(best.tolist()):
-            going: list[tuple[float, int, int]] = []
-            for value, candidate in zip(values[i], candidates):
-                parent, token = divmod(candidate, size)
-                if value == -core.inf or len(going) == width:
-                    break
-                if token != end:
-                    going.append((value, parent, token))
-                elif len(done[i]) < width:
-                    done[i].append(Found(texts[i][parent], value * n**penalty))
-            going += [(-core.inf, 0, end)] * (width - len(going))
-            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
-            if n == length and len(done[i]) < width:
-                done[i] += [
-                    Found(text, value * n**penalty)
-                    for text, (value, _, _) in zip(texts[i], going)
-                    if value > -core.inf
-                ]
-            chosen += [(value, i * width + parent, token) for value, parent, token in going]
-        if all(len(found) >= width for found in done):
-            break
-        scores = core.array([value for value, _, _ in chosen])
-        tokens = core.array([token for _, _, token in chosen], core.int32)
-        state = rows(state, core.array([parent for _, parent, _ in chosen]))
-    return [max(found, key=lambda f: f.score) for found in done]
-
-
-@misconception(
-    "12.12",
     "You stop as soon as one sentence is done. The others of the batch are not.",
 )
 def beams(step, state, count, begin, end, length, width, penalty=1.0):
@@ -2778,55 +2522,6 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
 
 @misconception(
     "12.12",
-    "You set aside more than `width` continuations. A sentence is done with that many, and "
-    "looks at no others.",
-)
-def beams(step, state, count, begin, end, length, width, penalty=1.0):
-    if width < 1 or length < 1:
-        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
-    state = rows(state, core.repeat(core.arange(count), width))
-    tokens = core.full((count * width,), begin, core.int32)
-    # At first all continuations of a sentence are the same: only one of them counts.
-    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
-    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
-    done: list[list[Found]] = [[] for _ in range(count)]
-    for n in range(1, length + 1):
-        logits, state = step(tokens, state)
-        size = logits.shape[-1]
-        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
-        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = greatest(total, 2 * width)
-        values = core.take_along_axis(total, best, axis=-1).tolist()
-        chosen = []
-        for i, candidates in enumerate(best.tolist()):
-            going: list[tuple[float, int, int]] = []
-            for value, candidate in zip(values[i], candidates):
-                parent, token = divmod(candidate, size)
-                if value == -core.inf or len(going) == width:
-                    break
-                if token != end:
-                    going.append((value, parent, token))
-                else:
-                    done[i].append(Found(texts[i][parent], value / n**penalty))
-            going += [(-core.inf, 0, end)] * (width - len(going))
-            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
-            if n == length and len(done[i]) < width:
-                done[i] += [
-                    Found(text, value / n**penalty)
-                    for text, (value, _, _) in zip(texts[i], going)
-                    if value > -core.inf
-                ]
-            chosen += [(value, i * width + parent, token) for value, parent, token in going]
-        if all(len(found) >= width for found in done):
-            break
-        scores = core.array([value for value, _, _ in chosen])
-        tokens = core.array([token for _, _, token in chosen], core.int32)
-        state = rows(state, core.array([parent for _, parent, _ in chosen]))
-    return [max(found, key=lambda f: f.score) for found in done]
-
-
-@misconception(
-    "12.12",
     "You forget what a continuation has cost so far, and compare the last tokens only.",
 )
 def beams(step, state, count, begin, end, length, width, penalty=1.0):
@@ -2861,151 +2556,6 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
             going += [(-core.inf, 0, end)] * (width - len(going))
             texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
             if n == length and len(done[i]) < width:
-                done[i] += [
-                    Found(text, value / n**penalty)
-                    for text, (value, _, _) in zip(texts[i], going)
-                    if value > -core.inf
-                ]
-            chosen += [(value, i * width + parent, token) for value, parent, token in going]
-        if all(len(found) >= width for found in done):
-            break
-        scores = core.array([value for value, _, _ in chosen])
-        tokens = core.array([token for _, _, token in chosen], core.int32)
-        state = rows(state, core.array([parent for _, parent, _ in chosen]))
-    return [max(found, key=lambda f: f.score) for found in done]
-
-
-@misconception(
-    "12.12",
-    "You carry on the mean instead of the sum: from step to step it is divided again.",
-)
-def beams(step, state, count, begin, end, length, width, penalty=1.0):
-    if width < 1 or length < 1:
-        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
-    state = rows(state, core.repeat(core.arange(count), width))
-    tokens = core.full((count * width,), begin, core.int32)
-    # At first all continuations of a sentence are the same: only one of them counts.
-    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
-    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
-    done: list[list[Found]] = [[] for _ in range(count)]
-    for n in range(1, length + 1):
-        logits, state = step(tokens, state)
-        size = logits.shape[-1]
-        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
-        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = greatest(total, 2 * width)
-        values = core.take_along_axis(total, best, axis=-1).tolist()
-        chosen = []
-        for i, candidates in enumerate(best.tolist()):
-            going: list[tuple[float, int, int]] = []
-            for value, candidate in zip(values[i], candidates):
-                parent, token = divmod(candidate, size)
-                if value == -core.inf or len(going) == width:
-                    break
-                if token != end:
-                    going.append((value, parent, token))
-                elif len(done[i]) < width:
-                    done[i].append(Found(texts[i][parent], value / n**penalty))
-            going += [(-core.inf, 0, end)] * (width - len(going))
-            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
-            if n == length and len(done[i]) < width:
-                done[i] += [
-                    Found(text, value / n**penalty)
-                    for text, (value, _, _) in zip(texts[i], going)
-                    if value > -core.inf
-                ]
-            chosen += [(value, i * width + parent, token) for value, parent, token in going]
-        if all(len(found) >= width for found in done):
-            break
-        scores = core.array([value / n**penalty for value, _, _ in chosen])
-        tokens = core.array([token for _, _, token in chosen], core.int32)
-        state = rows(state, core.array([parent for _, parent, _ in chosen]))
-    return [max(found, key=lambda f: f.score) for found in done]
-
-
-@misconception(
-    "12.12",
-    "The result has the token that ends it. It counts in the length and in the sum, but is "
-    "no word.",
-)
-def beams(step, state, count, begin, end, length, width, penalty=1.0):
-    if width < 1 or length < 1:
-        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
-    state = rows(state, core.repeat(core.arange(count), width))
-    tokens = core.full((count * width,), begin, core.int32)
-    # At first all continuations of a sentence are the same: only one of them counts.
-    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
-    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
-    done: list[list[Found]] = [[] for _ in range(count)]
-    for n in range(1, length + 1):
-        logits, state = step(tokens, state)
-        size = logits.shape[-1]
-        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
-        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = greatest(total, 2 * width)
-        values = core.take_along_axis(total, best, axis=-1).tolist()
-        chosen = []
-        for i, candidates in enumerate(best.tolist()):
-            going: list[tuple[float, int, int]] = []
-            for value, candidate in zip(values[i], candidates):
-                parent, token = divmod(candidate, size)
-                if value == -core.inf or len(going) == width:
-                    break
-                if token != end:
-                    going.append((value, parent, token))
-                elif len(done[i]) < width:
-                    done[i].append(Found([*texts[i][parent], token], value / n**penalty))
-            going += [(-core.inf, 0, end)] * (width - len(going))
-            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
-            if n == length and len(done[i]) < width:
-                done[i] += [
-                    Found(text, value / n**penalty)
-                    for text, (value, _, _) in zip(texts[i], going)
-                    if value > -core.inf
-                ]
-            chosen += [(value, i * width + parent, token) for value, parent, token in going]
-        if all(len(found) >= width for found in done):
-            break
-        scores = core.array([value for value, _, _ in chosen])
-        tokens = core.array([token for _, _, token in chosen], core.int32)
-        state = rows(state, core.array([parent for _, parent, _ in chosen]))
-    return [max(found, key=lambda f: f.score) for found in done]
-
-
-@misconception(
-    "12.12",
-    "You allow one token more than `length`.",
-)
-def beams(step, state, count, begin, end, length, width, penalty=1.0):
-    if width < 1 or length < 1:
-        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
-    state = rows(state, core.repeat(core.arange(count), width))
-    tokens = core.full((count * width,), begin, core.int32)
-    # At first all continuations of a sentence are the same: only one of them counts.
-    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
-    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
-    done: list[list[Found]] = [[] for _ in range(count)]
-    for n in range(1, length + 2):
-        logits, state = step(tokens, state)
-        size = logits.shape[-1]
-        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
-        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = greatest(total, 2 * width)
-        values = core.take_along_axis(total, best, axis=-1).tolist()
-        chosen = []
-        for i, candidates in enumerate(best.tolist()):
-            going: list[tuple[float, int, int]] = []
-            for value, candidate in zip(values[i], candidates):
-                parent, token = divmod(candidate, size)
-                if value == -core.inf or len(going) == width:
-                    break
-                if token != end:
-                    going.append((value, parent, token))
-                elif len(done[i]) < width:
-                    done[i].append(Found(texts[i][parent], value / n**penalty))
-            going += [(-core.inf, 0, end)] * (width - len(going))
-            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
-            if n == length + 1 and len(done[i]) < width:
                 done[i] += [
                     Found(text, value / n**penalty)
                     for text, (value, _, _) in zip(texts[i], going)
@@ -3210,36 +2760,6 @@ def bleu(translations, references):
 
 @misconception(
     "12.13",
-    "Your brevity has the quotient upside down: exp(1 - r / c) falls with what is missing.",
-)
-def bleu(translations, references):
-    if not translations or len(translations) != len(references):
-        raise ValueError(
-            f"[bleu] {len(translations)} translations need one reference each; there are "
-            f"{len(references)}."
-        )
-    pairs = [(words_13a(t), words_13a(r)) for t, r in zip(translations, references)]
-    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
-    precisions, halvings = [], 1.0
-    for n in range(1, LONGEST + 1):
-        counts = [matches(*pair, n) for pair in pairs]
-        right, total = (sum(side) for side in zip(*counts))
-        if n == 1 and right == 0:
-            precisions = [0.0] * LONGEST
-            break
-        if right == 0 and total > 0:
-            halvings *= 2
-            right = 1 / halvings
-        precisions.append(100 * right / total if total else 0.0)
-    brevity = 1.0 if length >= wanted else math.exp(1 - length / wanted) if length else 0.0
-    score = 0.0
-    if min(precisions) > 0:
-        score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
-    return Bleu(score, tuple(precisions), brevity, length, wanted)
-
-
-@misconception(
-    "12.13",
     "You punish each sentence for being short. The brevity compares the lengths of all "
     "translations and all references together: one may be short if another is long.",
 )
@@ -3304,93 +2824,6 @@ def bleu(translations, references):
 
 @misconception(
     "12.13",
-    "You add one to all counts of longer runs. That is another smoothing: here only a count "
-    "of 0 is replaced.",
-)
-def bleu(translations, references):
-    if not translations or len(translations) != len(references):
-        raise ValueError(
-            f"[bleu] {len(translations)} translations need one reference each; there are "
-            f"{len(references)}."
-        )
-    pairs = [(words_13a(t), words_13a(r)) for t, r in zip(translations, references)]
-    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
-    precisions, halvings = [], 1.0
-    for n in range(1, LONGEST + 1):
-        counts = [matches(*pair, n) for pair in pairs]
-        right, total = (sum(side) for side in zip(*counts))
-        if n == 1 and right == 0:
-            precisions = [0.0] * LONGEST
-            break
-        if n > 1:
-            right, total = right + 1, total + 1
-        precisions.append(100 * right / total if total else 0.0)
-    brevity = 1.0 if length >= wanted else math.exp(1 - wanted / length) if length else 0.0
-    score = 0.0
-    if min(precisions) > 0:
-        score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
-    return Bleu(score, tuple(precisions), brevity, length, wanted)
-
-
-@misconception(
-    "12.13",
-    "You replace a count of 0 by a constant. Here it is a half the first time, a quarter "
-    "the second.",
-)
-def bleu(translations, references):
-    if not translations or len(translations) != len(references):
-        raise ValueError(
-            f"[bleu] {len(translations)} translations need one reference each; there are "
-            f"{len(references)}."
-        )
-    pairs = [(words_13a(t), words_13a(r)) for t, r in zip(translations, references)]
-    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
-    precisions, halvings = [], 1.0
-    for n in range(1, LONGEST + 1):
-        counts = [matches(*pair, n) for pair in pairs]
-        right, total = (sum(side) for side in zip(*counts))
-        if n == 1 and right == 0:
-            precisions = [0.0] * LONGEST
-            break
-        if right == 0 and total > 0:
-            right = 0.1
-        precisions.append(100 * right / total if total else 0.0)
-    brevity = 1.0 if length >= wanted else math.exp(1 - wanted / length) if length else 0.0
-    score = 0.0
-    if min(precisions) > 0:
-        score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
-    return Bleu(score, tuple(precisions), brevity, length, wanted)
-
-
-@misconception(
-    "12.13",
-    "You smooth although not a single word is right. Then BLEU is 0.",
-)
-def bleu(translations, references):
-    if not translations or len(translations) != len(references):
-        raise ValueError(
-            f"[bleu] {len(translations)} translations need one reference each; there are "
-            f"{len(references)}."
-        )
-    pairs = [(words_13a(t), words_13a(r)) for t, r in zip(translations, references)]
-    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
-    precisions, halvings = [], 1.0
-    for n in range(1, LONGEST + 1):
-        counts = [matches(*pair, n) for pair in pairs]
-        right, total = (sum(side) for side in zip(*counts))
-        if right == 0 and total > 0:
-            halvings *= 2
-            right = 1 / halvings
-        precisions.append(100 * right / total if total else 0.0)
-    brevity = 1.0 if length >= wanted else math.exp(1 - wanted / length) if length else 0.0
-    score = 0.0
-    if min(precisions) > 0:
-        score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
-    return Bleu(score, tuple(precisions), brevity, length, wanted)
-
-
-@misconception(
-    "12.13",
     "You leave an empty precision out of the mean, so that translations without a run of "
     "four are measured by their words. If no translation has four words, BLEU is 0.",
 )
@@ -3418,36 +2851,6 @@ def bleu(translations, references):
     there = [p for p in precisions if p > 0]
     if there:
         score = brevity * math.exp(sum(map(math.log, there)) / len(there))
-    return Bleu(score, tuple(precisions), brevity, length, wanted)
-
-
-@misconception(
-    "12.13",
-    "You write everything small. Case counts here, and is worth a point or two in German.",
-)
-def bleu(translations, references):
-    if not translations or len(translations) != len(references):
-        raise ValueError(
-            f"[bleu] {len(translations)} translations need one reference each; there are "
-            f"{len(references)}."
-        )
-    pairs = [(words_13a(t.lower()), words_13a(r.lower())) for t, r in zip(translations, references)]
-    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
-    precisions, halvings = [], 1.0
-    for n in range(1, LONGEST + 1):
-        counts = [matches(*pair, n) for pair in pairs]
-        right, total = (sum(side) for side in zip(*counts))
-        if n == 1 and right == 0:
-            precisions = [0.0] * LONGEST
-            break
-        if right == 0 and total > 0:
-            halvings *= 2
-            right = 1 / halvings
-        precisions.append(100 * right / total if total else 0.0)
-    brevity = 1.0 if length >= wanted else math.exp(1 - wanted / length) if length else 0.0
-    score = 0.0
-    if min(precisions) > 0:
-        score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
     return Bleu(score, tuple(precisions), brevity, length, wanted)
 
 
@@ -3484,36 +2887,6 @@ def bleu(translations, references):
 
 @misconception(
     "12.13",
-    "Your lengths are those of the texts in letters. They are counted in words.",
-)
-def bleu(translations, references):
-    if not translations or len(translations) != len(references):
-        raise ValueError(
-            f"[bleu] {len(translations)} translations need one reference each; there are "
-            f"{len(references)}."
-        )
-    pairs = [(words_13a(t), words_13a(r)) for t, r in zip(translations, references)]
-    length, wanted = sum(map(len, translations)), sum(map(len, references))
-    precisions, halvings = [], 1.0
-    for n in range(1, LONGEST + 1):
-        counts = [matches(*pair, n) for pair in pairs]
-        right, total = (sum(side) for side in zip(*counts))
-        if n == 1 and right == 0:
-            precisions = [0.0] * LONGEST
-            break
-        if right == 0 and total > 0:
-            halvings *= 2
-            right = 1 / halvings
-        precisions.append(100 * right / total if total else 0.0)
-    brevity = 1.0 if length >= wanted else math.exp(1 - wanted / length) if length else 0.0
-    score = 0.0
-    if min(precisions) > 0:
-        score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
-    return Bleu(score, tuple(precisions), brevity, length, wanted)
-
-
-@misconception(
-    "12.13",
     "You join the words of a run without anything between: ab c and a bc are the same then.",
 )
 def matches(words, reference, n):
@@ -3523,26 +2896,6 @@ def matches(words, reference, n):
         else sum((Counter({"".join(r): c}) for r, c in found.items()), Counter())
     )
     ours, theirs = join(runs(words, n)), join(runs(reference, n))
-    return sum(min(count, theirs[run]) for run, count in ours.items()), sum(ours.values())
-
-
-@misconception(
-    "12.13",
-    "Your runs stand one behind the other. They overlap: each word but the last ones begins one.",
-)
-def matches(words, reference, n):
-    cut = lambda t: Counter(tuple(t[i : i + n]) for i in range(0, len(t) - n + 1, n))
-    ours, theirs = cut(words), cut(reference)
-    return sum(min(count, theirs[run]) for run, count in ours.items()), sum(ours.values())
-
-
-@misconception(
-    "12.13",
-    "You sort the words of a run. Their order is what longer runs measure.",
-)
-def matches(words, reference, n):
-    cut = lambda t: Counter(tuple(sorted(t[i : i + n])) for i in range(len(t) - n + 1))
-    ours, theirs = cut(words), cut(reference)
     return sum(min(count, theirs[run]) for run, count in ours.items()), sum(ours.values())
 
 
@@ -4242,29 +3595,6 @@ def __call__(self, x, mask, cache, padding):
 
 @misconception(
     "12.17",
-    "You rotate the values, too. Positions decide who is listened to, not what is said.",
-    symbol="Attention.__call__",
-)
-def __call__(self, x, mask, cache, padding):
-    n, length, _ = x.shape
-    q = self.q_proj(x).reshape(n, length, self.heads, -1)
-    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
-    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
-    if "q_norm" in self:
-        q, k = self.q_norm(q), self.k_norm(k)
-    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
-    offset: int | array = 0 if cache is None else cache.offset
-    if padding is not None:
-        offset = offset - padding
-    q, k, v = self.rope(q, offset), self.rope(k, offset), self.rope(v, offset)
-    if cache is not None:
-        k, v = cache.update_and_fetch(k, v)
-    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
-    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
-
-
-@misconception(
-    "12.17",
     "You always take a causal mask. The one that is given also hides padding, and what is "
     "outside of a window.",
     symbol="Attention.__call__",
@@ -4284,52 +3614,6 @@ def __call__(self, x, mask, cache, padding):
     if cache is not None:
         k, v = cache.update_and_fetch(k, v)
     y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask="causal")
-    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
-
-
-@misconception(
-    "12.17",
-    "You scale the queries, and the function that takes `scale` does it again.",
-    symbol="Attention.__call__",
-)
-def __call__(self, x, mask, cache, padding):
-    n, length, _ = x.shape
-    q = self.scale * self.q_proj(x).reshape(n, length, self.heads, -1)
-    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
-    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
-    if "q_norm" in self:
-        q, k = self.q_norm(q), self.k_norm(k)
-    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
-    offset: int | array = 0 if cache is None else cache.offset
-    if padding is not None:
-        offset = offset - padding
-    q, k = self.rope(q, offset), self.rope(k, offset)
-    if cache is not None:
-        k, v = cache.update_and_fetch(k, v)
-    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
-    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
-
-
-@misconception(
-    "12.17",
-    "You normalize the keys with the norm of the queries. Each has weights of its own.",
-    symbol="Attention.__call__",
-)
-def __call__(self, x, mask, cache, padding):
-    n, length, _ = x.shape
-    q = self.q_proj(x).reshape(n, length, self.heads, -1)
-    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
-    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
-    if "q_norm" in self:
-        q, k = self.q_norm(q), self.q_norm(k)
-    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
-    offset: int | array = 0 if cache is None else cache.offset
-    if padding is not None:
-        offset = offset - padding
-    q, k = self.rope(q, offset), self.rope(k, offset)
-    if cache is not None:
-        k, v = cache.update_and_fetch(k, v)
-    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
     return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
 
 
@@ -4381,30 +3665,6 @@ def __call__(self, x, mask, cache, padding):
     k, v = (core.repeat(a, self.heads // self.kv_heads, axis=1) for a in (k, v))
     y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
     return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
-
-
-@misconception(
-    "12.17",
-    "You join the heads without bringing the places back in front: rows of the output then "
-    "hold parts of other places.",
-    symbol="Attention.__call__",
-)
-def __call__(self, x, mask, cache, padding):
-    n, length, _ = x.shape
-    q = self.q_proj(x).reshape(n, length, self.heads, -1)
-    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
-    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
-    if "q_norm" in self:
-        q, k = self.q_norm(q), self.k_norm(k)
-    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
-    offset: int | array = 0 if cache is None else cache.offset
-    if padding is not None:
-        offset = offset - padding
-    q, k = self.rope(q, offset), self.rope(k, offset)
-    if cache is not None:
-        k, v = cache.update_and_fetch(k, v)
-    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
-    return self.o_proj(y.reshape(n, length, -1))
 
 
 @misconception(

@@ -256,9 +256,10 @@ def cost_of_encoding(vocabulary, merges, special, pattern, part, sizes):
     found = []
     for size in sizes:
         tokenizer, copied = tokenizer_of(vocabulary, merges, special, pattern), Copied()
+        tokenizer.encode("f")  # the pattern is translated once
         inner, kind = tokenizer.numbers_of, numbers_that_count(copied)
         tokenizer.numbers_of = lambda letters, inner=inner, kind=kind: kind(inner(letters))
-        text = text_that_counts(copied)(part * size)
+        text = text_that_counts(copied)("e" + part * size)  # nothing of which the e is
         numbers, lines = counted(lambda t=tokenizer, text=text: t.encode(text))
         copied.added(0)
         found.append((len(numbers), sum(numbers), lines, copied.total / len(text)))

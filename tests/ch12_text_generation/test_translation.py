@@ -108,19 +108,19 @@ def test_the_number_that_fills_up(probe):
 def test_cost_of_an_epoch(probe):
     """Eight times the pairs: less than 12 times the lines, and none is looked for in a list.
 
-    Epoch 3000 costs what the first one does, and a batch what its own sentences do.
+    Epoch 300 costs what the first one does, and a batch what its own sentences do.
     """
-    found = probe("cost_of_batches", counts=[140, 1120], epoch=3000)
-    assert found["batches"] == -(-640 // 7) + 480 // 4
+    found = probe("cost_of_batches", counts=[42, 336], epoch=300)
+    assert found["batches"] == -(-192 // 7) + 144 // 4
     assert found["rows"].tolist() == [[1] * n + [0] * (7 - n) for n in (5, 6, 7)] + [[0] * 7]
     (few, many), (_, later) = found["lines"], found["later"]
-    assert many < 12 * few, f"{few} lines for 140 pairs, {many} for 1120"
+    assert many < 12 * few, f"{few} lines for 42 pairs, {many} for 336"
     assert found["asked"][1] < 20, (
-        f"each of 1120 pairs was compared {found['asked'][1]:.0f} times: it is looked for in a list"
+        f"each of 336 pairs was compared {found['asked'][1]:.0f} times: it is looked for in a list"
     )
-    assert later < 2 * many, f"{many} lines for the first epoch, {later} for number 3000"
+    assert later < 2 * many, f"{many} lines for the first epoch, {later} for number 300"
     few, many = found["filled"]
-    assert many < 2 * few, f"{few} lines for a batch of 140 pairs, {many} for one of 1120"
+    assert many < 2 * few, f"{few} lines for a batch of 42 pairs, {many} for one of 336"
 
 
 @exercise("12.8")
