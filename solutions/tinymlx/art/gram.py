@@ -31,7 +31,7 @@ def gram_matrix(maps: array) -> array:
         ValueError: there are not four axes, or no positions, or no pictures; the message has the
             word "maps".
     """
-    if maps.ndim != 4 or 0 in maps.shape[:3]:
+    if maps.ndim != 4 or maps.shape[0] * maps.shape[1] * maps.shape[2] == 0:
         raise ValueError(
             f"[gram_matrix] maps should be (N, H, W, C) with at least one position; they are "
             f"{maps.shape}."
