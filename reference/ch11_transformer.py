@@ -468,7 +468,12 @@ def seen(q, k, v, mask, sinks, rows, side, causal):
 def one_row_of_tiles(q, k, v, side):
     scores = q @ k.mT
     log_sum = torch.logsumexp(scores, -1, keepdim=True)
-    return {"mean": torch.softmax(scores, -1) @ v, "log_sum": log_sum, "little memory": True}
+    return {
+        "mean": torch.softmax(scores, -1) @ v,
+        "log_sum": log_sum,
+        "little memory": True,
+        "in order": True,
+    }
 
 
 def tiled(q, k, v, mask, sinks, side, g):
@@ -502,3 +507,7 @@ def tile_slope(gweights, scores, log_sum, level, gy, glog_sum, y):
 def gathered(weights, x, groups):
     every = torch.einsum("bhts,bhtn->bhsn", weights, x)
     return {"y": every.unflatten(1, (groups, -1)).sum(2)}
+
+
+def gathered_cost(weights, x, groups):
+    return {**gathered(weights, x, groups), "little memory": True}

@@ -545,7 +545,8 @@ def rotated(x, places, base):
     return torch.cat([a * angles.cos() - b * angles.sin(), a * angles.sin() + b * angles.cos()], -1)
 
 
-def llama_attention(weights, config, x, split, padding, g):
+def llama_parts(weights, config, x, padding):
+    """Queries, keys and values of all places, rotated, and their positions."""
     n, length, _ = x.shape
     heads, few, size = (
         config[k] for k in ("num_attention_heads", "num_key_value_heads", "head_dim")
@@ -565,13 +566,32 @@ def llama_attention(weights, config, x, split, padding, g):
     shift = torch.zeros(n, dtype=torch.long) if padding is None else padding.long()
     places = (torch.arange(length) - shift[:, None]).double()
     q, k = (rotated(a, places, config["rope_theta"]) for a in (q, k))
-    k, v = (a.repeat_interleave(heads // few, dim=1) for a in (k, v))
+    return q, k, v, places
+
+
+def llama_keys(weights, config, x, split, padding):
+    return {"keys": llama_parts(weights, config, x, padding)[1]}
+
+
+def llama_output(weights, config, x, padding):
+    q, k, v, places = llama_parts(weights, config, x, padding)
+    length, size = x.shape[1], config["head_dim"]
+    copies = config["num_attention_heads"] // config["num_key_value_heads"]
+    k, v = (a.repeat_interleave(copies, dim=1) for a in (k, v))
     allowed = torch.ones(length, length, dtype=torch.bool).tril() & (places >= 0)[:, None, None]
     scores = q @ k.transpose(-1, -2) / math.sqrt(size)
     seen = allowed.any(-1, keepdim=True)
     shares = scores.masked_fill(~allowed & seen, -torch.inf).softmax(-1) * seen
-    y = (shares @ v).transpose(1, 2).flatten(2) @ weights["o_proj.weight"].T
-    return pulled_model(y, weights, g)
+    return (shares @ v).transpose(1, 2).flatten(2) @ weights["o_proj.weight"].T
+
+
+def llama_attention(weights, config, x, split, padding, g):
+    return pulled_model(llama_output(weights, config, x, padding), weights, g)
+
+
+def llama_cost(weights, config, x, more):
+    y = llama_output(weights, config, torch.cat([x, more], dim=1), None)
+    return {"y": y[:, -1:], "little memory": True}
 
 
 @in_numpy

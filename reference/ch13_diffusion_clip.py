@@ -629,5 +629,10 @@ def spoken_by_default(merges, texts, length):
     return spoken_batch(merges, texts, length, False, None)
 
 
+@in_numpy
+def speaking_often(merges, texts, length):
+    return {**spoken_batch(merges, texts, length, False, None), "calls": len(texts)}
+
+
 def classes(sentences, g):
     return pulled([unit(unit(sentences).mean(1))], [sentences], [g])

@@ -152,7 +152,14 @@ def spread_of(maps, mask, eps):
 def moments(maps, mask, eps, g, h):
     mean, deviation = spread_of(maps, mask, eps)
     (g * mean).sum().add((h * deviation).sum()).backward()
-    return {"mean": mean, "deviation": deviation, "dx": maps.grad, "dtype": "float32"}
+    slopes = [] if mask is None else [mask.grad * mask]
+    return {
+        "mean": mean,
+        "deviation": deviation,
+        "dx": maps.grad,
+        "dtype": "float32",
+        "mask": slopes,
+    }
 
 
 def moments_by_default(maps):
@@ -170,7 +177,8 @@ def restyled(content, style, strength, mask, eps):
 
 def given(content, style, strength, mask, eps, g):
     y = restyled(content, style, strength, mask, eps)
-    return {"y": y, **pull(y, g, content=content, style=style)}
+    slopes = pull(y, g, content=content, style=style)
+    return {"y": y, **slopes, "mask": [] if mask is None else [mask.grad]}
 
 
 def given_by_default(content, style):
@@ -245,7 +253,12 @@ def cost(painted, content, targets, layers, content_layer, weight, g):
     def slopes(maps):
         return {n: zero(x) if x.grad is None else x.grad for n, x in maps.items()}
 
-    return {"y": y, "painted": slopes(painted), "content": {n: zero(x) for n, x in content.items()}}
+    return {
+        "y": y,
+        "painted": slopes(painted),
+        "content": {n: zero(x) for n, x in content.items()},
+        "targets": [t.grad for t in targets],
+    }
 
 
 def cost_by_default(painted, content, targets, layers, content_layer):

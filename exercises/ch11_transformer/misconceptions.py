@@ -1235,6 +1235,111 @@ def mask(self, count):
 
 
 @misconception(
+    "11.17",
+    "You write into the arrays that you have given out. Whoever asked before you sees other keys; "
+    "`core.slice_update` makes new ones.",
+)
+def update_and_fetch(self, keys, values):
+    new = [*range(self.offset, self.offset + keys.shape[2])]
+    self.offset += len(new)
+    if self.kept is None:
+        self.kept, self.positions = (keys, values), new
+    elif len(new) == 1 and len(self.positions) == self.size:
+        place = min(range(self.keep, self.size), key=self.positions.__getitem__)
+        self.positions = [*self.positions[:place], *new, *self.positions[place + 1 :]]
+        for old, more in zip(self.kept, (keys, values)):
+            old[:, :, place : place + 1] = more
+    else:
+        oldest = new[0] - (self.size - self.keep) + 1
+        stay = [i for i, p in enumerate(self.positions) if p < self.keep or p >= oldest]
+        places = core.array(stay, core.int32)
+        k, v = (
+            core.concatenate([core.take(old, places, axis=2), more], axis=2)
+            for old, more in zip(self.kept, (keys, values))
+        )
+        self.kept, self.positions = (k, v), [*(self.positions[i] for i in stay), *new]
+    return self.kept
+
+
+@misconception(
+    "11.17",
+    "You compute the place from the offset, as if positions stood one behind the other. After a "
+    "piece of several they do not: look for the oldest.",
+)
+def update_and_fetch(self, keys, values):
+    new = [*range(self.offset, self.offset + keys.shape[2])]
+    self.offset += len(new)
+    if self.kept is None:
+        self.kept, self.positions = (keys, values), new
+    elif len(new) == 1 and len(self.positions) == self.size:
+        place = self.keep + (new[0] - self.keep) % (self.size - self.keep)
+        self.positions = [*self.positions[:place], *new, *self.positions[place + 1 :]]
+        at = core.array([place])
+        k, v = (
+            core.slice_update(old, more, at, axes=[2])
+            for old, more in zip(self.kept, (keys, values))
+        )
+        self.kept = k, v
+    else:
+        oldest = new[0] - (self.size - self.keep) + 1
+        stay = [i for i, p in enumerate(self.positions) if p < self.keep or p >= oldest]
+        places = core.array(stay, core.int32)
+        k, v = (
+            core.concatenate([core.take(old, places, axis=2), more], axis=2)
+            for old, more in zip(self.kept, (keys, values))
+        )
+        self.kept, self.positions = (k, v), [*(self.positions[i] for i in stay), *new]
+    return self.kept
+
+
+@misconception(
+    "11.17",
+    "Your mask hides the first `keep` as soon as they are behind the window. They stay in memory so "
+    "that everybody behind them may ask them.",
+)
+def mask(self, count):
+    places = core.array(self.positions)
+    queries = core.arange(self.offset - count, self.offset)[:, None]
+    return (places <= queries) & (places > queries - (self.size - self.keep))
+
+
+@misconception(
+    "11.17",
+    "Everybody may ask the first `keep` in your mask, also who stands before them: within the first "
+    "piece that is the future.",
+)
+def mask(self, count):
+    places = core.array(self.positions)
+    queries = core.arange(self.offset - count, self.offset)[:, None]
+    near = (places <= queries) & (places > queries - (self.size - self.keep))
+    return near | (places < self.keep)
+
+
+@misconception(
+    "11.17",
+    "The first `keep` come on top of a window of `size`. Both share the room: beside itself a "
+    "position may ask the `size - keep - 1` before it.",
+)
+def mask(self, count):
+    places = core.array(self.positions)
+    queries = core.arange(self.offset - count, self.offset)[:, None]
+    near = (places <= queries) & (places > queries - self.size)
+    return near | ((places < self.keep) & (places <= queries))
+
+
+@misconception(
+    "11.17",
+    "You count the positions of the new queries from the offset on. `update_and_fetch` has counted "
+    "them already: they are the last `count` before it.",
+)
+def mask(self, count):
+    places = core.array(self.positions)
+    queries = core.arange(self.offset, self.offset + count)[:, None]
+    near = (places <= queries) & (places > queries - (self.size - self.keep))
+    return near | ((places < self.keep) & (places <= queries))
+
+
+@misconception(
     "11.18",
     "You add the exponentials in the dtype of the scores. In half precision thousands of them are more "
     "than its digits hold: the logarithm of their sum is one of float32.",
@@ -1369,6 +1474,108 @@ def seen_from(rows, q, inputs, grid):
 
 
 @misconception(
+    "11.19",
+    "The first query of a piece decides in yours. The later ones may ask more, where the diagonal "
+    "does not pass through the corners of tiles.",
+)
+def tiles(self, rows):
+    for columns in pieces(self.keys, self.side):
+        if not self.causal or columns.start <= rows.start + self.shift:
+            yield Tile(rows, columns)
+
+
+@misconception(
+    "11.19",
+    "The values are right, but nothing says which tile comes first: MLX makes the scores of all of "
+    "them at once, and they are all in memory. The queries of each tile are made `after` what has "
+    "been seen before it.",
+)
+def seen_from(rows, q, inputs, grid):
+    _, k, v, mask, sinks = inputs
+    shape = q.shape[:-1]
+    seen = None if sinks is None else sinks_alone(sinks, shape, v.shape[-1])
+    for tile in grid.tiles(rows):
+        now = part(grid.scores(tile, q, k, mask), v[:, :, tile.columns])
+        seen = now if seen is None else together(seen, now)
+    if seen is None:
+        return Part(zeros((*shape, v.shape[-1])), zeros((*shape, 1)))
+    return seen
+
+
+@misconception(
+    "11.19",
+    "You scale the queries, which were multiplied by the scale before they came here.",
+)
+def seen_from(rows, q, inputs, grid):
+    _, k, v, mask, sinks = inputs
+    shape = q.shape[:-1]
+    q = q * q.shape[-1] ** -0.5
+    seen = None if sinks is None else sinks_alone(sinks, shape, v.shape[-1])
+    for tile in grid.tiles(rows):
+        q = after(q, None if seen is None else seen.mean)
+        now = part(grid.scores(tile, q, k, mask), v[:, :, tile.columns])
+        seen = now if seen is None else together(seen, now)
+    if seen is None:
+        return Part(zeros((*shape, v.shape[-1])), zeros((*shape, 1)))
+    return seen
+
+
+@misconception(
+    "11.19",
+    "You begin with zeros as if they were nothing. A logarithm of 0 is a sum of 1: a key that nobody "
+    "has takes a part of the softmax.",
+)
+def seen_from(rows, q, inputs, grid):
+    _, k, v, mask, sinks = inputs
+    shape = q.shape[:-1]
+    seen = Part(zeros((*shape, v.shape[-1])), zeros((*shape, 1)))
+    if sinks is not None:
+        seen = sinks_alone(sinks, shape, v.shape[-1])
+    for tile in grid.tiles(rows):
+        q = after(q, seen.mean)
+        seen = together(seen, part(grid.scores(tile, q, k, mask), v[:, :, tile.columns]))
+    return seen
+
+
+@misconception(
+    "11.19",
+    "Every tile brings its sink in yours. There is one for the whole row: it was seen once, before "
+    "the first key.",
+)
+def seen_from(rows, q, inputs, grid):
+    _, k, v, mask, sinks = inputs
+    shape = q.shape[:-1]
+    seen = None if sinks is None else sinks_alone(sinks, shape, v.shape[-1])
+    for tile in grid.tiles(rows):
+        q = after(q, None if seen is None else seen.mean)
+        now = part(grid.scores(tile, q, k, mask), v[:, :, tile.columns])
+        if sinks is not None:
+            now = together(now, sinks_alone(sinks, shape, v.shape[-1]))
+        seen = now if seen is None else together(seen, now)
+    if seen is None:
+        return Part(zeros((*shape, v.shape[-1])), zeros((*shape, 1)))
+    return seen
+
+
+@misconception(
+    "11.19",
+    "You begin with a logarithm of minus infinity, which is right for the mean; but queries "
+    "that stand before all keys keep it, and on the way back it makes nan. They get zeros, "
+    "both.",
+)
+def seen_from(rows, q, inputs, grid):
+    _, k, v, mask, sinks = inputs
+    shape = q.shape[:-1]
+    seen = Part(zeros((*shape, v.shape[-1])), zeros((*shape, 1)) - float("inf"))
+    if sinks is not None:
+        seen = sinks_alone(sinks, shape, v.shape[-1])
+    for tile in grid.tiles(rows):
+        q = after(q, seen.mean)
+        seen = together(seen, part(grid.scores(tile, q, k, mask), v[:, :, tile.columns]))
+    return seen
+
+
+@misconception(
     "11.20",
     "You take the softmax of the tile. Its weights are parts of a whole row: exp(score - log_sum), "
     "with the logarithm of all keys.",
@@ -1417,3 +1624,52 @@ def level_of(gy, glog_sum, y):
 def gathered(weights, x, groups):
     copies = weights.shape[1] // groups
     return weights[:, ::copies].swapaxes(-1, -2) @ x[:, ::copies]
+
+
+@misconception(
+    "11.20",
+    "You take nothing off: weight times cotangent. If one weight grows the others shrink, and "
+    "`level` is what that costs.",
+)
+def tile_pull(gweights, scores, log_sum, level):
+    weights = exp(scores - log_sum)
+    return weights, weights * gweights
+
+
+@misconception(
+    "11.20",
+    "exp(score) / exp(log_sum) is infinite by infinite for large scores, 0 by 0 for small ones. "
+    "Subtract first: exp(score - log_sum).",
+)
+def tile_pull(gweights, scores, log_sum, level):
+    weights = exp(scores) / exp(log_sum)
+    return weights, weights * (gweights - level)
+
+
+@misconception(
+    "11.20",
+    "You take the mean over the heads that share a key. Each of them has used it: their gradients "
+    "are added.",
+)
+def gathered(weights, x, groups):
+    found = below(weights, groups).swapaxes(-1, -2) @ below(x, groups)
+    return found / (weights.shape[1] // groups)
+
+
+@misconception(
+    "11.20",
+    "You add up every `groups`-th head. Neighbouring heads share a key: 0 and 1 the first one, 2 and "
+    "3 the second.",
+)
+def gathered(weights, x, groups):
+    every = weights.swapaxes(-1, -2) @ x
+    return every.reshape(every.shape[0], -1, groups, *every.shape[2:]).sum(1)
+
+
+@misconception(
+    "11.20",
+    "You make every product of a weight and a feature before you add. A matrix product adds while "
+    "it multiplies, and needs no memory for them.",
+)
+def gathered(weights, x, groups):
+    return (below(weights, groups)[..., None] * below(x, groups)[..., None, :]).sum(2)

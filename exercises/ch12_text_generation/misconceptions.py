@@ -473,6 +473,161 @@ def replace(i, pair, tokens, times, counts, places):
 
 
 @misconception(
+    "12.4",
+    "You take what comes out of the queue as it is. A count may have changed since it was "
+    "pushed: an entry that does not have the present one is thrown away.",
+)
+def learn_merges(words, count, letters, least=1):
+    numbers = {letter: i for i, letter in enumerate(letters)}
+    for word in words:
+        for letter in word:
+            if letter not in numbers:
+                raise ValueError(f"[learn_merges] {letter!r} is none of the letters.")
+    tokens, times = [list(word) for word in words], list(words.values())
+    counts = count_pairs(zip(tokens, times))
+    places = {}
+    for i, parts in enumerate(tokens):
+        for pair in zip(parts, parts[1:]):
+            places.setdefault(pair, set()).add(i)
+    queue = [entry(pair, n, numbers) for pair, n in counts.items()]
+    heapify(queue)
+    merges = []
+    while queue and len(merges) < count:
+        negative, _, _, pair = heappop(queue)
+        if pair not in places:
+            continue
+        if -negative < max(least, 1):
+            break
+        merges.append(pair)
+        numbers[pair[0] + pair[1]] = len(numbers)
+        changed = set()
+        for i in places.pop(pair):
+            changed |= replace(i, pair, tokens, times[i], counts, places)
+        for other in changed:
+            heappush(queue, entry(other, counts[other], numbers))
+    return merges
+
+
+@misconception(
+    "12.4",
+    "You push the new pairs only. Old ones beside a merge have lower counts now, and their "
+    "only entry is thrown away as old: they are never merged.",
+)
+def learn_merges(words, count, letters, least=1):
+    numbers = {letter: i for i, letter in enumerate(letters)}
+    for word in words:
+        for letter in word:
+            if letter not in numbers:
+                raise ValueError(f"[learn_merges] {letter!r} is none of the letters.")
+    tokens, times = [list(word) for word in words], list(words.values())
+    counts = count_pairs(zip(tokens, times))
+    places = {}
+    for i, parts in enumerate(tokens):
+        for pair in zip(parts, parts[1:]):
+            places.setdefault(pair, set()).add(i)
+    queue = [entry(pair, n, numbers) for pair, n in counts.items()]
+    heapify(queue)
+    merges = []
+    while queue and len(merges) < count:
+        negative, _, _, pair = heappop(queue)
+        if -negative != counts[pair]:
+            continue
+        if -negative < max(least, 1):
+            break
+        merges.append(pair)
+        new = pair[0] + pair[1]
+        numbers[new] = len(numbers)
+        changed = set()
+        for i in places.pop(pair):
+            changed |= replace(i, pair, tokens, times[i], counts, places)
+        for other in changed:
+            if new in other:
+                heappush(queue, entry(other, counts[other], numbers))
+    return merges
+
+
+@misconception(
+    "12.4",
+    "Counts are kept, but for each merge you look through all pairs for the greatest. A "
+    "large text has hundreds of thousands; a heap gives it at once.",
+)
+def learn_merges(words, count, letters, least=1):
+    numbers = {letter: i for i, letter in enumerate(letters)}
+    for word in words:
+        for letter in word:
+            if letter not in numbers:
+                raise ValueError(f"[learn_merges] {letter!r} is none of the letters.")
+    tokens, times = [list(word) for word in words], list(words.values())
+    counts = count_pairs(zip(tokens, times))
+    places = {}
+    for i, parts in enumerate(tokens):
+        for pair in zip(parts, parts[1:]):
+            places.setdefault(pair, set()).add(i)
+    merges = []
+    while counts and len(merges) < count:
+        pair = min(counts, key=lambda p: (-counts[p], numbers[p[0]], numbers[p[1]]))
+        if counts[pair] < max(least, 1):
+            break
+        merges.append(pair)
+        numbers[pair[0] + pair[1]] = len(numbers)
+        for i in places.pop(pair):
+            replace(i, pair, tokens, times[i], counts, places)
+    return merges
+
+
+@misconception(
+    "12.4",
+    "You look at the old neighbours of each merged pair. Where two merges stand side by "
+    "side, as in abab, the neighbour is a new token, too: compare the whole word before and "
+    "after.",
+)
+def replace(i, pair, tokens, times, counts, places):
+    before, after = tokens[i], merged(tokens[i], pair)
+    changed = set()
+    at, new = 0, pair[0] + pair[1]
+    while at < len(before) - 1:
+        if (before[at], before[at + 1]) == pair:
+            counts[pair] -= times
+            changed.add(pair)
+            if at > 0:
+                old, now = (before[at - 1], pair[0]), (before[at - 1], new)
+                counts[old] = counts.get(old, 0) - times
+                counts[now] = counts.get(now, 0) + times
+                places.setdefault(now, set()).add(i)
+                changed |= {old, now}
+            if at + 2 < len(before):
+                old, now = (pair[1], before[at + 2]), (new, before[at + 2])
+                counts[old] = counts.get(old, 0) - times
+                counts[now] = counts.get(now, 0) + times
+                places.setdefault(now, set()).add(i)
+                changed |= {old, now}
+            at += 2
+        else:
+            at += 1
+    tokens[i] = after
+    return changed
+
+
+@misconception(
+    "12.4",
+    "You take the word out of the places of every old pair, also of those that it still "
+    "has: when one of them is merged, the word is forgotten.",
+)
+def replace(i, pair, tokens, times, counts, places):
+    before, after = tokens[i], merged(tokens[i], pair)
+    old, new = list(zip(before, before[1:])), list(zip(after, after[1:]))
+    for other in new:
+        counts[other] = counts.get(other, 0) + times
+        places.setdefault(other, set()).add(i)
+    for other in old:
+        counts[other] -= times
+        if other in places:
+            places[other].discard(i)
+    tokens[i] = after
+    return {*old, *new}
+
+
+@misconception(
     "12.5",
     "Of a pair that is listed twice the last place wins, as dict(zip(...)) has it. It was learned "
     "when it was listed first.",
@@ -723,6 +878,108 @@ def decode(self, numbers):
 
 
 @misconception(
+    "12.6",
+    "You turn the vocabulary round for every call: 50,000 steps to show one number. "
+    "`bytes_of` has it turned already.",
+)
+def decode(self, numbers):
+    tokens = {number: token for token, number in self.vocabulary.items()}
+    special = {number: token for token, number in self.special.items()}
+    parts = []
+    for number in numbers:
+        if number in special:
+            parts.append(special[number].encode("utf-8"))
+        elif number in tokens:
+            parts.append(to_bytes(tokens[number]))
+        else:
+            raise ValueError(f"[decode] {number} is the number of no token.")
+    return b"".join(parts).decode("utf-8", errors="replace")
+
+
+@misconception(
+    "12.6",
+    "You make a longer bytes object for each number, and copy all that was there: twice the "
+    "text, four times the work. Join the parts once.",
+)
+def decode(self, numbers):
+    data = b""
+    for number in numbers:
+        data = data + self.bytes_of(number)
+    return data.decode("utf-8", errors="replace")
+
+
+@misconception(
+    "12.6",
+    "You leave special tokens out. They are written as they are; who does not want them "
+    "takes them away before.",
+)
+def decode(self, numbers):
+    parts = [self.bytes_of(number) for number in numbers if number not in self.named]
+    return b"".join(parts).decode("utf-8", errors="replace")
+
+
+@misconception(
+    "12.6",
+    "`numbers = numbers + more` copies all that was there for each piece: twice the text, "
+    "four times the work. `+=` makes the list longer.",
+)
+def encode(self, text):
+    numbers = []
+    for part in self.specials.split(text) if self.special else [text]:
+        if part in self.special:
+            numbers = numbers + [self.special[part]]
+            continue
+        for piece in self.cut(part):
+            if piece not in self.known:
+                found = self.numbers_of(to_letters(piece))
+                if len(self.known) >= REMEMBERED:
+                    self.known.clear()
+                self.known[piece] = found
+            numbers = numbers + self.known[piece]
+    return numbers
+
+
+@misconception(
+    "12.6",
+    "You go one call deeper for each special token. Python allows a thousand or so; a file "
+    "of documents has more.",
+)
+def encode(self, text):
+    for token, number in sorted(self.special.items(), key=lambda t: -len(t[0])):
+        if token in text:
+            left, right = text.split(token, 1)
+            return [*self.encode(left), number, *self.encode(right)]
+    numbers = []
+    for piece in self.cut(text):
+        if piece not in self.known:
+            found = self.numbers_of(to_letters(piece))
+            if len(self.known) >= REMEMBERED:
+                self.known.clear()
+            self.known[piece] = found
+        numbers += self.known[piece]
+    return numbers
+
+
+@misconception(
+    "12.6",
+    "You forget when the call ends. The next text has the same words: `known` belongs to "
+    "the tokenizer.",
+)
+def encode(self, text):
+    known = {}
+    numbers = []
+    for part in self.specials.split(text) if self.special else [text]:
+        if part in self.special:
+            numbers.append(self.special[part])
+            continue
+        for piece in self.cut(part):
+            if piece not in known:
+                known[piece] = self.numbers_of(to_letters(piece))
+            numbers += known[piece]
+    return numbers
+
+
+@misconception(
     "12.7",
     "You leave out the last batch of each length where it is not full. In every epoch other pairs are "
     "never seen.",
@@ -828,6 +1085,76 @@ def filled(self, sentences, length, pairs):
 def filled(self, sentences, length, pairs):
     length = max(len(sentences[i]) for i in pairs)
     rows = [[*sentences[i], *[self.pad] * (length - len(sentences[i]))] for i in pairs]
+    return core.array(rows)
+
+
+@misconception(
+    "12.7",
+    "You look for each pair in the list of the mixed ones: as many comparisons as pairs, "
+    "for each pair. A dictionary has the places at once.",
+)
+def plan(self):
+    keys = core.random.split(core.random.key(self.seed + 1000 * self.epoch), 2)
+    mixed = core.random.permutation(len(self.sources), key=keys[0]).tolist()
+    batches = []
+    for length, pairs in self.buckets.items():
+        pairs, rows = sorted(pairs, key=mixed.index), self.rows(length)
+        batches += [(length, pairs[i : i + rows]) for i in range(0, len(pairs), rows)]
+    return [batches[i] for i in core.random.permutation(len(batches), key=keys[1]).tolist()]
+
+
+@misconception(
+    "12.7",
+    "To come to an epoch you walk through all before it. A run that goes on in epoch 1000 "
+    "waits: the key follows from the number itself.",
+)
+def plan(self):
+    key = core.random.key(self.seed)
+    for _ in range(self.epoch):
+        key, _ = core.random.split(key, 2)
+    keys = core.random.split(key, 3)[1:]
+    mixed = core.random.permutation(len(self.sources), key=keys[0]).tolist()
+    place = {pair: i for i, pair in enumerate(mixed)}
+    batches = []
+    for length, pairs in self.buckets.items():
+        pairs, rows = sorted(pairs, key=place.__getitem__), self.rows(length)
+        batches += [(length, pairs[i : i + rows]) for i in range(0, len(pairs), rows)]
+    return [batches[i] for i in core.random.permutation(len(batches), key=keys[1]).tolist()]
+
+
+@misconception(
+    "12.7",
+    "You mix the buckets themselves, so an epoch depends on those before it. Who goes on in "
+    "the middle has other batches than who came there.",
+)
+def plan(self):
+    keys = core.random.split(core.random.key(self.seed + 1000 * self.epoch), 2)
+    batches = []
+    for length, pairs in self.buckets.items():
+        order = core.random.permutation(len(pairs), key=keys[0]).tolist() if pairs else []
+        pairs[:] = [pairs[i] for i in order]
+        rows = self.rows(length)
+        batches += [(length, pairs[i : i + rows]) for i in range(0, len(pairs), rows)]
+    return [batches[i] for i in core.random.permutation(len(batches), key=keys[1]).tolist()]
+
+
+@misconception(
+    "12.7",
+    "You fill the last batch with its last pair again and again, which then counts several "
+    "times. Rows that are missing are padding.",
+)
+def filled(self, sentences, length, pairs):
+    pairs = [*pairs, *[pairs[-1]] * (self.rows(length) - len(pairs))]
+    return core.array([[*sentences[i], *[self.pad] * (length - len(sentences[i]))] for i in pairs])
+
+
+@misconception(
+    "12.7",
+    "You fill up with 0. `pad` says which number it is; 0 may be a word.",
+)
+def filled(self, sentences, length, pairs):
+    rows = [[*sentences[i], *[0] * (length - len(sentences[i]))] for i in pairs]
+    rows += [[0] * length] * (self.rows(length) - len(rows))
     return core.array(rows)
 
 
@@ -972,6 +1299,70 @@ def inverse_square_root(peak, warm_up):
         if made < warm_up:
             return core.array(peak * made / warm_up)
         return core.array(peak * (warm_up / made) ** 0.5)
+
+    return schedule
+
+
+@misconception(
+    "12.9",
+    "Your rise has one step too many: step `warm_up - 1` is the last one of it, and has the peak.",
+)
+def inverse_square_root(peak, warm_up):
+    if warm_up < 1:
+        raise ValueError(f"[inverse_square_root] warm_up should be at least 1; it is {warm_up}.")
+
+    def schedule(step):
+        made = core.array(step + 1.0)
+        return peak * core.minimum(made / (warm_up + 1), ((warm_up + 1) / made) ** 0.5)
+
+    return schedule
+
+
+@misconception(
+    "12.9",
+    "That is the formula of the paper, in which the factor is not the peak: at the top it "
+    "has 1 / sqrt(warm_up) of it.",
+)
+def inverse_square_root(peak, warm_up):
+    if warm_up < 1:
+        raise ValueError(f"[inverse_square_root] warm_up should be at least 1; it is {warm_up}.")
+
+    def schedule(step):
+        made = core.array(step + 1.0)
+        return peak * core.minimum(made * warm_up**-1.5, made**-0.5)
+
+    return schedule
+
+
+@misconception(
+    "12.9",
+    "You count the fall from the end of the rise. It goes with the root of all steps made, "
+    "else the rate is at half of the peak after three.",
+)
+def inverse_square_root(peak, warm_up):
+    if warm_up < 1:
+        raise ValueError(f"[inverse_square_root] warm_up should be at least 1; it is {warm_up}.")
+
+    def schedule(step):
+        made = core.array(step + 1.0)
+        return peak * core.minimum(made / warm_up, core.maximum(made - warm_up + 1, 1) ** -0.5)
+
+    return schedule
+
+
+@misconception(
+    "12.9",
+    "You look at `warm_up` in the first step. The mistake is known when the schedule is "
+    "made, before a model has been loaded.",
+)
+def inverse_square_root(peak, warm_up):
+    def schedule(step):
+        if warm_up < 1:
+            raise ValueError(
+                f"[inverse_square_root] warm_up should be at least 1; it is {warm_up}."
+            )
+        made = core.array(step + 1.0)
+        return peak * core.minimum(made / warm_up, (warm_up / made) ** 0.5)
 
     return schedule
 
@@ -1789,6 +2180,397 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
 
 
 @misconception(
+    "12.12",
+    "You count the token that begins a sentence. Nobody has drawn it, and its probability "
+    "is not in the sum.",
+)
+def beams(step, state, count, begin, end, length, width, penalty=1.0):
+    if width < 1 or length < 1:
+        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
+    state = rows(state, core.repeat(core.arange(count), width))
+    tokens = core.full((count * width,), begin, core.int32)
+    # At first all continuations of a sentence are the same: only one of them counts.
+    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
+    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
+    done: list[list[Found]] = [[] for _ in range(count)]
+    for n in range(1, length + 1):
+        logits, state = step(tokens, state)
+        size = logits.shape[-1]
+        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
+        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
+        best = greatest(total, 2 * width)
+        values = core.take_along_axis(total, best, axis=-1).tolist()
+        chosen = []
+        for i, candidates in enumerate(best.tolist()):
+            going: list[tuple[float, int, int]] = []
+            for value, candidate in zip(values[i], candidates):
+                parent, token = divmod(candidate, size)
+                if value == -core.inf or len(going) == width:
+                    break
+                if token != end:
+                    going.append((value, parent, token))
+                elif len(done[i]) < width:
+                    done[i].append(Found(texts[i][parent], value / (n + 1) ** penalty))
+            going += [(-core.inf, 0, end)] * (width - len(going))
+            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
+            if n == length and len(done[i]) < width:
+                done[i] += [
+                    Found(text, value / (n + 1) ** penalty)
+                    for text, (value, _, _) in zip(texts[i], going)
+                    if value > -core.inf
+                ]
+            chosen += [(value, i * width + parent, token) for value, parent, token in going]
+        if all(len(found) >= width for found in done):
+            break
+        scores = core.array([value for value, _, _ in chosen])
+        tokens = core.array([token for _, _, token in chosen], core.int32)
+        state = rows(state, core.array([parent for _, parent, _ in chosen]))
+    return [max(found, key=lambda f: f.score) for found in done]
+
+
+@misconception(
+    "12.12",
+    "Your penalty is ((5 + n) / 6) to the power, that of another program. Here the sum is "
+    "divided by a power of n: a number without its formula says nothing.",
+)
+def beams(step, state, count, begin, end, length, width, penalty=1.0):
+    if width < 1 or length < 1:
+        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
+    state = rows(state, core.repeat(core.arange(count), width))
+    tokens = core.full((count * width,), begin, core.int32)
+    # At first all continuations of a sentence are the same: only one of them counts.
+    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
+    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
+    done: list[list[Found]] = [[] for _ in range(count)]
+    for n in range(1, length + 1):
+        logits, state = step(tokens, state)
+        size = logits.shape[-1]
+        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
+        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
+        best = greatest(total, 2 * width)
+        values = core.take_along_axis(total, best, axis=-1).tolist()
+        chosen = []
+        for i, candidates in enumerate(best.tolist()):
+            going: list[tuple[float, int, int]] = []
+            for value, candidate in zip(values[i], candidates):
+                parent, token = divmod(candidate, size)
+                if value == -core.inf or len(going) == width:
+                    break
+                if token != end:
+                    going.append((value, parent, token))
+                elif len(done[i]) < width:
+                    done[i].append(Found(texts[i][parent], value / ((5 + n) / 6) ** penalty))
+            going += [(-core.inf, 0, end)] * (width - len(going))
+            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
+            if n == length and len(done[i]) < width:
+                done[i] += [
+                    Found(text, value / ((5 + n) / 6) ** penalty)
+                    for text, (value, _, _) in zip(texts[i], going)
+                    if value > -core.inf
+                ]
+            chosen += [(value, i * width + parent, token) for value, parent, token in going]
+        if all(len(found) >= width for found in done):
+            break
+        scores = core.array([value for value, _, _ in chosen])
+        tokens = core.array([token for _, _, token in chosen], core.int32)
+        state = rows(state, core.array([parent for _, parent, _ in chosen]))
+    return [max(found, key=lambda f: f.score) for found in done]
+
+
+@misconception(
+    "12.12",
+    "You stop as soon as one sentence is done. The others of the batch are not.",
+)
+def beams(step, state, count, begin, end, length, width, penalty=1.0):
+    if width < 1 or length < 1:
+        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
+    state = rows(state, core.repeat(core.arange(count), width))
+    tokens = core.full((count * width,), begin, core.int32)
+    # At first all continuations of a sentence are the same: only one of them counts.
+    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
+    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
+    done: list[list[Found]] = [[] for _ in range(count)]
+    for n in range(1, length + 1):
+        logits, state = step(tokens, state)
+        size = logits.shape[-1]
+        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
+        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
+        best = greatest(total, 2 * width)
+        values = core.take_along_axis(total, best, axis=-1).tolist()
+        chosen = []
+        for i, candidates in enumerate(best.tolist()):
+            going: list[tuple[float, int, int]] = []
+            for value, candidate in zip(values[i], candidates):
+                parent, token = divmod(candidate, size)
+                if value == -core.inf or len(going) == width:
+                    break
+                if token != end:
+                    going.append((value, parent, token))
+                elif len(done[i]) < width:
+                    done[i].append(Found(texts[i][parent], value / n**penalty))
+            going += [(-core.inf, 0, end)] * (width - len(going))
+            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
+            if n == length and len(done[i]) < width:
+                done[i] += [
+                    Found(text, value / n**penalty)
+                    for text, (value, _, _) in zip(texts[i], going)
+                    if value > -core.inf
+                ]
+            chosen += [(value, i * width + parent, token) for value, parent, token in going]
+        if any(len(found) >= width for found in done):
+            break
+        scores = core.array([value for value, _, _ in chosen])
+        tokens = core.array([token for _, _, token in chosen], core.int32)
+        state = rows(state, core.array([parent for _, parent, _ in chosen]))
+    return [max(found, key=lambda f: f.score) for found in done]
+
+
+@misconception(
+    "12.12",
+    "You go on until `length`, although all sentences are done: calls of a model that "
+    "nobody needs.",
+)
+def beams(step, state, count, begin, end, length, width, penalty=1.0):
+    if width < 1 or length < 1:
+        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
+    state = rows(state, core.repeat(core.arange(count), width))
+    tokens = core.full((count * width,), begin, core.int32)
+    # At first all continuations of a sentence are the same: only one of them counts.
+    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
+    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
+    done: list[list[Found]] = [[] for _ in range(count)]
+    for n in range(1, length + 1):
+        logits, state = step(tokens, state)
+        size = logits.shape[-1]
+        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
+        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
+        best = greatest(total, 2 * width)
+        values = core.take_along_axis(total, best, axis=-1).tolist()
+        chosen = []
+        for i, candidates in enumerate(best.tolist()):
+            going: list[tuple[float, int, int]] = []
+            for value, candidate in zip(values[i], candidates):
+                parent, token = divmod(candidate, size)
+                if value == -core.inf or len(going) == width:
+                    break
+                if token != end:
+                    going.append((value, parent, token))
+                elif len(done[i]) < width:
+                    done[i].append(Found(texts[i][parent], value / n**penalty))
+            going += [(-core.inf, 0, end)] * (width - len(going))
+            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
+            if n == length and len(done[i]) < width:
+                done[i] += [
+                    Found(text, value / n**penalty)
+                    for text, (value, _, _) in zip(texts[i], going)
+                    if value > -core.inf
+                ]
+            chosen += [(value, i * width + parent, token) for value, parent, token in going]
+        scores = core.array([value for value, _, _ in chosen])
+        tokens = core.array([token for _, _, token in chosen], core.int32)
+        state = rows(state, core.array([parent for _, parent, _ in chosen]))
+    return [max(found, key=lambda f: f.score) for found in done]
+
+
+@misconception(
+    "12.12",
+    "You take the logarithm of the softmax. A probability of exp(-150) is 0 in float32, and "
+    "its logarithm infinite; z - logsumexp(z) is a number.",
+)
+def beams(step, state, count, begin, end, length, width, penalty=1.0):
+    if width < 1 or length < 1:
+        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
+    state = rows(state, core.repeat(core.arange(count), width))
+    tokens = core.full((count * width,), begin, core.int32)
+    # At first all continuations of a sentence are the same: only one of them counts.
+    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
+    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
+    done: list[list[Found]] = [[] for _ in range(count)]
+    for n in range(1, length + 1):
+        logits, state = step(tokens, state)
+        size = logits.shape[-1]
+        log_p = core.log(core.softmax(logits, axis=-1))
+        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
+        best = greatest(total, 2 * width)
+        values = core.take_along_axis(total, best, axis=-1).tolist()
+        chosen = []
+        for i, candidates in enumerate(best.tolist()):
+            going: list[tuple[float, int, int]] = []
+            for value, candidate in zip(values[i], candidates):
+                parent, token = divmod(candidate, size)
+                if value == -core.inf or len(going) == width:
+                    break
+                if token != end:
+                    going.append((value, parent, token))
+                elif len(done[i]) < width:
+                    done[i].append(Found(texts[i][parent], value / n**penalty))
+            going += [(-core.inf, 0, end)] * (width - len(going))
+            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
+            if n == length and len(done[i]) < width:
+                done[i] += [
+                    Found(text, value / n**penalty)
+                    for text, (value, _, _) in zip(texts[i], going)
+                    if value > -core.inf
+                ]
+            chosen += [(value, i * width + parent, token) for value, parent, token in going]
+        if all(len(found) >= width for found in done):
+            break
+        scores = core.array([value for value, _, _ in chosen])
+        tokens = core.array([token for _, _, token in chosen], core.int32)
+        state = rows(state, core.array([parent for _, parent, _ in chosen]))
+    return [max(found, key=lambda f: f.score) for found in done]
+
+
+@misconception(
+    "12.12",
+    "The tokens go on with other continuations, the state stays where it was: after the "
+    "first step the model reads the history of another row.",
+)
+def beams(step, state, count, begin, end, length, width, penalty=1.0):
+    if width < 1 or length < 1:
+        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
+    state = rows(state, core.repeat(core.arange(count), width))
+    tokens = core.full((count * width,), begin, core.int32)
+    # At first all continuations of a sentence are the same: only one of them counts.
+    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
+    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
+    done: list[list[Found]] = [[] for _ in range(count)]
+    for n in range(1, length + 1):
+        logits, state = step(tokens, state)
+        size = logits.shape[-1]
+        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
+        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
+        best = greatest(total, 2 * width)
+        values = core.take_along_axis(total, best, axis=-1).tolist()
+        chosen = []
+        for i, candidates in enumerate(best.tolist()):
+            going: list[tuple[float, int, int]] = []
+            for value, candidate in zip(values[i], candidates):
+                parent, token = divmod(candidate, size)
+                if value == -core.inf or len(going) == width:
+                    break
+                if token != end:
+                    going.append((value, parent, token))
+                elif len(done[i]) < width:
+                    done[i].append(Found(texts[i][parent], value / n**penalty))
+            going += [(-core.inf, 0, end)] * (width - len(going))
+            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
+            if n == length and len(done[i]) < width:
+                done[i] += [
+                    Found(text, value / n**penalty)
+                    for text, (value, _, _) in zip(texts[i], going)
+                    if value > -core.inf
+                ]
+            chosen += [(value, i * width + parent, token) for value, parent, token in going]
+        if all(len(found) >= width for found in done):
+            break
+        scores = core.array([value for value, _, _ in chosen])
+        tokens = core.array([token for _, _, token in chosen], core.int32)
+        return [max(found, key=lambda f: f.score) for found in done]
+
+
+@misconception(
+    "12.12",
+    "Two continuations of one parent share its list: what you append to one is in the other "
+    "as well. Make a new list.",
+)
+def beams(step, state, count, begin, end, length, width, penalty=1.0):
+    if width < 1 or length < 1:
+        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
+    state = rows(state, core.repeat(core.arange(count), width))
+    tokens = core.full((count * width,), begin, core.int32)
+    # At first all continuations of a sentence are the same: only one of them counts.
+    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
+    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
+    done: list[list[Found]] = [[] for _ in range(count)]
+    for n in range(1, length + 1):
+        logits, state = step(tokens, state)
+        size = logits.shape[-1]
+        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
+        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
+        best = greatest(total, 2 * width)
+        values = core.take_along_axis(total, best, axis=-1).tolist()
+        chosen = []
+        for i, candidates in enumerate(best.tolist()):
+            going: list[tuple[float, int, int]] = []
+            for value, candidate in zip(values[i], candidates):
+                parent, token = divmod(candidate, size)
+                if value == -core.inf or len(going) == width:
+                    break
+                if token != end:
+                    going.append((value, parent, token))
+                elif len(done[i]) < width:
+                    done[i].append(Found(texts[i][parent], value / n**penalty))
+            going += [(-core.inf, 0, end)] * (width - len(going))
+            texts[i] = [texts[i][parent] for _, parent, token in going]
+        for t, (_, _, token) in zip(texts[i], going):
+            t.append(token)
+            if n == length and len(done[i]) < width:
+                done[i] += [
+                    Found(text, value / n**penalty)
+                    for text, (value, _, _) in zip(texts[i], going)
+                    if value > -core.inf
+                ]
+            chosen += [(value, i * width + parent, token) for value, parent, token in going]
+        if all(len(found) >= width for found in done):
+            break
+        scores = core.array([value for value, _, _ in chosen])
+        tokens = core.array([token for _, _, token in chosen], core.int32)
+        state = rows(state, core.array([parent for _, parent, _ in chosen]))
+    return [max(found, key=lambda f: f.score) for found in done]
+
+
+@misconception(
+    "12.12",
+    "You forget what a continuation has cost so far, and compare the last tokens only.",
+)
+def beams(step, state, count, begin, end, length, width, penalty=1.0):
+    if width < 1 or length < 1:
+        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
+    state = rows(state, core.repeat(core.arange(count), width))
+    tokens = core.full((count * width,), begin, core.int32)
+    # At first all continuations of a sentence are the same: only one of them counts.
+    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
+    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
+    done: list[list[Found]] = [[] for _ in range(count)]
+    for n in range(1, length + 1):
+        logits, state = step(tokens, state)
+        size = logits.shape[-1]
+        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
+        total = (core.where(scores == -core.inf, scores, 0).reshape(-1, 1) + log_p).reshape(
+            count, width * size
+        )
+        best = greatest(total, 2 * width)
+        values = core.take_along_axis(total, best, axis=-1).tolist()
+        chosen = []
+        for i, candidates in enumerate(best.tolist()):
+            going: list[tuple[float, int, int]] = []
+            for value, candidate in zip(values[i], candidates):
+                parent, token = divmod(candidate, size)
+                if value == -core.inf or len(going) == width:
+                    break
+                if token != end:
+                    going.append((value, parent, token))
+                elif len(done[i]) < width:
+                    done[i].append(Found(texts[i][parent], value / n**penalty))
+            going += [(-core.inf, 0, end)] * (width - len(going))
+            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
+            if n == length and len(done[i]) < width:
+                done[i] += [
+                    Found(text, value / n**penalty)
+                    for text, (value, _, _) in zip(texts[i], going)
+                    if value > -core.inf
+                ]
+            chosen += [(value, i * width + parent, token) for value, parent, token in going]
+        if all(len(found) >= width for found in done):
+            break
+        scores = core.array([value for value, _, _ in chosen])
+        tokens = core.array([token for _, _, token in chosen], core.int32)
+        state = rows(state, core.array([parent for _, parent, _ in chosen]))
+    return [max(found, key=lambda f: f.score) for found in done]
+
+
+@misconception(
     "12.13",
     "You count a run as often as the translation has it: the the the the would be perfect. At most "
     "as often as the reference has it.",
@@ -1974,6 +2756,156 @@ def bleu(translations, references):
     if min(precisions) > 0:
         score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
     return Bleu(score, tuple(precisions), brevity, length, wanted)
+
+
+@misconception(
+    "12.13",
+    "You punish each sentence for being short. The brevity compares the lengths of all "
+    "translations and all references together: one may be short if another is long.",
+)
+def bleu(translations, references):
+    if not translations or len(translations) != len(references):
+        raise ValueError(
+            f"[bleu] {len(translations)} translations need one reference each; there are "
+            f"{len(references)}."
+        )
+    pairs = [(words_13a(t), words_13a(r)) for t, r in zip(translations, references)]
+    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
+    precisions, halvings = [], 1.0
+    for n in range(1, LONGEST + 1):
+        counts = [matches(*pair, n) for pair in pairs]
+        right, total = (sum(side) for side in zip(*counts))
+        if n == 1 and right == 0:
+            precisions = [0.0] * LONGEST
+            break
+        if right == 0 and total > 0:
+            halvings *= 2
+            right = 1 / halvings
+        precisions.append(100 * right / total if total else 0.0)
+    brevity = sum(min(1.0, math.exp(1 - len(r) / len(t))) if t else 0.0 for t, r in pairs) / len(
+        pairs
+    )
+    score = 0.0
+    if min(precisions) > 0:
+        score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
+    return Bleu(score, tuple(precisions), brevity, length, wanted)
+
+
+@misconception(
+    "12.13",
+    "Every empty precision gets half a match in yours. It is a half the first time, a "
+    "quarter the second, an eighth the third.",
+)
+def bleu(translations, references):
+    if not translations or len(translations) != len(references):
+        raise ValueError(
+            f"[bleu] {len(translations)} translations need one reference each; there are "
+            f"{len(references)}."
+        )
+    pairs = [(words_13a(t), words_13a(r)) for t, r in zip(translations, references)]
+    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
+    precisions, halvings = [], 1.0
+    for n in range(1, LONGEST + 1):
+        counts = [matches(*pair, n) for pair in pairs]
+        right, total = (sum(side) for side in zip(*counts))
+        if n == 1 and right == 0:
+            precisions = [0.0] * LONGEST
+            break
+        if right == 0 and total > 0:
+            halvings = 2
+            right = 1 / halvings
+        precisions.append(100 * right / total if total else 0.0)
+    brevity = 1.0 if length >= wanted else math.exp(1 - wanted / length) if length else 0.0
+    score = 0.0
+    if min(precisions) > 0:
+        score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
+    return Bleu(score, tuple(precisions), brevity, length, wanted)
+
+
+@misconception(
+    "12.13",
+    "You leave an empty precision out of the mean, so that translations without a run of "
+    "four are measured by their words. If no translation has four words, BLEU is 0.",
+)
+def bleu(translations, references):
+    if not translations or len(translations) != len(references):
+        raise ValueError(
+            f"[bleu] {len(translations)} translations need one reference each; there are "
+            f"{len(references)}."
+        )
+    pairs = [(words_13a(t), words_13a(r)) for t, r in zip(translations, references)]
+    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
+    precisions, halvings = [], 1.0
+    for n in range(1, LONGEST + 1):
+        counts = [matches(*pair, n) for pair in pairs]
+        right, total = (sum(side) for side in zip(*counts))
+        if n == 1 and right == 0:
+            precisions = [0.0] * LONGEST
+            break
+        if right == 0 and total > 0:
+            halvings *= 2
+            right = 1 / halvings
+        precisions.append(100 * right / total if total else 0.0)
+    brevity = 1.0 if length >= wanted else math.exp(1 - wanted / length) if length else 0.0
+    score = 0.0
+    there = [p for p in precisions if p > 0]
+    if there:
+        score = brevity * math.exp(sum(map(math.log, there)) / len(there))
+    return Bleu(score, tuple(precisions), brevity, length, wanted)
+
+
+@misconception(
+    "12.13",
+    "You join all sentences to one text: runs then go from one sentence into the next, and "
+    "words match in another sentence.",
+)
+def bleu(translations, references):
+    if not translations or len(translations) != len(references):
+        raise ValueError(
+            f"[bleu] {len(translations)} translations need one reference each; there are "
+            f"{len(references)}."
+        )
+    pairs = [(words_13a(t), words_13a(r)) for t, r in zip(translations, references)]
+    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
+    precisions, halvings = [], 1.0
+    for n in range(1, LONGEST + 1):
+        counts = [matches(sum((t for t, _ in pairs), []), sum((r for _, r in pairs), []), n)]
+        right, total = (sum(side) for side in zip(*counts))
+        if n == 1 and right == 0:
+            precisions = [0.0] * LONGEST
+            break
+        if right == 0 and total > 0:
+            halvings *= 2
+            right = 1 / halvings
+        precisions.append(100 * right / total if total else 0.0)
+    brevity = 1.0 if length >= wanted else math.exp(1 - wanted / length) if length else 0.0
+    score = 0.0
+    if min(precisions) > 0:
+        score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
+    return Bleu(score, tuple(precisions), brevity, length, wanted)
+
+
+@misconception(
+    "12.13",
+    "You join the words of a run without anything between: ab c and a bc are the same then.",
+)
+def matches(words, reference, n):
+    join = lambda found: (
+        Counter({})
+        if not found
+        else sum((Counter({"".join(r): c}) for r, c in found.items()), Counter())
+    )
+    ours, theirs = join(runs(words, n)), join(runs(reference, n))
+    return sum(min(count, theirs[run]) for run, count in ours.items()), sum(ours.values())
+
+
+@misconception(
+    "12.13",
+    "A run counts once at most in yours. It counts as often as the reference has it.",
+)
+def matches(words, reference, n):
+    ours, theirs = runs(words, n), runs(reference, n)
+    return sum(min(count, 1) for run, count in ours.items() if run in theirs), sum(ours.values())
 
 
 @misconception(
@@ -2537,6 +3469,202 @@ def unpermuted(weight, heads):
         raise ValueError("no pairs")
     pairs = weight.reshape(rows // 2, 2, *rest)
     return pairs.swapaxes(0, 1).reshape(rows, *rest)
+
+
+@misconception(
+    "12.17",
+    "You copy the keys as k1 k2 k1 k2. Neighbouring heads share one: k1 k1 k2 k2. No shape "
+    "tells, and the model says nothing sensible.",
+    symbol="Attention.__call__",
+)
+def __call__(self, x, mask, cache, padding):
+    n, length, _ = x.shape
+    q = self.q_proj(x).reshape(n, length, self.heads, -1)
+    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
+    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
+    if "q_norm" in self:
+        q, k = self.q_norm(q), self.k_norm(k)
+    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
+    offset: int | array = 0 if cache is None else cache.offset
+    if padding is not None:
+        offset = offset - padding
+    q, k = self.rope(q, offset), self.rope(k, offset)
+    if cache is not None:
+        k, v = cache.update_and_fetch(k, v)
+    k, v = (core.tile(a, (1, self.heads // self.kv_heads, 1, 1)) for a in (k, v))
+    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
+    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
+
+
+@misconception(
+    "12.17",
+    "You normalize behind the rotation. The weights of the norm belong to features that "
+    "have not been turned into each other yet.",
+    symbol="Attention.__call__",
+)
+def __call__(self, x, mask, cache, padding):
+    n, length, _ = x.shape
+    q = self.q_proj(x).reshape(n, length, self.heads, -1)
+    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
+    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
+    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
+    offset: int | array = 0 if cache is None else cache.offset
+    if padding is not None:
+        offset = offset - padding
+    q, k = self.rope(q, offset), self.rope(k, offset)
+    if "q_norm" in self:
+        q, k = self.q_norm(q), self.k_norm(k)
+    if cache is not None:
+        k, v = cache.update_and_fetch(k, v)
+    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
+    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
+
+
+@misconception(
+    "12.17",
+    "You add the padding to the position. It stands in front of the text: the first word "
+    "has the position of the place less the padding.",
+    symbol="Attention.__call__",
+)
+def __call__(self, x, mask, cache, padding):
+    n, length, _ = x.shape
+    q = self.q_proj(x).reshape(n, length, self.heads, -1)
+    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
+    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
+    if "q_norm" in self:
+        q, k = self.q_norm(q), self.k_norm(k)
+    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
+    offset: int | array = 0 if cache is None else cache.offset
+    if padding is not None:
+        offset = offset + padding
+    q, k = self.rope(q, offset), self.rope(k, offset)
+    if cache is not None:
+        k, v = cache.update_and_fetch(k, v)
+    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
+    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
+
+
+@misconception(
+    "12.17",
+    "You leave the padding in the positions: a text that begins later has its first word "
+    "somewhere else than at 0. Differences of angles hide that, the keys in the cache do "
+    "not.",
+    symbol="Attention.__call__",
+)
+def __call__(self, x, mask, cache, padding):
+    n, length, _ = x.shape
+    q = self.q_proj(x).reshape(n, length, self.heads, -1)
+    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
+    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
+    if "q_norm" in self:
+        q, k = self.q_norm(q), self.k_norm(k)
+    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
+    offset: int | array = 0 if cache is None else cache.offset
+    q, k = self.rope(q, offset), self.rope(k, offset)
+    if cache is not None:
+        k, v = cache.update_and_fetch(k, v)
+    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
+    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
+
+
+@misconception(
+    "12.17",
+    "You ask the cache for its offset after it has grown: the queries stand behind the keys "
+    "of their own tokens.",
+    symbol="Attention.__call__",
+)
+def __call__(self, x, mask, cache, padding):
+    n, length, _ = x.shape
+    q = self.q_proj(x).reshape(n, length, self.heads, -1)
+    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
+    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
+    if "q_norm" in self:
+        q, k = self.q_norm(q), self.k_norm(k)
+    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
+    offset: int | array = 0 if cache is None else cache.offset
+    if padding is not None:
+        offset = offset - padding
+    k = self.rope(k, offset)
+    if cache is not None:
+        k, v = cache.update_and_fetch(k, v)
+        offset = cache.offset if padding is None else cache.offset - padding
+    q = self.rope(q, offset)
+    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
+    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
+
+
+@misconception(
+    "12.17",
+    "You always take a causal mask. The one that is given also hides padding, and what is "
+    "outside of a window.",
+    symbol="Attention.__call__",
+)
+def __call__(self, x, mask, cache, padding):
+    n, length, _ = x.shape
+    q = self.q_proj(x).reshape(n, length, self.heads, -1)
+    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
+    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
+    if "q_norm" in self:
+        q, k = self.q_norm(q), self.k_norm(k)
+    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
+    offset: int | array = 0 if cache is None else cache.offset
+    if padding is not None:
+        offset = offset - padding
+    q, k = self.rope(q, offset), self.rope(k, offset)
+    if cache is not None:
+        k, v = cache.update_and_fetch(k, v)
+    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask="causal")
+    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
+
+
+@misconception(
+    "12.17",
+    "You keep the keys as they are before the rotation, and rotate all of them again for "
+    "each new token. A key never changes its place: keep it rotated.",
+    symbol="Attention.__call__",
+)
+def __call__(self, x, mask, cache, padding):
+    n, length, _ = x.shape
+    q = self.q_proj(x).reshape(n, length, self.heads, -1)
+    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
+    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
+    if "q_norm" in self:
+        q, k = self.q_norm(q), self.k_norm(k)
+    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
+    offset: int | array = 0 if cache is None else cache.offset
+    if padding is not None:
+        offset = offset - padding
+    q = self.rope(q, offset)
+    if cache is not None:
+        k, v = cache.update_and_fetch(k, v)
+    k = self.rope(k, 0 if padding is None else -padding)
+    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
+    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
+
+
+@misconception(
+    "12.17",
+    "You copy the keys for all heads. The values are right; but a cache is small because "
+    "heads share keys, and `scaled_dot_product_attention` divides them without a copy.",
+    symbol="Attention.__call__",
+)
+def __call__(self, x, mask, cache, padding):
+    n, length, _ = x.shape
+    q = self.q_proj(x).reshape(n, length, self.heads, -1)
+    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
+    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
+    if "q_norm" in self:
+        q, k = self.q_norm(q), self.k_norm(k)
+    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
+    offset: int | array = 0 if cache is None else cache.offset
+    if padding is not None:
+        offset = offset - padding
+    q, k = self.rope(q, offset), self.rope(k, offset)
+    if cache is not None:
+        k, v = cache.update_and_fetch(k, v)
+    k, v = (core.repeat(a, self.heads // self.kv_heads, axis=1) for a in (k, v))
+    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
+    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
 
 
 @misconception(

@@ -216,6 +216,21 @@ def relative_error(x, target):
     return core.mean(apart / core.where(size > 0, size, 1.0))
 
 
+@misconception(
+    "18.1",
+    "You ask for numbers on the way, to decide with an if. In a compiled step there are "
+    "none yet: `where` decides for each picture when its turn comes.",
+)
+def relative_error(x, target):
+    if x.shape[0] == 0:
+        raise ValueError("[relative_error] There should be at least one picture.")
+    x, target = x.astype(core.float32), target.astype(core.float32)
+    axes = tuple(range(1, x.ndim))
+    size = core.sum(core.square(target), axis=axes)
+    apart = core.sum(core.square(x - target), axis=axes)
+    return core.mean(apart / (size if min(size.tolist()) > 0 else core.where(size > 0, size, 1.0)))
+
+
 # 18.2: eyes from a file
 
 
@@ -1063,6 +1078,22 @@ def adain(content, style, strength=1.0, mask=None, eps=1e-05):
     return (content + share * (y - content)).astype(content.dtype)
 
 
+@misconception(
+    "18.5",
+    "No slope reaches the mask with you. It is an input as the maps are; who wants it fixed "
+    "stops it outside.",
+)
+def statistics(maps, mask=None, eps=1e-05):
+    if mask is None:
+        mask = core.ones((1, *maps.shape[1:3]))
+    share = core.stop_gradient(mask.astype(core.float32))[..., None]
+    total = core.sum(share, axis=(1, 2), keepdims=True)
+    share = share / core.where(total > 0, total, 1.0)
+    mean = core.sum(share * maps, axis=(1, 2), keepdims=True)
+    variance = core.sum(share * core.square(maps - mean), axis=(1, 2), keepdims=True)
+    return mean, core.sqrt(variance + eps)
+
+
 # 18.6: painted in one pass
 
 
@@ -1524,6 +1555,37 @@ def diff_augment(x, shift=0.125, hole=0.5, share=1.0, key=None):
     return core.where(changed, y, x)
 
 
+@misconception(
+    "18.8",
+    "You ask whether all pictures are changed, to save a choice. In a compiled step nobody "
+    "knows yet what was drawn: choose with `where`.",
+)
+def diff_augment(x, shift=0.125, hole=0.5, share=1.0, key=None):
+    for name, value in (("shift", shift), ("hole", hole), ("share", share)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"[diff_augment] {name} should be from 0 to 1; it is {value}.")
+    n, height, width, _ = x.shape
+    keys = several(key, 8)
+    factors = [
+        core.random.uniform(low, high, (n,), key=k)
+        for (low, high), k in zip(((-0.5, 0.5), (0.0, 2.0), (0.5, 1.5)), keys)
+    ]
+    y = recoloured(x, *factors)
+    down, across = int(shift * height + 0.5), int(shift * width + 0.5)
+    most = max(down, across)
+    rows = most + core.random.randint(-down, down + 1, (n,), key=keys[3])
+    columns = most + core.random.randint(-across, across + 1, (n,), key=keys[4])
+    y = cropped(y, rows, columns, most)
+    side = int(hole * height + 0.5)
+    rows = core.random.randint(0, height, (n,), key=keys[5])
+    columns = core.random.randint(0, width, (n,), key=keys[6])
+    y = cutout(y, rows, columns, side)
+    changed = core.random.bernoulli(share, (n, 1, 1, 1), key=keys[7])
+    if core.all(changed).item():
+        return y
+    return core.where(changed, y, x)
+
+
 # 18.9: coarse from one, fine from another
 
 
@@ -1676,6 +1738,56 @@ def modulated_conv2d(x, weight, style, demodulate=True, eps=1e-08):
     strength = core.sum(core.square(weight), axis=(1, 2))
     scale = core.rsqrt(core.square(style) @ strength.T + eps)
     return y * scale[:, None, None]
+
+
+@misconception(
+    "18.9",
+    "Lengths are computed in half precision: there 1e-8 is 0, so that a style of zeros is 0 "
+    "by 0, and the square of 300 is infinite. Go to float32 for them.",
+)
+def modulated_conv2d(x, weight, style, demodulate=True, eps=1e-08):
+    if style.shape != (x.shape[0], x.shape[-1]):
+        raise ValueError(
+            f"[modulated_conv2d] The style should be (N, I), here {(x.shape[0], x.shape[-1])}; it "
+            f"is {style.shape}."
+        )
+    padding = (weight.shape[1] // 2, weight.shape[2] // 2)
+    y = core.conv2d(x * style[:, None, None], weight, padding=padding)
+    if not demodulate:
+        return y.astype(x.dtype)
+    strength = core.sum(core.square(weight), axis=(1, 2))  # (O, I)
+    scale = core.rsqrt(core.square(style) @ strength.T + eps)  # (N, O)
+    return (y * scale[:, None, None]).astype(x.dtype)
+
+
+@misconception(
+    "18.9",
+    "The mean square is computed in half precision: there 1e-8 is 0, so that a vector of "
+    "zeros is 0 by 0, and the square of 300 is infinite. Go to float32 and come back.",
+)
+def __call__(self, z):
+    x = z
+    x = x * core.rsqrt(core.mean(core.square(x), axis=-1, keepdims=True) + 1e-8)
+    x = x.astype(z.dtype)
+    for layer in self.layers:
+        x = nn.leaky_relu(layer(x), 0.2)
+    return x
+
+
+@misconception(
+    "18.9",
+    "You turn the crossovers into numbers and walk through pictures and layers. Compare "
+    "them with all layers at once: a compiled step knows no numbers.",
+)
+def mixed_styles(first, second, crossover, layers):
+    if first.shape != second.shape:
+        raise ValueError(
+            f"[mixed_styles] Both should have equal shapes; {first.shape}, {second.shape}."
+        )
+    rows = []
+    for n, c in enumerate(crossover.tolist()):
+        rows.append(core.stack([first[n] if i < c else second[n] for i in range(layers)]))
+    return core.stack(rows)
 
 
 # 18.10: is it a copy, and are they all the same?
@@ -1853,6 +1965,31 @@ def copied(made, known, other, level=0.05):
     count = int(core.sum(nearest(made, known)[1] < limit).item())
     low, high = wilson(count, made.shape[0])
     return Share(count / made.shape[0], low, high, limit.item())
+
+
+@misconception(
+    "18.10",
+    "For each example you go through its distances again. The sum of each example's pairs "
+    "is one operation for all of them, and all that the jackknife needs.",
+)
+def diversity(features):
+    n = features.shape[0]
+    if n < 3:
+        raise ValueError(f"[diversity] There should be at least three examples; there are {n}.")
+    itself = core.eye(n) > 0
+    x = features.astype(core.float32)
+    x = x - core.mean(x, axis=0)
+    squares = squared_distances(x, x)
+    distances = core.sqrt(core.where(itself, 0.0, squares))
+    sums = core.sum(distances, axis=1)  # of each example's pairs
+    total = core.sum(sums)  # every pair twice
+    mean = total / (n * (n - 1))
+    without = core.stack(
+        [(total - 2 * core.sum(distances[i])) / ((n - 1) * (n - 2)) for i in range(n)]
+    )
+    variance = (n - 1) * core.var(without)
+    middle, reach = mean.item(), 1.959964 * math.sqrt(variance.item())
+    return Spread(middle, max(middle - reach, 0.0), middle + reach)
 
 
 # 18.11: a picture without end

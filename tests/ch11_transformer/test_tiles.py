@@ -212,10 +212,12 @@ def test_tiles_and_back(check, draw, sizes, kind):
 
 
 @exercise("11.20")
-def test_the_slope_of_a_tile(check, draw):
-    """A tile is a part of a row: its weights need not sum to 1."""
+@pytest.mark.parametrize("level", [0, 500, -500])
+def test_the_slope_of_a_tile(check, draw, level):
+    """A tile is a part of a row: its weights need not sum to 1, nor their exponentials exist."""
     scores = 2 * draw.normal(2, 3, 4, 5)
     log_sum = np.log(np.exp(scores).sum(-1, keepdims=True)) + draw.uniform(2, 3, 4, 1, high=2)
+    scores, log_sum = (a + np.float32(level) for a in (scores, log_sum))
     check(
         "tile_slope",
         gweights=draw.normal(2, 3, 4, 5),
@@ -246,6 +248,13 @@ def test_what_comes_back_to_shared_keys(check, draw, groups):
     """The sum over the queries of all heads that share them."""
     weights, x = draw.normal(2, 4, 3, 5), draw.normal(2, 4, 3, 6)
     check("gathered", weights=weights, x=x, groups=groups, terms=12, scale=8.0)
+
+
+@exercise("11.20")
+def test_what_comes_back_is_added_at_once(check, draw):
+    """The products of weights and features, thirty times as many as weights, are not kept."""
+    weights, x = draw.normal(1, 4, 90, 100), draw.normal(1, 4, 90, 32)
+    check("gathered_cost", weights=weights, x=x, groups=2, terms=180, scale=8.0)
 
 
 @exercise("11.19")

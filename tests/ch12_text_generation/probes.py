@@ -202,15 +202,106 @@ def remembered(vocabulary, merges, pattern, texts, room):
     }
 
 
+class Copied:
+    """How much was copied to make lists and bytes longer by some that count it.
+
+    ``long + some`` makes a new object of both. ``long += some`` of a list looks at the elements of
+    ``some`` one by one and copies nothing, which is the way to tell the two apart.
+    """
+
+    def __init__(self):
+        self.total = self.last = 0
+
+    def added(self, size):
+        self.total += self.last
+        self.last = size
+
+
+def numbers_that_count(copied):
+    class Numbers(list):
+        def __radd__(self, other):
+            copied.added(len(other))
+            return NotImplemented
+
+        def __iter__(self):
+            copied.last = 0
+            return super().__iter__()
+
+    return Numbers
+
+
+def bytes_that_count(copied):
+    class Bytes(bytes):
+        def __radd__(self, other):
+            if not isinstance(other, bytes):
+                return NotImplemented  # a bytearray grows in place
+            copied.added(len(other))
+            return other + bytes(self)
+
+    return Bytes
+
+
+def text_that_counts(copied):
+    class Text(str):
+        def __getitem__(self, key):
+            found = str(self)[key]
+            copied.added(len(found))
+            return Text(found)
+
+    return Text
+
+
+def cost_of_encoding(vocabulary, merges, special, pattern, part, sizes):
+    """Lines of Python and copies for texts of several sizes."""
+    found = []
+    for size in sizes:
+        tokenizer, copied = tokenizer_of(vocabulary, merges, special, pattern), Copied()
+        tokenizer.encode("f")  # the pattern is translated once
+        inner, kind = tokenizer.numbers_of, numbers_that_count(copied)
+        tokenizer.numbers_of = lambda letters, inner=inner, kind=kind: kind(inner(letters))
+        text = text_that_counts(copied)("e" + part * size)  # nothing of which the e is
+        numbers, lines = counted(lambda t=tokenizer, text=text: t.encode(text))
+        copied.added(0)
+        found.append((len(numbers), sum(numbers), lines, copied.total / len(text)))
+    return {
+        "numbers": [n for n, *_ in found],
+        "sums": [s for _, s, *_ in found],
+        "lines": [n for _, _, n, _ in found],
+        "copies": [round(c, 1) for *_, c in found],
+    }
+
+
+def cost_of_decoding(vocabularies, sizes):
+    """Lines of Python and copies for as many numbers, with vocabularies of several sizes."""
+    found = []
+    for size, count in zip(vocabularies, sizes, strict=True):
+        letters = alphabet.byte_letters()
+        more = [a + b for a in letters for b in letters]
+        names = [*more[: size - 256], *letters]
+        tokenizer = tokenizer_of({t: i for i, t in enumerate(names)}, [], {}, "[^ ]+")
+        copied = Copied()
+        inner, kind = tokenizer.bytes_of, bytes_that_count(copied)
+        tokenizer.bytes_of = lambda n, inner=inner, kind=kind: kind(inner(n))
+        numbers = [size - 256 + 97 + i % 7 for i in range(count)]
+        text, lines = counted(lambda t=tokenizer, numbers=numbers: t.decode(iter(numbers)))
+        copied.added(0)
+        found.append((text, lines, copied.total / count))
+    return {
+        "texts": [text[:8] for text, *_ in found],
+        "lines": [n for _, n, _ in found],
+        "copies": [round(c, 1) for *_, c in found],
+    }
+
+
 # 12.7
 
 
-def epochs_of(sources, targets, lengths, tokens, seed, epochs):
+def epochs_of(sources, targets, lengths, tokens, seed, epochs, pad=0):
     """All batches of some epochs, and whether the global random state stayed as it was."""
     core.random.seed(5)
     before = core.random.normal((2,)).tolist()
     core.random.seed(5)
-    batches = buckets.PairBatches(sources, targets, lengths, tokens, 0, seed)
+    batches = buckets.PairBatches(sources, targets, lengths, tokens, pad, seed)
     found = [[[x.tolist(), y.tolist()] for x, y in batches] for _ in range(epochs)]
     integers = all(core.issubdtype(a.dtype, core.integer) for a in next(iter(batches)))
     untouched = core.random.normal((2,)).tolist() == before
@@ -222,6 +313,39 @@ def later_epoch(sources, targets, lengths, tokens, seed, epoch):
     batches = buckets.PairBatches(sources, targets, lengths, tokens, 0, seed)
     batches.epoch = epoch
     return {"batches": [[x.tolist(), y.tolist()] for x, y in batches], "epoch": batches.epoch}
+
+
+class Number(int):
+    """A number that counts how often it is compared, by what looks for it in a list, too."""
+
+    asked = 0
+
+    def __eq__(self, other):
+        Number.asked += 1
+        return int(self) == other
+
+    __hash__ = int.__hash__
+
+
+def cost_of_batches(counts, epoch):
+    """What it takes to plan an epoch, and to fill a batch: lines of Python, and comparisons."""
+    lines, asked, later, filled = [], [], [], []
+    for count in counts:
+        sentences = [[1] * (1 + i % 7) for i in range(count)]
+        batches = buckets.PairBatches(sentences, sentences, [4, 7], 28)
+        batches.buckets = {n: [Number(i) for i in found] for n, found in batches.buckets.items()}
+        Number.asked = 0
+        plan, cost = counted(batches.plan)
+        lines.append(cost)
+        asked.append(Number.asked / count)
+        batches.epoch = epoch
+        later.append(counted(batches.plan)[1])
+        rows, cost = counted(lambda b=batches: b.filled(b.sources, 7, [4, 5, 6]))
+        filled.append(cost)
+    return {
+        "batches": len(plan), "rows": rows, "lines": lines, "asked": asked,
+        "later": later, "filled": filled,
+    }  # fmt: skip
 
 
 # 12.8 and 12.9
@@ -241,6 +365,11 @@ def smoothed(logits, goals, pad, smoothing, g):
 def smoothed_wrongly(smoothing):
     targets.smoothed_loss(core.zeros((1, 2, 3)), core.array([[1, 2]]), 0, smoothing)
     return {"fine": True}
+
+
+def no_rates(warm_up):
+    """The schedule alone, which nobody calls."""
+    return {"made": callable(schedules.inverse_square_root(1.0, warm_up))}
 
 
 def rates(peak, warm_up, steps):
@@ -523,6 +652,31 @@ def llama_attention(weights, config, x, split, padding, g):
         return core.concatenate(parts, axis=1)
 
     return pulled_model(attention, weights, forward, g)
+
+
+def llama_keys(weights, config, x, split, padding):
+    """The keys that the cache has in the end."""
+    config = llama.LlamaConfig(**config)
+    attention, cache, at = with_weights(llama.Attention(config), weights), KVCache(), 0
+    for end in (*split, x.shape[1]):
+        attention(x[:, at:end], "causal", cache, padding)
+        at = end
+    return {"keys": cache.room[0][:, :, : cache.offset]}
+
+
+def llama_cost(weights, config, x, more):
+    """Whether one more token takes less memory than copies of the keys for all heads."""
+    config = llama.LlamaConfig(**config)
+    attention, cache = with_weights(llama.Attention(config), weights), KVCache()
+    core.eval(attention(x, "causal", cache, None))
+    mx.synchronize()
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    y = attention(more, None, cache, None)
+    core.eval(y)
+    mx.synchronize()
+    copies = config.num_attention_heads * x.shape[1] * config.head_dim * x.itemsize
+    return {"y": y, "little memory": mx.get_peak_memory() - before < copies}
 
 
 def rows_in_order(weight, heads):

@@ -171,6 +171,24 @@ def test_attention_with_a_cache(check, draw, split, padded):
 
 
 @exercise("12.17")
+@pytest.mark.parametrize("padding", [None, [0, 2]], ids=["whole", "padded"])
+def test_keys_in_the_cache(check, draw, padding):
+    """Normalized and rotated, each once; the first word of a text that begins later is at 0."""
+    config = config_of(query_key_norm=True)
+    common = {"weights": llama_weights(draw, config), "config": config, "x": draw.normal(2, 5, 8)}
+    padding = None if padding is None else np.array(padding, np.int32)
+    check("llama_keys", **common, split=[1, 3], padding=padding, terms=16, scale=4.0)
+
+
+@exercise("12.17")
+def test_keys_that_are_shared_are_not_copied(check, draw):
+    """Sixteen heads ask the keys of two: one more token takes no eight copies of them."""
+    config = config_of(num_attention_heads=16, num_key_value_heads=2, head_dim=32)
+    check("llama_cost", weights=llama_weights(draw, config), config=config,
+          x=draw.normal(1, 250, 8), more=draw.normal(1, 1, 8), terms=250, scale=8.0)  # fmt: skip
+
+
+@exercise("12.17")
 @pytest.mark.parametrize(
     "heads, size, rest", [(1, 6, (3,)), (2, 4, (3,)), (3, 8, ()), (2, 2, (2,))]
 )

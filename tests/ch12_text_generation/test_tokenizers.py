@@ -195,11 +195,15 @@ def test_one_word_changes(check):
 
 @exercise("12.4")
 def test_cost_of_a_merge(probe, draw):
-    """Thirty merges in a few words cost as much beside 1500 other words as beside none."""
-    letters = [chr(97 + i) for i in range(26)]
+    """Thirty merges in a few words cost as much beside 1500 other words as beside none.
+
+    The other words have some two thousand different pairs, which nobody needs to look at again.
+    """
+    others = [chr(0x4E00 + i) for i in range(60)]
+    letters = [*(chr(97 + i) for i in range(26)), *others]
     few = words_of(draw, 20, "abcdefgh", 8)
     few["times"] = [10_000 + n for n in few["times"]]
-    many = words_of(draw, 1500, "uvwxyz", 9)
+    many = words_of(draw, 1500, others, 9)
     alone = probe("cost_of_learning", **few, letters=letters, counts=[0, 30])
     both = {key: few[key] + many[key] for key in few}
     beside = probe("cost_of_learning", **both, letters=letters, counts=[0, 30])
@@ -311,6 +315,34 @@ def test_pieces_come_again(probe):
     free = probe("remembered", **found)
     assert full["numbers"] == free["numbers"] and full["known"] <= 3 and full["most"] <= 3
     assert free["known"] == 7 and free["merged"] == 7
+
+
+@exercise("12.6")
+@pytest.mark.parametrize("part", ["<E>ab", " ab cd 12"])
+def test_cost_of_a_long_text(probe, part):
+    """Ten times the text: less than 15 times the lines, and what is there is not copied again."""
+    numbers = {**tokenizer(), "part": part, "sizes": [100, 1000]}
+    found = probe("cost_of_encoding", **numbers)
+    few, many = found["lines"]
+    (one, ten), (first, last) = found["numbers"], found["sums"]
+    assert ten - 1 == 10 * (one - 1) > 0 and last - 4 == 10 * (first - 4)  # 4 is the e alone
+    assert many < 15 * few, f"{few} lines for {len(part) * 100} letters, {many} for 10 times them"
+    assert found["copies"][1] < 20, (
+        f"of a text with {len(part) * 1000} letters {found['copies'][1]:.0f} times as many were "
+        f"copied, letters or numbers"
+    )
+
+
+@exercise("12.6")
+def test_cost_of_a_number(probe):
+    """Text is shown while it comes: one number costs the same with 20,000 tokens as with 256."""
+    found = probe("cost_of_decoding", vocabularies=[256, 20_000, 256], sizes=[2, 2, 1500])
+    assert len(set(found["texts"][0])) == 2 and found["texts"][0] == found["texts"][1]
+    few, many, _ = found["lines"]
+    assert many < 2 * few + 50, f"{few} lines with 256 tokens, {many} with 20,000"
+    assert found["copies"][2] < 20, (
+        f"each of 1500 bytes was copied {found['copies'][2]:.0f} times to join them"
+    )
 
 
 @exercise("12.6")

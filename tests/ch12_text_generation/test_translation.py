@@ -96,6 +96,33 @@ def test_few_pairs(probe):
     assert found["epochs"] == 2 * [[[[[5, 6], empty, empty], [[7, 0], empty, empty]]]]
 
 
+@exercise("12.7")
+def test_the_number_that_fills_up(probe):
+    """What pads is asked for: in short rows, and in rows that are missing."""
+    common = {"lengths": [3], "tokens": 6, "seed": 0, "epochs": 1, "pad": 9}
+    found = probe("epochs_of", sources=[[5, 6]], targets=[[7]], **common)
+    assert found["epochs"] == [[[[[5, 6, 9], [9, 9, 9]], [[7, 9, 9], [9, 9, 9]]]]]
+
+
+@exercise("12.7")
+def test_cost_of_an_epoch(probe):
+    """Eight times the pairs: less than 12 times the lines, and none is looked for in a list.
+
+    Epoch 300 costs what the first one does, and a batch what its own sentences do.
+    """
+    found = probe("cost_of_batches", counts=[42, 336], epoch=300)
+    assert found["batches"] == -(-192 // 7) + 144 // 4
+    assert found["rows"].tolist() == [[1] * n + [0] * (7 - n) for n in (5, 6, 7)] + [[0] * 7]
+    (few, many), (_, later) = found["lines"], found["later"]
+    assert many < 12 * few, f"{few} lines for 42 pairs, {many} for 336"
+    assert found["asked"][1] < 20, (
+        f"each of 336 pairs was compared {found['asked'][1]:.0f} times: it is looked for in a list"
+    )
+    assert later < 2 * many, f"{many} lines for the first epoch, {later} for number 300"
+    few, many = found["filled"]
+    assert many < 2 * few, f"{few} lines for a batch of 42 pairs, {many} for one of 336"
+
+
 @exercise("12.8")
 def test_one_token_later(check, draw):
     """The goal of a place is what comes behind it, of all rows."""
@@ -171,6 +198,7 @@ def test_no_rise(check, probe, wrong):
     """A rise of no steps is none."""
     assert probe("rates", peak=1.0, warm_up=1, steps=[0])["of numbers"][0] == 1
     check.raises("rates", "ValueError", match="warm_up", peak=1.0, warm_up=wrong, steps=[0])
+    check.raises("no_rates", "ValueError", match="warm_up", warm_up=wrong)  # not in step 1 only
 
 
 SIZES = {"size": 11, "dims": 8, "heads": 2, "layers": 2, "hidden": 12, "dropout": 0.0}
@@ -365,6 +393,15 @@ def test_more_beams_than_tokens(check, draw, length):
     check("with_beams", table=logits, **found, terms=60)
 
 
+@exercise("12.12")
+def test_ends_that_nobody_expects(check, draw):
+    """A probability of exp(-150) is no float32; its logarithm is a number like others."""
+    logits = table(draw, count=2, size=3, spread=1.0, end=-150.0)
+    logits[..., 1] -= 1000
+    found = {"begin": 1, "end": 2, "length": 6, "width": 2, "penalty": 1.0}
+    check("with_beams", table=logits, **found, terms=60, scale=150)
+
+
 def best_of_all(logits, begin, end, length, penalty):
     """The best of all sentences of one model, by trying each."""
 
@@ -420,6 +457,7 @@ def test_no_beam(check, probe, draw):
         ("a b c d a b c d", "a b c d e a b c"),
         ("a b", "a b c"),
         ("a b a b a b", "b a b a"),
+        ("a bc ab c", "ab c a bc"),
         ("x", "y"),
     ],
 )

@@ -429,6 +429,41 @@ def unet_fails(sizes, shape):
     return {"fine": True}
 
 
+def unet_calls(weights, x, steps, context, sizes):
+    """How often each layer is called, and whether anything is evaluated on the way."""
+    model, calls, results = unet_of(sizes), {}, []
+    model.load_weights(list(weights.items()))
+    kinds = (nn.Conv2d, nn.Linear, nn.GroupNorm, embedding.StepEmbedding, blocks.ResnetBlock,
+             transformer.SpatialTransformer)  # fmt: skip
+    kept = [kind.__call__ for kind in kinds]
+    try:
+        for kind, inner in zip(kinds, kept, strict=True):
+            kind.__call__ = counting(inner, calls, results)
+        y = model(x, steps, context)
+        ahead = all(waiting(result) > 0 for result in results)
+    finally:
+        for kind, inner in zip(kinds, kept, strict=True):
+            kind.__call__ = inner
+    layers = [m for _, m in model.named_modules() if isinstance(m, kinds)]
+    return {
+        "y": y,
+        "more than once": sum(n > 1 for n in calls.values()),
+        "never": sum(id(m) not in calls for m in layers),
+        "waiting": ahead,
+    }
+
+
+def counting(inner, calls, results):
+    """A method that counts the calls of each object, by its ``id``, and keeps what they return."""
+
+    def counted_call(self, *args):
+        calls[id(self)] = calls.get(id(self), 0) + 1
+        results.append(inner(self, *args))
+        return results[-1]
+
+    return counted_call
+
+
 class Painter:
     """In the place of a U-Net: a prediction that depends on map, step and text."""
 
@@ -609,6 +644,47 @@ def spoken_batch(merges, texts, length, cut, pad):
 
 def spoken_by_default(merges, texts, length):
     return {"rows": ClipTokenizer([tuple(pair) for pair in merges], length).batch(texts)}
+
+
+class Listed(list):
+    """A list that counts how far it is searched."""
+
+    searched = 0
+
+    def index(self, *args):
+        Listed.searched += len(self)
+        return super().index(*args)
+
+    def __contains__(self, word):
+        Listed.searched += len(self)
+        return super().__contains__(word)
+
+    def __iter__(self):
+        Listed.searched += len(self)
+        return super().__iter__()
+
+
+def speaking_costs(merges, text, sizes):
+    """Lines of Python for texts of several sizes and vocabularies, and what was searched."""
+    found = []
+    for words, size in sizes:
+        more = [(f"{i}", "x") for i in range(words)]
+        tokenizer = ClipTokenizer([*map(tuple, merges), *more], 9)
+        tokenizer.encode("a")  # the pattern is translated once
+        tokenizer.words, Listed.searched = Listed(tokenizer.words), 0
+        numbers, lines = counted(lambda t=tokenizer, n=size: t.encode(text * n))
+        found.append((len(numbers), sum(numbers), lines, Listed.searched))
+    numbers, sums, lines, searched = (list(column) for column in zip(*found, strict=True))
+    return {"numbers": numbers, "sums": sums, "lines": lines, "searched": searched}
+
+
+def speaking_often(merges, texts, length):
+    """The rows, and how often a sentence was encoded for them."""
+    tokenizer, calls = ClipTokenizer([tuple(pair) for pair in merges], length), []
+    inner = tokenizer.encode
+    tokenizer.encode = lambda text: calls.append(text) or inner(text)
+    rows = tokenizer.batch(texts)
+    return {"rows": rows, "calls": len(calls)}
 
 
 def classes(sentences, g):

@@ -240,6 +240,7 @@ TEXTS = [
     "aaaaaaa cacaca banana catcat",
     "東京 ½ ²",
     "under_score-dash (a)",
+    "STRAßE İ",
 ]
 
 
@@ -265,6 +266,25 @@ def test_sentences_that_are_too_long(check):
     check.raises("spoken_by_default", "ValueError", match="tokens", texts=["cat", "the cat x"],
                  **given)  # fmt: skip
     check("spoken_by_default", texts=["cat", "the cat"], **given)
+
+
+@exercise("13.23")
+def test_cost_of_a_sentence(probe):
+    """Eight times the text: less than 12 times the lines; and no more in a large vocabulary."""
+    found = probe(
+        "speaking_costs", merges=MERGES, text="the cat's ", sizes=[[0, 10], [0, 80], [4000, 10]]
+    )
+    few, long, large = found["lines"]
+    assert found["numbers"] == [42, 322, 42] and min(found["sums"]) > 0
+    assert long < 12 * few, f"{few} lines for 100 letters, {long} for 800"
+    assert large < 2 * few, f"{few} lines with few merges, {large} with 4000 more"
+    assert not any(found["searched"]), "words are looked for in a list: the dictionary knows where"
+
+
+@exercise("13.23")
+def test_each_sentence_is_encoded_once(check):
+    """Also if there are several, and if one is as long as can be."""
+    check("speaking_often", merges=MERGES, texts=["cat", "the cat", "x"], length=4)
 
 
 @exercise("13.23")

@@ -265,6 +265,23 @@ def test_the_whole_in_half_precision(probe, draw):
 
 
 @exercise("13.16")
+def test_every_layer_is_called_once(probe, draw):
+    """The vector of the step is one for all blocks; and nothing is evaluated on the way."""
+    found = probe(
+        "unet_calls",
+        weights=all_weights(probe, draw, SIZES),
+        x=draw.normal(1, 2, 2, 3),
+        steps=np.array([40], np.int32),
+        context=draw.normal(1, 2, 5),
+        sizes=SIZES,
+    )
+    assert found["y"].any()
+    assert found["more than once"] == 0, f"{found['more than once']} layers are called again"
+    assert found["never"] == 0, f"{found['never']} layers are never called"
+    assert found["waiting"], "something is evaluated on the way: a step could not be compiled"
+
+
+@exercise("13.16")
 @pytest.mark.parametrize("shape", [(1, 6, 8, 3), (1, 8, 7, 3)], ids=str)
 def test_sides_that_cannot_be_halved(check, probe, draw, shape):
     """Twice, where there are three sizes. One sentence; and what can be halved is."""

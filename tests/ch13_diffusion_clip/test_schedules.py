@@ -175,6 +175,15 @@ def test_one_share_for_all(check, draw):
 
 
 @exercise("13.4")
+@pytest.mark.parametrize("kind,signal", [("noise", 1e-5), ("signal", 1 - 3 * 2**-24)])
+def test_little_of_what_is_asked_for(check, draw, kind, signal):
+    """A divisor of 0.003, or of 0.0004: nothing may be added to it, and no digit of it be lost."""
+    arrays = {name: draw.normal(3, 2) for name in ("predicted", "x")}
+    g = [draw.normal(3, 2), draw.normal(3, 2)]
+    check("parts", kind=kind, **arrays, signal=scalar(signal), g=g, terms=16)
+
+
+@exercise("13.4")
 def test_nothing_but_noise(probe, draw):
     """Where no signal is left a velocity still says what the signal was."""
     x, noise = draw.normal(4), draw.normal(4)

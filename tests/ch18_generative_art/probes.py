@@ -5,6 +5,7 @@ import io
 import mlx.core as mx
 
 from course.grading import meter
+from course.grading.lines import counted
 from tinymlx import core
 from tinymlx import nn as core_nn
 from tinymlx.art import (
@@ -129,6 +130,28 @@ def losses_wait(maps, targets):
         gram.total_variation(maps[0]),
     ]
     return {"wait": [waiting(y) > ready for y in found], "y": found[0]}
+
+
+def compiled(function, *arrays):
+    """What a function gives, after it was traced for a compiled step.
+
+    Tracing fails where something is evaluated. The step itself is not run: on a CPU that would call
+    a compiler of C++.
+    """
+    core.compile(function)(*arrays)
+    return function(*arrays)
+
+
+def losses_compiled(maps, targets):
+    return {
+        "error": compiled(gram.relative_error, *targets),
+        "style": compiled(lambda m, t: gram.style_loss([m], [t]), maps[0], targets[0]),
+        "variation": compiled(gram.total_variation, maps[0]),
+    }
+
+
+def relative_only(x, target):
+    return {"y": gram.relative_error(x, target)}
 
 
 # 18.2
@@ -416,7 +439,13 @@ def moments(maps, mask, eps, g, h):
     total = g.size + h.size
     _, slopes = pulled(function, arrays, core.ones((total,)))
     mean, deviation = adain.statistics(maps, mask, eps)
-    return {"mean": mean, "deviation": deviation, "dx": slopes[0], "dtype": dtype_of(mean)}
+    return {
+        "mean": mean,
+        "deviation": deviation,
+        "dx": slopes[0],
+        "dtype": dtype_of(mean),
+        "mask": [slope * mask for slope in slopes[1:]],  # of masks of any unit
+    }
 
 
 def moments_of_many(maps):
@@ -437,11 +466,13 @@ def moments_half(maps):
 
 
 def given(content, style, strength, mask, eps, g):
-    def function(content, style):
-        return adain.adain(content, style, strength, mask, eps)
+    masks = [] if mask is None else [mask]
 
-    y, (dc, ds) = pulled(function, [content, style], g)
-    return {"y": y, "content": dc, "style": ds}
+    def function(content, style, *masks):
+        return adain.adain(content, style, strength, masks[0] if masks else None, eps)
+
+    y, (dc, ds, *dm) = pulled(function, [content, style, *masks], g)
+    return {"y": y, "content": dc, "style": ds, "mask": dm}
 
 
 def given_by_default(content, style):
@@ -513,6 +544,7 @@ def cost(painted, content, targets, layers, content_layer, weight, g):
         "y": y,
         "painted": dict(zip(names, slopes)),
         "content": dict(zip(more, slopes[len(names) :])),
+        "targets": list(slopes[len(names) + len(more) :]),
     }
 
 
@@ -609,6 +641,14 @@ def augmented_slope(x, seed, shift, hole, share, g):
     return {"y": y, "dx": dx}
 
 
+def augmented_compiled(x, seed, factors):
+    key = core.random.key(seed)
+    return {
+        "recoloured": compiled(augment.recoloured, x, *factors),
+        "augmented": compiled(lambda x, key: augment.diff_augment(x, key=key), x, key),
+    }
+
+
 # 18.9
 
 
@@ -644,6 +684,31 @@ def modulated_calls(x, weight, style):
     one = mixing.modulated_conv2d(x[:1], weight, style[:1])
     ready = waiting(x[:1], style[:1])
     return {"all": waiting(y), "one": waiting(one) - ready, "y": y}
+
+
+def modulated_half(x, weight, style, demodulate):
+    half = [a.astype(core.float16) for a in (x, weight, style)]
+    y = mixing.modulated_conv2d(*half, demodulate)
+    mixed = mixing.modulated_conv2d(half[0], weight, style, demodulate)
+    return {"y": y.astype(core.float32), "dtypes": [dtype_of(y), dtype_of(mixed)]}
+
+
+def mapped_half(z, w):
+    model = mixing.MappingNetwork(z.shape[-1], len(w) // 2)
+    model.load_weights([(name, a.astype(core.float16)) for name, a in w.items()])
+    y = model(z.astype(core.float16))
+    return {"y": y.astype(core.float32), "dtype": dtype_of(y)}
+
+
+def styles_compiled(x, weight, style, crossover):
+    model = mixing.MappingNetwork(style.shape[-1], 1)
+    return {
+        "modulated": compiled(mixing.modulated_conv2d, x, weight, style),
+        "mapped": compiled(model, style),
+        "mixed": compiled(
+            lambda a, b, c: mixing.mixed_styles(a, b, c, 3), style, -style, crossover
+        ),
+    }
 
 
 def mapped(z, w, g):
@@ -702,6 +767,12 @@ def novelty_memory(made, known, other):
         "limit": values[0].limit,
         "mean": values[1].mean,
     }
+
+
+def spread_cost(features, sizes):
+    """Lines of Python for so many of the examples."""
+    found = [counted(lambda n=n: novelty.diversity(features[:n])) for n in sizes]
+    return {"means": [y.mean for y, _ in found], "lines": [lines for _, lines in found]}
 
 
 def vendi(features):

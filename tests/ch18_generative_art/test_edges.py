@@ -28,6 +28,23 @@ def test_losses_that_wait(check, draw, probe):
 
 
 @exercise("18.1")
+def test_losses_in_a_compiled_step(probe, draw):
+    """Nothing is evaluated on the way, not even one number."""
+    targets = [draw.normal(2, 2, 2), draw.normal(2, 2, 2)]
+    found = probe("losses_compiled", maps=[draw.normal(2, 3, 3, 2)], targets=targets)
+    assert all(y > 0 for y in found.values())
+
+
+@exercise("18.1")
+def test_no_pictures(check, probe, draw):
+    """Their mean would be nan: one sentence says so."""
+    x, g = draw.normal(1, 2, 2, 3), draw.normal(0, 3, 3)
+    assert probe("relative_only", x=x, target=2 * x)["y"] > 0
+    check.raises("relative_only", "ValueError", match="picture", x=x[:0], target=x)
+    check.raises("gram_of", "ValueError", match="maps", maps=x[:0], g=g)
+
+
+@exercise("18.1")
 def test_nan_is_not_hidden(probe, draw):
     """A picture with a nan costs nan."""
     x = draw.normal(1, 3, 4, 2)

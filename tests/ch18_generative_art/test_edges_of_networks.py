@@ -130,6 +130,59 @@ def test_no_numbers_at_all(check, probe, draw):
         check.raises("augmented", "ValueError", match=name, **good | {name: float("nan")})
 
 
+@exercise("18.8")
+def test_other_colours_in_a_compiled_step(probe, draw):
+    """Nothing is evaluated on the way, whatever is drawn."""
+    factors = [1 + draw.uniform(3) for _ in range(3)]
+    found = probe(
+        "augmented_compiled", x=draw.normal(3, 8, 8, 3), seed=draw.seed(), factors=factors
+    )
+    assert all(y.any() for y in found.values())
+
+
+@exercise("18.9")
+def test_styles_in_a_compiled_step(probe, draw):
+    """Nothing is evaluated on the way, a crossover neither."""
+    found = probe("styles_compiled", x=draw.normal(2, 4, 4, 3), weight=draw.normal(2, 3, 3, 3),
+                  style=draw.normal(2, 3), crossover=np.array([1, 2], np.int32))  # fmt: skip
+    assert all(y.any() for y in found.values())
+
+
+@exercise("18.9")
+@pytest.mark.parametrize("size, unit", [(300.0, 0.01), (1e-3, 1.0), (1.0, 1e-4)])
+def test_modulated_kernels_of_half_precision(probe, draw, size, unit):
+    """Squares of 300 are beyond float16, those of 0.0001 below; a style of zeros gives zeros."""
+    x, weight = np.float16(draw.normal(3, 4, 4, 8)), np.float16(unit * draw.normal(5, 3, 3, 8))
+    style = np.float16(size * (1 + draw.uniform(3, 8)))
+    style[1] = 0
+    kernels = weight.astype(np.float64) * style[:, None, None, None].astype(np.float64)
+    length = np.sqrt((kernels**2).sum((2, 3, 4)) + 1e-8)
+    around = np.pad(x.astype(np.float64), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    patches = np.lib.stride_tricks.sliding_window_view(around, (3, 3), (1, 2))
+    y = np.einsum("nhwikl,nokli->nhwo", patches, kernels) / length[:, None, None]
+    given = {"x": x, "weight": weight, "style": style}
+    given = {name: a.astype(np.float32) for name, a in given.items()}
+    found = probe("modulated_half", demodulate=True, **given)
+    assert found["dtypes"] == ["float16", "float16"]
+    assert agree(found["y"], y, "float16", terms=72) and y[0].std() > 0.1
+    assert probe("modulated_half", demodulate=False, **given)["dtypes"] == ["float16", "float16"]
+
+
+@exercise("18.9")
+@pytest.mark.parametrize("size", [400.0, 1e-3])
+def test_latent_vectors_of_half_precision(probe, draw, size):
+    """The mean square of 400 is beyond float16; so is the 1e-8 that keeps zeros finite."""
+    w = {"layers.0.weight": draw.normal(6, 6), "layers.0.bias": draw.normal(6)}
+    z = np.float16(size * draw.normal(4, 6))
+    z[1] = 0
+    found = probe("mapped_half", z=z.astype(np.float32), w=w)
+    z, w = z.astype(np.float64), {n: np.float16(a).astype(np.float64) for n, a in w.items()}
+    y = z / np.sqrt((z**2).mean(-1, keepdims=True) + 1e-8)
+    y = y @ w["layers.0.weight"].T + w["layers.0.bias"]
+    assert found["dtype"] == "float16"
+    assert agree(found["y"], np.where(y > 0, y, 0.2 * y), "float16", terms=6)
+
+
 @exercise("18.9")
 def test_one_convolution_for_all(probe, draw):
     """Five pictures take as many operations as one."""
@@ -160,6 +213,15 @@ def test_copies_in_half_precision(probe):
     line = {name: np.float32(x) for name, x in line.items()}
     found = probe("copies_half", level=0.4, **line)
     assert found["limit"] == pytest.approx(300, rel=1e-5) and found["share"] == 0.5
+
+
+@exercise("18.10")
+def test_cost_of_diversity(probe, draw):
+    """No operation for each example: 100 more take a few lines of Python each at most."""
+    found = probe("spread_cost", features=draw.normal(120, 3), sizes=[20, 120])
+    few, many = found["lines"]
+    assert min(found["means"]) > 0.5
+    assert many - few < 100 * 6, f"{few} lines of Python for 20 examples, {many} for 120"
 
 
 @exercise("18.10")

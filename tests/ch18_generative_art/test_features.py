@@ -45,6 +45,15 @@ def test_nothing_behind_the_deepest_layer(probe, draw):
 
 
 @exercise("18.2")
+def test_a_layer_that_is_asked_for_twice(probe, draw):
+    """It is there once, at its first place, and computed once."""
+    sizes = {"x": draw.normal(1, 8, 8, 3), "widths": [2, 2], "depths": [1, 2]}
+    found = probe("seen_calls", layers=["conv2_1", "conv1_1", "conv2_1"], **sizes)
+    assert found["shapes"] == [[1, 4, 4, 2], [1, 8, 8, 2]] and found["convolutions"] == 2
+    assert found["strength"] > 0
+
+
+@exercise("18.2")
 def test_layers_that_are_not_there(check, probe, draw):
     """Unknown names, also beside known ones, and none."""
     sizes = {"x": draw.normal(1, 8, 8, 3), "widths": [2, 2], "depths": [1, 2]}

@@ -54,8 +54,12 @@ def test_a_collection_takes_styles_in_turn():
     [
         (("cubism", 0, 64), "no style 'cubism'; there are flow, glass"),
         (("glass", -1, 64), "seed is -1"),
-        (("glass", 0, 8), "size is 8; it must be from 16 to 1024"),
+        (("glass", 1.5, 64), "seed is 1.5; it must be a whole number"),
+        (("glass", "3", 64), "seed is '3'; it must be a whole number"),
+        (("glass", 0, 8), "size is 8; it must be a whole number from 16 to 1024"),
         (("glass", 0, 20_000), "size is 20000"),
+        (("glass", 0, 32.5), "size is 32.5"),
+        (("glass", 0, 32.0), "size is 32.0"),
     ],
 )
 def test_what_cannot_be_painted(arguments, said):

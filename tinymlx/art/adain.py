@@ -16,7 +16,8 @@ def statistics(maps: array, mask: array | None = None, eps: float = 1e-5) -> tup
               \sigma = \sqrt{\frac{\sum_p m_p (F_p - \mu)^2}{\sum_p m_p} + \epsilon}
 
     where :math:`m` is 1 everywhere without a mask. A picture whose mask is 0 everywhere has mean 0
-    and deviation :math:`\sqrt\epsilon`. Computed in float32, with the mean taken away first.
+    and deviation :math:`\sqrt\epsilon`. Computed in float32, with the mean taken away first. Slopes
+    reach maps and mask.
 
     Args:
         maps: ``(N, H, W, C)``.
@@ -47,7 +48,7 @@ def adain(
     mask :math:`m` the statistics of the *content* are taken within it, those of the style from all
     of it, and only within the mask something changes. Both deviations have the same
     :math:`\epsilon`: a picture with itself stays as it is. All is computed in float32; the result
-    has the dtype of the content.
+    has the dtype of the content. Slopes reach content, style and mask.
 
     Args:
         content: ``(N, H, W, C)``.

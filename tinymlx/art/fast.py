@@ -161,7 +161,7 @@ def perceptual_loss(
         content: maps of the pictures; those of ``content_layer`` are a target, and no slope
             reaches them.
         targets: the Gram matrices of the styles at ``layers``, in their order, ``(N, C, C)``: each
-            picture's own style.
+            picture's own style. Slopes reach these.
         layers, content_layer: names.
         style_weight: how much style counts.
 

@@ -22,13 +22,14 @@ def gram_matrix(maps: array) -> array:
     made.
 
     Args:
-        maps: ``(N, H, W, C)``, at least one position.
+        maps: ``(N, H, W, C)``, at least one picture and one position.
 
     Returns:
         ``(N, C, C)`` float32, symmetric.
 
     Raises:
-        ValueError: there are not four axes, or no positions; the message has the word "maps".
+        ValueError: there are not four axes, or no positions, or no pictures; the message has the
+            word "maps".
     """
     raise NotImplementedError(
         "18.1 gram_matrix - exercises/ch18_generative_art/lesson.md; "
@@ -42,14 +43,19 @@ def relative_error(x: array, target: array) -> array:
     .. math:: \frac{\sum (x - t)^2}{\sum t^2}
 
     for each picture, and then the mean over the pictures. A target that is exactly 0 everywhere
-    divides by 1, and no other one does. Computed in float32, and nothing before it is asked for.
+    divides by 1, and no other one does. Computed in float32, and nothing before it is asked for,
+    here and below: a loss belongs into a compiled step.
 
     Args:
-        x: ``(N, ...)``.
+        x: ``(N, ...)``, at least one picture.
         target: of the same shape, or with 1 in the place of ``N``.
 
     Returns:
         A scalar in float32.
+
+    Raises:
+        ValueError: there is no picture, whose mean would be nan; the message has the word
+            "picture".
     """
     raise NotImplementedError(
         "18.1 relative_error - exercises/ch18_generative_art/lesson.md; "

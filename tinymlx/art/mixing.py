@@ -23,7 +23,9 @@ def modulated_conv2d(
     so that the style says which inputs count, and not how strong the outputs are. A convolution is
     linear: the same comes out if the *channels of the input* are scaled before, and those of the
     output behind. So one convolution serves all pictures, and no kernels of single pictures are
-    made: in memory there are never ``N`` times as many kernels.
+    made: in memory there are never ``N`` times as many kernels. The lengths are computed in
+    float32, since half precision has neither :math:`10^{-8}` nor the square of 300. Nothing is
+    evaluated, here and below, so that a step may be compiled.
 
     Args:
         x: ``(N, H, W, I)``.
@@ -33,7 +35,7 @@ def modulated_conv2d(
         eps: :math:`\epsilon`.
 
     Returns:
-        ``(N, H, W, O)``.
+        ``(N, H, W, O)`` in the dtype of ``x``.
 
     Raises:
         ValueError: the styles are not ``(N, I)``; the message has the word "style".
@@ -60,8 +62,9 @@ class MappingNetwork(nn.Module):
         r"""Styles of latent vectors.
 
         First each vector is divided by the root of its mean square,
-        :math:`z / \sqrt{\text{mean}(z^2) + 10^{-8}}`: only its direction counts. Then come the
-        linear layers, each, also the last one, followed by a leaky relu with slope 0.2.
+        :math:`z / \sqrt{\text{mean}(z^2) + 10^{-8}}`: only its direction counts. That is computed
+        in float32 and brought back to the dtype of ``z``. Then come the linear layers, each, also
+        the last one, followed by a leaky relu with slope 0.2.
 
         Args:
             z: ``(..., dims)``.

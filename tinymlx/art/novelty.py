@@ -73,8 +73,9 @@ def diversity(features: array) -> Spread:
               \qquad \bar U = \frac{1}{n} \sum_i U_{-i}
 
     for the variance of :math:`U`. Of the pairs an example has, only the sum is needed: nothing is
-    computed twice. All is computed in float32, from features less their mean, so that what all have
-    in common costs no digits; no ``(N, N, D)`` array is made.
+    computed twice, and no operation is made for each example. All is computed in float32, from
+    features less their mean, so that what all have in common costs no digits; no ``(N, N, D)``
+    array is made.
 
     Args:
         features: ``(N, D)`` with N at least 3.

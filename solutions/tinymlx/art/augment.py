@@ -17,7 +17,7 @@ def recoloured(x: array, brightness: array, saturation: array, contrast: array) 
     In this order, for picture :math:`n`: :math:`b_n` is added; with :math:`g` the mean over the
     channels of each pixel, :math:`x \leftarrow g + s_n (x - g)`; with :math:`m` the mean over the
     whole picture, :math:`x \leftarrow m + c_n (x - m)`. Nothing is cut off: what is cut has no
-    slope.
+    slope. Nothing is evaluated, here and below, so that a step may be compiled.
 
     Args:
         x: pictures, ``(N, H, W, C)``.

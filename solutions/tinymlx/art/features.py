@@ -67,7 +67,8 @@ class FeatureNet(nn.Module):
             layers: names such as ``"conv3_1"``, in any order.
 
         Returns:
-            For each name, in the order asked for, maps ``(N, H', W', C)``.
+            For each name, in the order asked for, maps ``(N, H', W', C)``; a name that is asked for
+            twice is there once.
 
         Raises:
             ValueError: a name that is none of :meth:`layers`, or none at all; the message has the

@@ -22,15 +22,16 @@ def gram_matrix(maps: array) -> array:
     made.
 
     Args:
-        maps: ``(N, H, W, C)``, at least one position.
+        maps: ``(N, H, W, C)``, at least one picture and one position.
 
     Returns:
         ``(N, C, C)`` float32, symmetric.
 
     Raises:
-        ValueError: there are not four axes, or no positions; the message has the word "maps".
+        ValueError: there are not four axes, or no positions, or no pictures; the message has the
+            word "maps".
     """
-    if maps.ndim != 4 or maps.shape[1] * maps.shape[2] == 0:
+    if maps.ndim != 4 or maps.shape[0] * maps.shape[1] * maps.shape[2] == 0:
         raise ValueError(
             f"[gram_matrix] maps should be (N, H, W, C) with at least one position; they are "
             f"{maps.shape}."
@@ -46,15 +47,22 @@ def relative_error(x: array, target: array) -> array:
     .. math:: \frac{\sum (x - t)^2}{\sum t^2}
 
     for each picture, and then the mean over the pictures. A target that is exactly 0 everywhere
-    divides by 1, and no other one does. Computed in float32, and nothing before it is asked for.
+    divides by 1, and no other one does. Computed in float32, and nothing before it is asked for,
+    here and below: a loss belongs into a compiled step.
 
     Args:
-        x: ``(N, ...)``.
+        x: ``(N, ...)``, at least one picture.
         target: of the same shape, or with 1 in the place of ``N``.
 
     Returns:
         A scalar in float32.
+
+    Raises:
+        ValueError: there is no picture, whose mean would be nan; the message has the word
+            "picture".
     """
+    if x.shape[0] == 0:
+        raise ValueError("[relative_error] There should be at least one picture.")
     x, target = x.astype(core.float32), target.astype(core.float32)
     axes = tuple(range(1, x.ndim))
     size = core.sum(core.square(target), axis=axes)

@@ -23,7 +23,9 @@ def modulated_conv2d(
     so that the style says which inputs count, and not how strong the outputs are. A convolution is
     linear: the same comes out if the *channels of the input* are scaled before, and those of the
     output behind. So one convolution serves all pictures, and no kernels of single pictures are
-    made: in memory there are never ``N`` times as many kernels.
+    made: in memory there are never ``N`` times as many kernels. The lengths are computed in
+    float32, since half precision has neither :math:`10^{-8}` nor the square of 300. Nothing is
+    evaluated, here and below, so that a step may be compiled.
 
     Args:
         x: ``(N, H, W, I)``.
@@ -33,7 +35,7 @@ def modulated_conv2d(
         eps: :math:`\epsilon`.
 
     Returns:
-        ``(N, H, W, O)``.
+        ``(N, H, W, O)`` in the dtype of ``x``.
 
     Raises:
         ValueError: the styles are not ``(N, I)``; the message has the word "style".
@@ -46,10 +48,10 @@ def modulated_conv2d(
     padding = (weight.shape[1] // 2, weight.shape[2] // 2)
     y = core.conv2d(x * style[:, None, None], weight, padding=padding)
     if not demodulate:
-        return y
-    strength = core.sum(core.square(weight), axis=(1, 2))  # (O, I)
-    scale = core.rsqrt(core.square(style) @ strength.T + eps)  # (N, O)
-    return y * scale[:, None, None]
+        return y.astype(x.dtype)
+    strength = core.sum(core.square(weight.astype(core.float32)), axis=(1, 2))  # (O, I)
+    scale = core.rsqrt(core.square(style.astype(core.float32)) @ strength.T + eps)  # (N, O)
+    return (y * scale[:, None, None]).astype(x.dtype)
 
 
 class MappingNetwork(nn.Module):
@@ -68,8 +70,9 @@ class MappingNetwork(nn.Module):
         r"""Styles of latent vectors.
 
         First each vector is divided by the root of its mean square,
-        :math:`z / \sqrt{\text{mean}(z^2) + 10^{-8}}`: only its direction counts. Then come the
-        linear layers, each, also the last one, followed by a leaky relu with slope 0.2.
+        :math:`z / \sqrt{\text{mean}(z^2) + 10^{-8}}`: only its direction counts. That is computed
+        in float32 and brought back to the dtype of ``z``. Then come the linear layers, each, also
+        the last one, followed by a leaky relu with slope 0.2.
 
         Args:
             z: ``(..., dims)``.
@@ -77,7 +80,9 @@ class MappingNetwork(nn.Module):
         Returns:
             ``(..., dims)``.
         """
-        x = z * core.rsqrt(core.mean(core.square(z), axis=-1, keepdims=True) + 1e-8)
+        x = z.astype(core.float32)
+        x = x * core.rsqrt(core.mean(core.square(x), axis=-1, keepdims=True) + 1e-8)
+        x = x.astype(z.dtype)
         for layer in self.layers:
             x = nn.leaky_relu(layer(x), 0.2)
         return x

@@ -16,6 +16,9 @@ def places(total: int, count: int, spacing: Spacing = "trailing", offset: int = 
       is not among them.
     * ``"linspace"``: from ``total - 1`` to 0, both, rounded.
 
+    A half is rounded to the even number, by ``round`` as by NumPy, and before the 1 of "trailing"
+    is subtracted.
+
     Args:
         total: how many steps training had.
         count: how many are taken.

@@ -21,7 +21,8 @@ class PairBatches:
     How is yours to design; this is what is judged: every pair comes once in an epoch; the batches
     are as few as their shape allows; their order and their pairs are others in every epoch, the
     long ones not last, and follow from ``seed`` and the number of the epoch alone; the global
-    random state is left alone.
+    random state is left alone. With twice the pairs an epoch is planned in twice the time, a later
+    one in no more than the first, and to fill a batch only its own sentences are looked at.
 
     Args:
         sources: for each pair the tokens of one sentence.

@@ -14,6 +14,7 @@ picture at another size, finer or coarser.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 
 import numpy as np
 
@@ -49,22 +50,25 @@ def paint(style: str, seed: int, size: int = 64) -> np.ndarray:
 
     Args:
         style: a name of :data:`STYLES`.
-        seed: which one, at least 0; the same seed is the same painting.
-        size: the side in pixels, 16 to 1024.
+        seed: which one, a whole number from 0; the same seed is the same painting.
+        size: the side in pixels, a whole number from 16 to 1024.
 
     Returns:
         ``(size, size, 3)`` float32, red, green and blue from 0 to 1.
 
     Raises:
-        ValueError: there is no such style, or the seed or the size is out of range.
+        ValueError: there is no such style, or the seed or the size is none or out of range.
     """
     if style not in STYLES:
         raise ValueError(f"There is no style {style!r}; there are {', '.join(STYLES)}.")
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; it must be at least 0.")
-    if not SMALLEST <= size <= LARGEST:
-        raise ValueError(f"size is {size}; it must be from {SMALLEST} to {LARGEST} pixels.")
-    rng = np.random.default_rng([list(STYLES).index(style), seed])
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"seed is {seed!r}; it must be a whole number, at least 0.")
+    if not isinstance(size, Integral) or not SMALLEST <= size <= LARGEST:
+        raise ValueError(
+            f"size is {size!r}; it must be a whole number from {SMALLEST} to {LARGEST} pixels."
+        )
+    size = int(size)  # NumPy's whole numbers are welcome
+    rng = np.random.default_rng([list(STYLES).index(style), int(seed)])
     return np.clip(STYLES[style](rng, size), 0, 1).astype(np.float32)
 
 

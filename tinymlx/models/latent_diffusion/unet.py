@@ -158,6 +158,9 @@ class UNet(nn.Module):
         behind each halving. On the way up each block reads the map, and beside it (more channels)
         the last one of these that is left. All work in the dtype of ``x``.
 
+        Every layer is called once: what is the same for all blocks, such as the vector of the step,
+        is computed for all of them. Nothing is evaluated, so that a step may be compiled.
+
         Args:
             x: noisy maps, ``(N, H, W, in_channels)``; both sides are multiples of the product of
                 all halvings.

@@ -76,7 +76,8 @@ class ClipTokenizer:
 
         The text is normalized (NFC), put in lower case, and cut by ``PATTERN``; white space between
         the pieces gives no tokens, whatever it is. The last letter of each piece carries
-        ``WORD_END``, then merges are applied.
+        ``WORD_END``, then merges are applied. What that costs grows with the text, not with the
+        vocabulary.
         """
         raise NotImplementedError(
             "13.23 encode - exercises/ch13_diffusion_clip/lesson.md; "
@@ -84,7 +85,7 @@ class ClipTokenizer:
         )
 
     def batch(self, texts: Sequence[str], cut: bool = False, pad: int | None = None) -> array:
-        """Several sentences as one array.
+        """Several sentences as one array, each encoded once.
 
         Args:
             texts: the sentences.

@@ -64,6 +64,8 @@ def seen_from(rows: slice, q: array, inputs: Inputs, grid: Grid) -> Part:
     There is no more than one tile of scores at a time: the queries of each are made
     :func:`after` what has been seen before it.
 
+    Queries that stand before all keys, and have no sink, have seen nothing: zeros, both.
+
     Args:
         rows: which queries these are.
         q: these queries alone, multiplied by the scale.

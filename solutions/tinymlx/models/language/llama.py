@@ -76,7 +76,7 @@ class Attention(nn.Module):
         Each head of queries and of keys is normalized where the model does that (``"q_norm" in
         self``), then rotated. The position of the first new token is the number of those in the
         cache (its ``offset``), less the padding in front of its text. Keys go into the cache as
-        they are then.
+        they are then, and heads that share one need no copies of it (chapter 11).
 
         Args:
             x: the new tokens, ``(N, L, D)``.

@@ -105,6 +105,8 @@ class ByteLevelTokenizer:
         with the letters of its bytes and merged. Pieces come again and again; :attr:`known`
         remembers the numbers of up to :data:`REMEMBERED` of them.
 
+        A text of twice the length costs twice as much, however many special tokens are in it.
+
         Raises:
             ValueError: the vocabulary lacks a token that came out; the message shows it.
         """
@@ -149,6 +151,9 @@ class ByteLevelTokenizer:
         A character may be divided among several tokens, so their bytes are joined first and read as
         UTF-8 then. What is no character becomes Unicode's replacement character, as
         ``errors="replace"`` does it. A special token is written as it is.
+
+        What that costs grows with how many numbers there are, not with the vocabulary: text is
+        shown while it is generated, one number at a time.
 
         Raises:
             ValueError: a number belongs to no token; the message names it.

@@ -25,7 +25,8 @@ def learn_merges(
     them each new token gets the next number when it is made.
 
     What one merge costs depends on the words that have the pair, not on how large the text is:
-    counts are kept up to date, not counted again.
+    counts are kept up to date, not counted again, and the most frequent pair is found without a
+    look at all the others.
 
     Args:
         words: how often each word occurs in the text.
