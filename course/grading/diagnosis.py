@@ -7,6 +7,9 @@ by call. Where results are measurements (seconds, bytes, draws), which differ fr
 enough that the misconception fails the test, too; but one failure at least must agree in numbers.
 It *contradicts* a passed test if it fails it. Where several misconceptions are left, all are named
 and none is claimed for certain.
+
+An error that was promised and does not come is often forgotten beside another mistake. So such a
+failure needs no explanation if another one has it; the sentence then stands at that one alone.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Any
 
 from course.errors import CourseError
 from course.grading.compare import first_mismatch
+from course.grading.report import BROKEN_PROMISE
 from course.grading.runners import Runner
 from course.grading.session import Call, Grading
 from course.grading.values import encode
@@ -27,7 +31,7 @@ from course.overlay import Choice
 from course.registry import Exercise
 
 SECONDS = 8.0  # of processor time for one exercise; what is not proved by then is not shown
-EXPLICABLE = ("wrong", "raised")
+EXPLICABLE = ("wrong", "raised", BROKEN_PROMISE)
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,20 @@ class Seen:
     again: Callable[[Choice], tuple[bool, list[Call]]]
 
 
+@dataclass(frozen=True)
+class Found:
+    """A misconception that fits, and the names of the failed tests that it does not explain."""
+
+    misconception: Misconception
+    beside: tuple[str, ...] = ()
+
+
 def diagnose(
     grading: Grading,
     exercise: Exercise,
     seen: Sequence[Seen],
     candidates: Sequence[Misconception] | None = None,
-) -> list[Misconception]:
+) -> list[Found]:
     """The misconceptions that explain all failures among ``seen``; none, one, or several.
 
     Args:
@@ -69,9 +81,10 @@ def diagnose(
         candidates = grading.misconceptions.get(exercise.id, [])
     alone = [[c] for c in candidates]
     for groups in (alone, _together(candidates)):
-        found = [g[0] for g in groups if _Question(grading, exercise, g, deadline).fits(seen)]
-        if found:
-            return found
+        questions = [_Question(grading, exercise, group, deadline) for group in groups]
+        fitting = [question for question in questions if question.fits(seen)]
+        if fitting:
+            return [Found(q.candidate, tuple(q.beside)) for q in fitting]
     return []
 
 
@@ -98,6 +111,7 @@ class _Question:
         self.choice = replace(grading.perfect, replaced=replaced)
         self.grading = grading
         self.probes = grading.probes_path(exercise)
+        self.beside: list[str] = []  # failed tests that have another reason
 
     def fits(self, seen: Sequence[Seen]) -> bool:
         """Run all tests under the misconception, from the beginning, until one tells them apart.
@@ -112,7 +126,9 @@ class _Question:
                     return False
                 fails, calls = test.again(self.choice)
                 same = self._agrees(test, calls)
-                if not (self._explains if test.kind else self._allows)(test, same, fails, calls):
+                if test.kind == BROKEN_PROMISE and not same:
+                    self.beside.append(test.name)
+                elif not (self._explains if test.kind else self._allows)(test, same, fails, calls):
                     return False
                 agreed = agreed or bool(test.kind and same)
         finally:
@@ -190,6 +206,9 @@ def _same(call: Call, theirs: Call) -> bool:
     return first_mismatch(call.result, theirs.result, call.rules) is None
 
 
-def plain(found: Sequence[Misconception], exercise: Exercise) -> list[list[Any]]:
-    """Sentences with the place in the lesson that explains them."""
-    return [[m.sentence, f"{exercise.lesson}#{m.read}"] for m in found]
+def plain(found: Sequence[Found], exercise: Exercise) -> list[list[Any]]:
+    """Sentences with the place in the lesson that explains them, and the tests beside them."""
+    return [
+        [f.misconception.sentence, f"{exercise.lesson}#{f.misconception.read}", list(f.beside)]
+        for f in found
+    ]

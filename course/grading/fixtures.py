@@ -12,7 +12,7 @@ import numpy as np
 from course.grading.asking import Forged
 from course.grading.compare import Rules, first_mismatch, worst_errors
 from course.grading.probing import ChangedInput, describe
-from course.grading.report import Failure, ToDo, raised
+from course.grading.report import BROKEN_PROMISE, Failure, ToDo, raised
 from course.grading.runners import ProbeFailed, WorkerFailed
 from course.grading.session import Call, Grading
 from course.grading.shown import inputs_of
@@ -90,7 +90,7 @@ class Bench:
     def failure(self, headline: str, *details: str, kind: str) -> Failure:
         graded = self.grading.graded(self.exercise)
         lines = [line for line in details if line]
-        if kind == "wrong":
+        if kind in ("wrong", BROKEN_PROMISE):
             lines += self.where()
         return Failure(self.exercise, headline, lines, kind, graded=graded)
 
@@ -206,7 +206,7 @@ class Check:
             description = describe(raised_here)
         else:
             raise bench.failure(
-                f"it should raise {error} for these inputs, and returned", kind="wrong"
+                f"it should raise {error} for these inputs, and returned", kind=BROKEN_PROMISE
             )
         starter = STARTER.match(description["message"])
         if "NotImplementedError" in description["classes"] and starter:
@@ -216,13 +216,13 @@ class Check:
             raise bench.failure(
                 f"it should raise {error} for these inputs, and raised {kind}",
                 description["message"].splitlines()[0] if description["message"] else "",
-                kind="wrong",
+                kind=BROKEN_PROMISE,
             )
         if match and match.lower() not in description["message"].lower():
             raise bench.failure(
                 f"the message of its {error} should mention {match!r}",
                 f"it says: {description['message']!r}",
-                kind="wrong",
+                kind=BROKEN_PROMISE,
             )
         bench.calls[-1].promised = True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from course.grading.diagnosis import Seen
@@ -11,7 +13,7 @@ from course.grading.session import Grading
 KEY: pytest.StashKey[Grading] = pytest.StashKey()
 BENCH: pytest.StashKey[Bench] = pytest.StashKey()
 SEEN: pytest.StashKey[dict[str, list[Seen]]] = pytest.StashKey()
-LIKELY: pytest.StashKey[dict[str, list[list[str]]]] = pytest.StashKey()
+LIKELY: pytest.StashKey[dict[str, list[list[Any]]]] = pytest.StashKey()
 EXPECTED: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
 
 REPORTS: pytest.StashKey[list[pytest.TestReport]] = pytest.StashKey()

@@ -26,7 +26,7 @@ from course.grading.fixtures import Bench, Check, interrupts
 from course.grading.keys import BENCH, EXPECTED, KEY, LIKELY, REPORTS, SEEN
 from course.grading.report import Failure, ToDo
 from course.grading.runners import Limits
-from course.grading.seen import diagnose_all, diagnosed, remember, tell_likely
+from course.grading.seen import diagnose_all, diagnosed, remember, seen_by_both, tell_likely
 from course.grading.session import Grading, Settings
 from course.grading.telling import explain, in_short, tell
 from course.grading.trials import CASE, Case
@@ -371,7 +371,7 @@ def pytest_testnodedown(node: Any) -> None:
     for number, ids in output.get("expected", {}).items():
         expected[number] = sorted({*expected.get(number, []), *ids})
     for number, found in output.get("likely", {}).items():  # each worker saw some of the failures
-        likely[number] = [pair for pair in found if pair in likely.get(number, found)]
+        likely[number] = seen_by_both(likely[number], found) if number in likely else found
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

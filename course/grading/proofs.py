@@ -35,7 +35,7 @@ class Diagnose(Protocol):
 
     def __call__(
         self, number: str, candidates: Sequence[Misconception], failures: bool = False
-    ) -> list[list[str]]: ...
+    ) -> list[list[Any]]: ...
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Proof:
             if not isinstance(case, MistakeCase):
                 return []
             found = _named(case, diagnose)
-            return [sentence for sentence, _ in found]
+            return [sentence for sentence, _, _ in found]
 
         # The solutions first: the answers of the references are asked for once, and kept.
         first = "isolated" if "isolated" in kinds else "solutions"
@@ -309,14 +309,14 @@ class _MutantCase(Case):
     known: bool = False
 
 
-def _named(case: MistakeCase, diagnose: Diagnose) -> list[list[str]]:
+def _named(case: MistakeCase, diagnose: Diagnose) -> list[list[Any]]:
     """What the diagnosis says of a mistake whose tests have run.
 
     The failures come first: that it passes again what it has just passed is the slowest thing to
     ask, and tells something only where it declares tests of its own, or where a state is kept.
     """
     number, candidates = case.exercise, case.candidates
-    found: list[list[str]] = []
+    found: list[list[Any]] = []
     declared = any(c.agrees or c.differs for c in candidates)
     if candidates == (case.mistake,) and not declared:
         found = diagnose(number, candidates, failures=True)

@@ -15,6 +15,9 @@ class ToDo(Exception):
     """The exercise is still a starter."""
 
 
+BROKEN_PROMISE = "promise"  # the kind of a failure: an error that does not come as it should
+
+
 @dataclass
 class Failure(AssertionError):
     """A failed check, ready to be shown.
@@ -22,8 +25,9 @@ class Failure(AssertionError):
     Attributes:
         headline: what went wrong, after the exercise's id and title.
         details: indented lines: the worst element, the inputs, the place in the student's code.
-        kind: ``"wrong"``, ``"raised"``, ``"policy"``, ``"static"``, ``"needs"``, ``"worker"`` or
-            ``"forged"`` (an answer that nobody asked for, which ends the exercise).
+        kind: ``"wrong"``, ``"promise"`` (an error that does not come), ``"raised"``, ``"policy"``,
+            ``"static"``, ``"needs"``, ``"worker"`` or ``"forged"`` (an answer that nobody asked
+            for, which ends the exercise).
         graded: which file, which hash, how many exercises were filled.
     """
 
@@ -51,7 +55,7 @@ class Failure(AssertionError):
 READ = "  Read: "
 
 
-def with_likely(lines: list[str], found: Sequence[Sequence[str]]) -> list[str]:
+def with_likely(lines: list[str], found: Sequence[tuple[str, str]]) -> list[str]:
     """The lines of a failure with the diagnosis of its exercise, before where to read.
 
     Args:

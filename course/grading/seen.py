@@ -57,8 +57,8 @@ def diagnosed(
     number: str,
     candidates: Sequence[Misconception] | None = None,
     failures: bool = False,
-) -> list[list[str]]:
-    """The sentences for an exercise whose tests have run, with where to read.
+) -> list[list[Any]]:
+    """The sentences for an exercise whose tests have run, as `course.grading.diagnosis.plain`.
 
     Args:
         config: the run.
@@ -73,11 +73,22 @@ def diagnosed(
     return diagnosis.plain(found, exercise)
 
 
+def seen_by_both(found: Sequence[list[Any]], others: Sequence[list[Any]]) -> list[list[Any]]:
+    """What two processes say of an exercise, each of which saw some of its failures."""
+    beside = {(sentence, place): names for sentence, place, names in others}
+    return [[s, p, [*names, *beside[s, p]]] for s, p, names in found if (s, p) in beside]
+
+
 def tell_likely(config: pytest.Config) -> None:
     """Put the diagnosis of an exercise into each of its failures."""
     for report in config.stash[REPORTS]:
         properties: dict[str, Any] = dict(report.user_properties)
-        found = config.stash[LIKELY].get(properties["exercises"][0], [])
+        name = report.nodeid.rpartition("::")[2]
+        found = [
+            (sentence, place)
+            for sentence, place, beside in config.stash[LIKELY].get(properties["exercises"][0], [])
+            if name not in beside
+        ]
         plain = properties.get("failure")
         if plain is None or not found:
             continue

@@ -49,6 +49,23 @@ def test_an_error_that_is_right_may_have_its_own_words(mini: Mini) -> None:
     assert len(found) == 3 and {f["likely"] for f in found} == {FIRST}
 
 
+def test_a_forgotten_error_does_not_hide_another_mistake(mini: Mini) -> None:
+    """It has no name of its own here, and the mistake's stands where it explains something."""
+    path = mini.root / "exercises/ch01_rows/misconceptions.py"
+    begin = "def softmax(x, axis=-1):\n"
+    path.write_text(path.read_text().replace(begin, begin + GUARD))
+    mini.solve()
+    mini.replace(GUARD + "    e", "    e")
+    alone = failures(mini, "1.1")
+    assert len(alone) == 1 and alone[0]["likely"] == "" and alone[0]["kind"] == "promise"
+    mini.replace(SOFTMAX, OVER_THE_FIRST)
+    found = failures(mini, "1.1")
+    said = {failure["kind"]: failure for failure in found}
+    assert len(found) == 3 and said["wrong"]["likely"] == FIRST
+    assert said["promise"]["likely"] == ""
+    assert not any("Likely" in line for line in said["promise"]["lines"])
+
+
 def test_a_sentence_at_several_symbols_explains_the_mistake_in_all_of_them(mini: Mini) -> None:
     path = mini.root / "exercises/ch01_rows/misconceptions.py"
     columns = "You count columns; rows are the first axis."
