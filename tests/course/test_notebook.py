@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from small import Mini
 
 from course.errors import CourseError
@@ -63,6 +65,23 @@ def test_every_chapter_becomes_a_notebook(project: Project, registry: Registry) 
         assert len(magics) == len(chapter.exercises)
         for source in magics:
             ast.parse(source.partition("\n")[2])
+
+
+@pytest.mark.parametrize("number", range(1, 19) if os.environ.get("TINYMLX_ALL_NOTEBOOKS") else [7])
+def test_a_notebook_runs_from_its_first_cell_to_its_last(
+    project: Project, registry: Registry, number: int, tmp_path: Path
+) -> None:
+    """With a reader's `import course.fill`, and the exercises left alone. One in each run of the
+    tests, all of them where TINYMLX_ALL_NOTEBOOKS says so: their blocks are the lessons' own."""
+    made = notebook(project, registry, registry.chapter(number), project.root / "notebooks")
+    found = nbformat.reads(json.dumps(made), as_version=4)
+    found.cells = [cell for cell in found.cells if not cell.source.startswith("%%exercise ")]
+    found.cells.insert(0, nbformat.v4.new_code_cell("import course.fill"))
+    places = {"metadata": {"path": str(tmp_path)}}
+    client = NotebookClient(found, timeout=300, kernel_name="python3", resources=places)
+    client.execute(env={**os.environ, "MPLBACKEND": "Agg"})
+    counts = [cell.execution_count for cell in found.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
 
 
 def test_a_notebook_that_is_there_stays(mini: Mini) -> None:
