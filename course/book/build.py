@@ -87,8 +87,9 @@ def _one(
     words, said = load_words(code), io.StringIO()
     if (out / code / "search-index.js").is_file():  # ours: no page of an earlier book may stay
         shutil.rmtree(out / code)
-    names = collect(project, registry, words, work / "sources", only)
-    book = Book(project, registry, words, names, in_language(project, registry, code), codes)
+    shown = in_language(project, registry, code)
+    names = collect(project, shown, words, work / "sources", only)
+    book = Book(project, registry, words, names, shown, codes)
     with warnings.catch_warnings(), patch_docutils(), docutils_namespace():
         warnings.simplefilter("ignore")  # what packages say about each other's next versions
         app = Sphinx(
