@@ -19,11 +19,12 @@ from tinymlx.nn import Module
 from tinymlx.training import Trainer
 from tinymlx.utils import tree_flatten
 
-from . import drawing, evaluation, learning, pictures_in, report, settings
+from . import drawing, evaluation, learning, pictures_in, report, settings, shipped
 from . import transfer as transferring
 from .settings import DEFAULT, FULL, QUICK, Setting
 
 RATE = {"CNN": 0.1, "student": 0.1}
+exported = shipped.exported  # `tinymlx export 16`
 
 
 def main(
@@ -31,6 +32,7 @@ def main(
     quick: bool = False,
     full: bool = False,
     transfer: bool = False,
+    trained: bool = False,
     setting: Setting | None = None,
 ) -> dict[str, float]:
     """Train three networks, compare them, write a report; return what was measured.
@@ -41,11 +43,15 @@ def main(
         full: large ones, for minutes on a GPU; their weights are written, too, in half precision.
         transfer: none of these, but a linear layer on a published network's features; with
             ``full`` all of that network is trained.
+        trained: no training; the student of a full run, whose weights came with the course.
         setting: another one, for tests.
     """
     if transfer:
         out.mkdir(parents=True, exist_ok=True)
         return transferring.transfer(out, Console(), full)
+    if trained:
+        out.mkdir(parents=True, exist_ok=True)
+        return shipped.shown(out, Console())
     setting = setting or (QUICK if quick else FULL if full else DEFAULT)
     console = Console()
     out.mkdir(parents=True, exist_ok=True)
@@ -62,7 +68,7 @@ def main(
         console.print(fact)
     core.random.seed(0)
     models = settings.networks(setting, classes)
-    trainers = trained(setting, models, pictures, out, console)
+    trainers = taught(setting, models, pictures, out, console)
     numbers, found = compared(setting, models, pictures, console)
     found["seconds"] = time.perf_counter() - start
     formats = ("png",) if quick else drawing.BOTH
@@ -83,7 +89,7 @@ def main(
     return found
 
 
-def trained(
+def taught(
     setting: Setting,
     models: dict[str, Module],
     pictures: pictures_in.Pictures,

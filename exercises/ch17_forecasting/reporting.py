@@ -193,7 +193,7 @@ def draw_calibration(out: Path, quantiles: array, truth: array) -> None:
     """Where truths lie in their forecast distributions: flat if the forecasts are honest."""
     fig, ax = plotting.figure(1, 1, width=6.0, height=3.6)
     places = np.array(pit(quantiles, truth, core.array(LEVELS))).reshape(-1)
-    ax.hist(places[~np.isnan(places)], 20, (0, 1), density=True, color=plotting.GREEN)
+    ax.hist(places[~np.isnan(places)], 20, range=(0, 1), density=True, color=plotting.GREEN)
     ax.axhline(1, color=plotting.BLACK, linewidth=1)
     ax.set(xlabel="place of the truth in its forecast", ylabel="density")
     plotting.save(fig, out, "calibration")

@@ -180,7 +180,7 @@ def test_what_the_runner_refuses(
 
 def test_what_cannot_be_exported(folder: Path) -> None:
     for chapter, to, out, told in [
-        (8, "gguf", None, "came with chapter 8; chapters 7, 9, 10, 13 have one"),
+        (8, "gguf", None, "came with chapter 8; chapters 7, 9, 10, 13, 16 have one"),
         (7, "png", None, "There is no format png"),
         (7, "coreml", folder / "net.mlmodel", r"ends in \.mlpackage"),
         (7, "gguf", folder / "net.safetensors", r"ends in \.gguf"),
