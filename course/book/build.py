@@ -143,6 +143,8 @@ def complaints(text: str) -> list[str]:
 def _first_page(language: str) -> str:
     return (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>tinymlx</title>'
+        # Without it a browser asks the host's root for one, if it has the time before it leaves.
+        f'<link rel="icon" href="{language}/_static/icon.svg" type="image/svg+xml">'
         f'<meta http-equiv="refresh" content="0; url={language}/index.html">'
         f'<p><a href="{language}/index.html">tinymlx</a></p></html>\n'
     )

@@ -197,7 +197,8 @@ def test_it_is_served_on_this_machine(site: Site) -> None:
     try:
         address = f"http://127.0.0.1:{server.server_address[1]}/"
         with urllib.request.urlopen(address, timeout=10) as answer:
-            assert b"en/index.html" in answer.read()
+            first = answer.read()
+        assert b"en/index.html" in first and b'rel="icon" href="en/_static/icon.svg"' in first
         with urllib.request.urlopen(f"{address}en/index.html", timeout=10) as answer:
             assert b"<h1>tinymlx</h1>" in answer.read()
     finally:
