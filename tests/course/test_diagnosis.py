@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from small import Mini
+
+from course.grading.diagnosis import _same
+from course.grading.session import Call
 
 RETURN = "    return rows.softmax(x)[index]"
 SOFTMAX = "    e = mx.exp(shift(x, axis))\n    return e / mx.sum(e, axis=axis, keepdims=True)"
@@ -220,3 +224,13 @@ def test_an_error_after_a_wrong_return_is_the_students(mini: Mini) -> None:
     mini.replace("self.sum = self.sum + mx.sum(x)", "self.count = None", "counter.py")
     text = "\n".join(failures(mini, "1.3")[0]["lines"])
     assert "tinymlx/rows/counter.py:" in text and "Traceback" not in text
+
+
+def test_hardly_other_bytes_are_the_same() -> None:
+    """Memory is measured: a scalar more or less is no other program, a tenth more is."""
+    counts = (16008, 16012, 17700)
+    mine, nearly, more = (
+        Call("f", {}, result={"y": np.float32(1), "bytes": count}) for count in counts
+    )
+    wrong = Call("f", {}, result={"y": np.float32(2), "bytes": 16012})
+    assert _same(mine, nearly) and not _same(mine, more) and not _same(mine, wrong)
