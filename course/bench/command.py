@@ -12,14 +12,12 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from course.bench.rows import baseline, limit
+from course.bench.rows import baseline, limit, rank
 from course.cli.terminal import console
 from course.errors import CourseError
 from course.paths import Project, find_project
 from course.registry import Registry, load_registry
 from course.scratch import temporary
-
-ORDER = ("yours", "solution", "mlx", "pytorch")
 
 
 def run_bench(what: str | None, as_json: bool, chart: Path | None, quick: bool) -> int:
@@ -108,7 +106,7 @@ def _table(row: dict[str, Any]) -> Table:
     for title in ("", "median", "quartiles", "vs MLX", "GFLOP/s", "GB/s", "of roofline"):
         table.add_column(title, justify="left" if not title else "right", no_wrap=True)
     bound = limit(row)
-    for name in sorted(row["candidates"], key=_rank):
+    for name in sorted(row["candidates"], key=rank):
         timing = row["candidates"][name]
         seconds = timing["median"]
         partner = row["candidates"].get(baseline(name))
@@ -122,11 +120,6 @@ def _table(row: dict[str, Any]) -> Table:
             f"{100 * bound / seconds:.0f}%" if bound else "",
         )
     return table
-
-
-def _rank(name: str) -> tuple[str, int]:
-    owner, _, variant = name.partition("_")
-    return (variant, ORDER.index(owner) if owner in ORDER else len(ORDER))
 
 
 def span(seconds: float) -> str:

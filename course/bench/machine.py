@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import date
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from course import blas
@@ -13,12 +15,15 @@ from course.bench.timing import race
 
 @dataclass(frozen=True)
 class Machine:
-    """Attributes: name of the device, its peak in FLOP/s (float32 matmul) and bytes/s (copy)."""
+    """Attributes: name of the device, its peak in FLOP/s (float32 matmul) and bytes/s (copy), what
+    multiplies matrices on the CPU, the versions of what is raced, and the day."""
 
     device: str
     flops: float
     bandwidth: float
     blas: str
+    versions: dict[str, str] = field(default_factory=dict)
+    date: str = ""
 
     def bound(self, flops: float, traffic: float) -> float:
         """The least seconds that the roofline allows: compute or memory, whichever is slower."""
@@ -37,6 +42,17 @@ def device_name() -> str:
     return f"{platform.processor() or platform.machine()} CPU"
 
 
+def versions() -> dict[str, str]:
+    """Of Python, MLX and PyTorch, as far as they are here."""
+    found = {"Python": platform.python_version()}
+    for shown, package in (("MLX", "mlx"), ("PyTorch", "torch")):
+        try:
+            found[shown] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
 @cache
 def measure() -> Machine:
     """Measure once for each process (under a second on a CPU)."""
@@ -53,4 +69,6 @@ def measure() -> Machine:
         2 * size**3 / timings["matmul"].low,
         2 * 4 * length / timings["copy"].low,
         blas.load().reason,
+        versions(),
+        date.today().isoformat(),
     )

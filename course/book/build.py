@@ -87,8 +87,9 @@ def _one(
     words, said = load_words(code), io.StringIO()
     if (out / code / "search-index.js").is_file():  # ours: no page of an earlier book may stay
         shutil.rmtree(out / code)
-    names = collect(project, registry, words, work / "sources", only)
-    book = Book(project, registry, words, names, in_language(project, registry, code), codes)
+    shown = in_language(project, registry, code)
+    names = collect(project, shown, words, work / "sources", only)
+    book = Book(project, registry, words, names, shown, codes)
     with warnings.catch_warnings(), patch_docutils(), docutils_namespace():
         warnings.simplefilter("ignore")  # what packages say about each other's next versions
         app = Sphinx(
@@ -142,6 +143,8 @@ def complaints(text: str) -> list[str]:
 def _first_page(language: str) -> str:
     return (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>tinymlx</title>'
+        # Without it a browser asks the host's root for one, if it has the time before it leaves.
+        f'<link rel="icon" href="{language}/_static/icon.svg" type="image/svg+xml">'
         f'<meta http-equiv="refresh" content="0; url={language}/index.html">'
         f'<p><a href="{language}/index.html">tinymlx</a></p></html>\n'
     )

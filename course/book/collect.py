@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from course.book import benchmarks
 from course.book.anchors import learn
 from course.book.words import Words
 from course.lessons import links
@@ -29,6 +30,8 @@ def pages(project: Project, registry: Registry) -> Iterator[Path]:
     for path in sorted((project.root / "appendices").glob("a?_*.md")):
         if not path.stem.partition(".")[2]:
             yield path.relative_to(project.root)
+    if any((project.root / benchmarks.FOLDER).glob("*.json")):
+        yield benchmarks.PAGE
     yield from (Path(name) for name in PAGES if (project.root / name).is_file())
 
 
@@ -44,6 +47,7 @@ def collect(
     """Copy the pages and their figures into a folder, and write the one that lists them all.
 
     Args:
+        registry: with titles in the language of the words.
         only: beginnings of paths (``exercises/ch01``); empty for the whole book.
 
     Returns:
@@ -53,6 +57,11 @@ def collect(
     for page in pages(project, registry):
         if wanted and not page.as_posix().startswith(wanted):
             continue
+        made.append(page.with_suffix("").as_posix())
+        if page == benchmarks.PAGE:
+            folder = project.root / benchmarks.FOLDER
+            _write(into / page, benchmarks.write(folder, into, registry, words))
+            continue
         source = translated(project.root / page, words.language)
         if source != project.root / page:
             learn(project.root / page, source)
@@ -60,7 +69,6 @@ def collect(
         for name in links(source.read_text(encoding="utf-8")):
             if name.endswith((".svg", ".png")) and (source.parent / name).is_file():
                 _copy(source.parent / name, into / page.parent / name)
-        made.append(page.with_suffix("").as_posix())
     _write(into / "contents.md", _contents(words, made))
     keep = {into / f"{name}.md" for name in (*made, "contents")}
     for path in into.rglob("*.md"):

@@ -30,6 +30,7 @@ from course.registry import Exercise, Registry
 
 API = "appendices/a1_api"
 FORMULAS = ("appendices/a2_formulas", "appendices/a2_formulas_more")
+BENCHMARKS = "appendices/benchmarks"
 #: What Sphinx adds for other themes.
 UNUSED = ("documentation_options.js", "doctools.js", "sphinx_highlight.js", "pygments.css")
 
@@ -128,7 +129,7 @@ class Book:
         if name == API:
             link_names(doctree, self.defined, to_root)
         if name.startswith("appendices/"):
-            link_numbers(doctree, lambda number: self.address(number, to_root))
+            link_numbers(doctree, lambda n: self.address(n, to_root), in_tables=name != BENCHMARKS)
 
     def insert(self, doctree: nodes.document, name: str, minutes: int) -> None:
         """Facts below the title, cards, figures that move, a board, boxes around tables."""

@@ -46,6 +46,10 @@ class Words:
         """A short text of an exercise's card."""
         return str(self.table["card"][key]).format(**values)
 
+    def bench(self, key: str, **values: object) -> str:
+        """A short text of the page of benchmarks."""
+        return str(self.table["bench"][key]).format(**values)
+
     def parts(self, registry: Registry) -> list[Part]:
         """The parts that have chapters. A chapter that no part names stands in the last one."""
         tables = self.table["part"]

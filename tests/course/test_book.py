@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from books import Site, broken, built, parts
 
+from course.bench.rows import native
+from course.book import benchmarks
+from course.book.bars import milliseconds
 from course.book.build import require
 from course.book.formulas import FormulaError, rendered
 from course.book.playing import STILLS, figures
@@ -98,6 +101,23 @@ def test_the_front_page_has_what_the_course_has(site: Site, registry: Registry) 
     assert "make learn" in text and "{" not in text.partition("<dialog")[0]
 
 
+def test_the_page_of_benchmarks_has_what_the_files_have(
+    site: Site, project: Project, registry: Registry
+) -> None:
+    """A drawing for light and for dark, and a row with the times and the ratio."""
+    text = (site.root / "appendices" / "benchmarks.html").read_text(encoding="utf-8")
+    files = benchmarks.load(project.root / benchmarks.FOLDER, registry)
+    rows = [row for file in files for row in file.rows]
+    assert rows and len(rows) == text.count('class="in-dark"') == text.count("<table")
+    for row in rows:
+        for timing in row["candidates"].values():
+            ratio = timing["median"] / row["candidates"][native(row["candidates"])]["median"]
+            assert f"{milliseconds(timing['median'])} ms (" in text
+            assert f"<p>{ratio:.{2 if ratio < 100 else 0}f}</p>" in text
+    assert f'href="../exercises/{registry.chapter(7).folder}/lesson.html#exercise-71' in text
+    assert "Other processes that ran beside it: 1." in text
+
+
 def test_a_formula_that_is_wrong_says_what_is_wrong() -> None:
     html = rendered(r"\frac{1}{2}", display=True)
     assert "<math" in html and 'class="katex-html" aria-hidden="true"' in html
@@ -177,7 +197,8 @@ def test_it_is_served_on_this_machine(site: Site) -> None:
     try:
         address = f"http://127.0.0.1:{server.server_address[1]}/"
         with urllib.request.urlopen(address, timeout=10) as answer:
-            assert b"en/index.html" in answer.read()
+            first = answer.read()
+        assert b"en/index.html" in first and b'rel="icon" href="en/_static/icon.svg"' in first
         with urllib.request.urlopen(f"{address}en/index.html", timeout=10) as answer:
             assert b"<h1>tinymlx</h1>" in answer.read()
     finally:

@@ -31,6 +31,7 @@ LOOKED_AT = (
     "exercises/GLOSSARY.html",
     "appendices/a2_formulas.html",
     "appendices/a3_apple_silicon.html",
+    "appendices/benchmarks.html",
     "starters/basics/regression.html",
     "INSTRUCTORS.html",
 )
