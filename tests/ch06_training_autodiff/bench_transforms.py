@@ -11,6 +11,7 @@ import torch
 from course.grading.marks import exercise
 
 RANDOM = np.random.default_rng(0)
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 ROWS, INPUTS, HIDDEN, OUTPUTS = 128, 64, 128, 10
 X = RANDOM.normal(size=(ROWS, INPUTS)).astype(np.float32)
 Y = RANDOM.integers(0, OUTPUTS, ROWS).astype(np.int32)
@@ -61,8 +62,8 @@ def bench_per_example_gradients(race):
         return lambda: compiled(*arguments)
 
     def pytorch():
-        parameters = [torch.from_numpy(W1), torch.from_numpy(W2)]
-        x, y = torch.from_numpy(X), torch.from_numpy(Y).long()
+        parameters = [torch.from_numpy(W1).to(DEVICE), torch.from_numpy(W2).to(DEVICE)]
+        x, y = torch.from_numpy(X).to(DEVICE), torch.from_numpy(Y).long().to(DEVICE)
 
         def loss(parameters, x, y):
             w1, w2 = parameters
@@ -98,8 +99,8 @@ def bench_hessian_vector_product(race):
         return product(core)
 
     def pytorch():
-        w1, w2 = torch.from_numpy(W1), torch.from_numpy(W2)
-        x, y = torch.from_numpy(X), torch.from_numpy(Y).long()
+        w1, w2 = torch.from_numpy(W1).to(DEVICE), torch.from_numpy(W2).to(DEVICE)
+        x, y = torch.from_numpy(X).to(DEVICE), torch.from_numpy(Y).long().to(DEVICE)
         direction = torch.ones_like(w1)
 
         def loss(w1):
