@@ -1035,6 +1035,23 @@ def balance(self, x):
 
 
 @misconception(
+    "11.15",
+    "All experts compute for all positions, and then you take the chosen ones: the values "
+    "are right, and nothing is saved. Tell `gather_mm` whom each position has chosen.",
+    symbol="MixtureOfExperts.__call__",
+)
+def __call__(self, x):
+    logits = self.router(x)
+    experts = self.choose(logits)  # (..., chosen)
+    weights = core.softmax(core.take_along_axis(logits, experts, axis=-1), axis=-1)
+    rows = x[..., None, None, :]
+    hidden = nn.silu(rows @ self.gate_proj) * (rows @ self.up_proj)
+    y = (hidden @ self.down_proj)[..., 0, :]
+    y = core.take_along_axis(y, experts[..., None], axis=-2)
+    return core.sum(weights[..., None] * y, axis=-2)
+
+
+@misconception(
     "11.16",
     "You join old and new in every call: each step copies all that was there, and what was trimmed "
     "comes back. Make room once, and write in place from `offset` on.",
