@@ -1468,17 +1468,6 @@ def seen_from(rows, q, inputs, grid):
 
 @misconception(
     "11.19",
-    "The first query of a piece decides in yours. The later ones may ask more, where the diagonal "
-    "does not pass through the corners of tiles.",
-)
-def tiles(self, rows):
-    for columns in pieces(self.keys, self.side):
-        if not self.causal or columns.start <= rows.start + self.shift:
-            yield Tile(rows, columns)
-
-
-@misconception(
-    "11.19",
     "The values are right, but nothing says which tile comes first: MLX makes the scores of all of "
     "them at once, and they are all in memory. The queries of each tile are made `after` what has "
     "been seen before it.",
@@ -1581,13 +1570,3 @@ def tile_pull(gweights, scores, log_sum, level):
 def tile_pull(gweights, scores, log_sum, level):
     weights = exp(scores) / exp(log_sum)
     return weights, weights * (gweights - level)
-
-
-@misconception(
-    "11.20",
-    "You add up every `groups`-th head. Neighbouring heads share a key: 0 and 1 the first one, 2 and "
-    "3 the second.",
-)
-def gathered(weights, x, groups):
-    every = weights.swapaxes(-1, -2) @ x
-    return every.reshape(every.shape[0], -1, groups, *every.shape[2:]).sum(1)

@@ -1310,41 +1310,6 @@ def __call__(self, x, steps, context, sizes=None, pooled=None):
     return self.conv_out(nn.silu(self.conv_norm_out(x)))
 
 
-@misconception(
-    "13.16",
-    "You evaluate on the way. A compiled step cannot wait for numbers, and nothing here needs any.",
-    symbol="UNet.__call__",
-)
-def __call__(self, x, steps, context, sizes=None, pooled=None):
-    halvings = 2 ** (len(self.down_blocks) - 1)
-    if x.shape[1] % halvings or x.shape[2] % halvings:
-        raise ValueError(
-            f"[UNet] The sides of a map should be multiples of {halvings}; they are "
-            f"{x.shape[1]} and {x.shape[2]}."
-        )
-    step = self.time_embedding(step_embedding(steps, self.dims).astype(x.dtype))
-    if self.sizes_dims is not None:
-        step = step + self.add_embedding(self.more(sizes, pooled, x))
-    x = self.conv_in(x)
-    bridges = [x]
-    for level in self.down_blocks:
-        for i in range(len(level.resnets)):
-            x = level.block(i, x, step, context)
-            bridges.append(x)
-        if level.resize:
-            x = level.resized(x)
-            bridges.append(x)
-    core.eval(x)
-    x = self.mid_block(x, step, context)
-    for level in self.up_blocks:
-        for i in range(len(level.resnets)):
-            x = core.concatenate([x, bridges.pop()], axis=-1)
-            x = level.block(i, x, step, context)
-        if level.resize:
-            x = level.resized(x)
-    return self.conv_out(nn.silu(self.conv_norm_out(x)))
-
-
 # 13.17: small maps
 
 
@@ -2045,48 +2010,6 @@ def encode(self, text):
         tokens = apply_merges([*letters[:-1], letters[-1] + WORD_END], self.ranks)
         numbers += [self.vocabulary[token] for token in tokens]
     return [*numbers, self.end]
-
-
-@misconception(
-    "13.23",
-    "You mark the end of a word behind its merges. The merges know the marked letter: "
-    "at</w> is another pair than at.",
-    symbol="ClipTokenizer.encode",
-)
-def encode(self, text):
-    numbers = [self.begin]
-    for piece in pieces(unicodedata.normalize("NFC", text).lower(), PATTERN):
-        if piece.isspace():
-            continue
-        letters = to_letters(piece)
-        tokens = apply_merges(letters, self.ranks)
-        tokens[-1] += WORD_END
-        numbers += [self.vocabulary[token] for token in tokens]
-    return [*numbers, self.end]
-
-
-@misconception(
-    "13.23",
-    "You encode each sentence twice: once to see how long it is, once for its numbers.",
-    symbol="ClipTokenizer.batch",
-)
-def batch(self, texts, cut=False, pad=None):
-    if not texts:
-        raise ValueError("[ClipTokenizer] There are no texts to read.")
-    rows = []
-    for text in texts:
-        numbers = self.encode(text)
-        if len(self.encode(text)) > self.length and not cut:
-            raise ValueError(f"[ClipTokenizer] {text[:40]!r} has too many tokens")
-        if len(numbers) > self.length and not cut:
-            raise ValueError(
-                f"[ClipTokenizer] {text[:40]!r}... has {len(numbers)} tokens; the model reads "
-                f"{self.length}. Shorten it, or cut it."
-            )
-        if len(numbers) > self.length:
-            numbers = [*numbers[: self.length - 1], self.end]
-        rows.append(numbers + [self.end if pad is None else pad] * (self.length - len(numbers)))
-    return core.array(rows, core.int32)
 
 
 # 13.24: classes
