@@ -570,7 +570,7 @@ def llama_parts(weights, config, x, padding):
 
 
 def llama_keys(weights, config, x, split, padding):
-    return {"keys": llama_parts(weights, config, x, padding)[1]}
+    return {"keys": llama_parts(weights, config, x, padding)[1], "heard": True}
 
 
 def llama_output(weights, config, x, padding):

@@ -212,7 +212,7 @@ def line(x, noise, t, g):
 def line_loss(x, noise, t, weight, told, g):
     t = t.detach().reshape(-1, *[1] * (x.ndim - 1))
     answer = (x + t * (noise - x)) * weight + told * t
-    return pulled([((answer - noise + x) ** 2).mean()], [weight, told], [g])
+    return {**pulled([((answer - noise + x) ** 2).mean()], [weight, told], [g]), "asked": 1}
 
 
 def walked(name, x, times, rate):

@@ -1035,6 +1035,23 @@ def balance(self, x):
 
 
 @misconception(
+    "11.15",
+    "All experts compute for all positions, and then you take the chosen ones: the values "
+    "are right, and nothing is saved. Tell `gather_mm` whom each position has chosen.",
+    symbol="MixtureOfExperts.__call__",
+)
+def __call__(self, x):
+    logits = self.router(x)
+    experts = self.choose(logits)  # (..., chosen)
+    weights = core.softmax(core.take_along_axis(logits, experts, axis=-1), axis=-1)
+    rows = x[..., None, None, :]
+    hidden = nn.silu(rows @ self.gate_proj) * (rows @ self.up_proj)
+    y = (hidden @ self.down_proj)[..., 0, :]
+    y = core.take_along_axis(y, experts[..., None], axis=-2)
+    return core.sum(weights[..., None] * y, axis=-2)
+
+
+@misconception(
     "11.16",
     "You join old and new in every call: each step copies all that was there, and what was trimmed "
     "comes back. Make room once, and write in place from `offset` on.",
@@ -1305,18 +1322,6 @@ def mask(self, count):
 
 @misconception(
     "11.17",
-    "Everybody may ask the first `keep` in your mask, also who stands before them: within the first "
-    "piece that is the future.",
-)
-def mask(self, count):
-    places = core.array(self.positions)
-    queries = core.arange(self.offset - count, self.offset)[:, None]
-    near = (places <= queries) & (places > queries - (self.size - self.keep))
-    return near | (places < self.keep)
-
-
-@misconception(
-    "11.17",
     "The first `keep` come on top of a window of `size`. Both share the room: beside itself a "
     "position may ask the `size - keep - 1` before it.",
 )
@@ -1324,18 +1329,6 @@ def mask(self, count):
     places = core.array(self.positions)
     queries = core.arange(self.offset - count, self.offset)[:, None]
     near = (places <= queries) & (places > queries - self.size)
-    return near | ((places < self.keep) & (places <= queries))
-
-
-@misconception(
-    "11.17",
-    "You count the positions of the new queries from the offset on. `update_and_fetch` has counted "
-    "them already: they are the last `count` before it.",
-)
-def mask(self, count):
-    places = core.array(self.positions)
-    queries = core.arange(self.offset, self.offset + count)[:, None]
-    near = (places <= queries) & (places > queries - (self.size - self.keep))
     return near | ((places < self.keep) & (places <= queries))
 
 
@@ -1475,17 +1468,6 @@ def seen_from(rows, q, inputs, grid):
 
 @misconception(
     "11.19",
-    "The first query of a piece decides in yours. The later ones may ask more, where the diagonal "
-    "does not pass through the corners of tiles.",
-)
-def tiles(self, rows):
-    for columns in pieces(self.keys, self.side):
-        if not self.causal or columns.start <= rows.start + self.shift:
-            yield Tile(rows, columns)
-
-
-@misconception(
-    "11.19",
     "The values are right, but nothing says which tile comes first: MLX makes the scores of all of "
     "them at once, and they are all in memory. The queries of each tile are made `after` what has "
     "been seen before it.",
@@ -1504,24 +1486,6 @@ def seen_from(rows, q, inputs, grid):
 
 @misconception(
     "11.19",
-    "You scale the queries, which were multiplied by the scale before they came here.",
-)
-def seen_from(rows, q, inputs, grid):
-    _, k, v, mask, sinks = inputs
-    shape = q.shape[:-1]
-    q = q * q.shape[-1] ** -0.5
-    seen = None if sinks is None else sinks_alone(sinks, shape, v.shape[-1])
-    for tile in grid.tiles(rows):
-        q = after(q, None if seen is None else seen.mean)
-        now = part(grid.scores(tile, q, k, mask), v[:, :, tile.columns])
-        seen = now if seen is None else together(seen, now)
-    if seen is None:
-        return Part(zeros((*shape, v.shape[-1])), zeros((*shape, 1)))
-    return seen
-
-
-@misconception(
-    "11.19",
     "You begin with zeros as if they were nothing. A logarithm of 0 is a sum of 1: a key that nobody "
     "has takes a part of the softmax.",
 )
@@ -1529,44 +1493,6 @@ def seen_from(rows, q, inputs, grid):
     _, k, v, mask, sinks = inputs
     shape = q.shape[:-1]
     seen = Part(zeros((*shape, v.shape[-1])), zeros((*shape, 1)))
-    if sinks is not None:
-        seen = sinks_alone(sinks, shape, v.shape[-1])
-    for tile in grid.tiles(rows):
-        q = after(q, seen.mean)
-        seen = together(seen, part(grid.scores(tile, q, k, mask), v[:, :, tile.columns]))
-    return seen
-
-
-@misconception(
-    "11.19",
-    "Every tile brings its sink in yours. There is one for the whole row: it was seen once, before "
-    "the first key.",
-)
-def seen_from(rows, q, inputs, grid):
-    _, k, v, mask, sinks = inputs
-    shape = q.shape[:-1]
-    seen = None if sinks is None else sinks_alone(sinks, shape, v.shape[-1])
-    for tile in grid.tiles(rows):
-        q = after(q, None if seen is None else seen.mean)
-        now = part(grid.scores(tile, q, k, mask), v[:, :, tile.columns])
-        if sinks is not None:
-            now = together(now, sinks_alone(sinks, shape, v.shape[-1]))
-        seen = now if seen is None else together(seen, now)
-    if seen is None:
-        return Part(zeros((*shape, v.shape[-1])), zeros((*shape, 1)))
-    return seen
-
-
-@misconception(
-    "11.19",
-    "You begin with a logarithm of minus infinity, which is right for the mean; but queries "
-    "that stand before all keys keep it, and on the way back it makes nan. They get zeros, "
-    "both.",
-)
-def seen_from(rows, q, inputs, grid):
-    _, k, v, mask, sinks = inputs
-    shape = q.shape[:-1]
-    seen = Part(zeros((*shape, v.shape[-1])), zeros((*shape, 1)) - float("inf"))
     if sinks is not None:
         seen = sinks_alone(sinks, shape, v.shape[-1])
     for tile in grid.tiles(rows):
@@ -1644,32 +1570,3 @@ def tile_pull(gweights, scores, log_sum, level):
 def tile_pull(gweights, scores, log_sum, level):
     weights = exp(scores) / exp(log_sum)
     return weights, weights * (gweights - level)
-
-
-@misconception(
-    "11.20",
-    "You take the mean over the heads that share a key. Each of them has used it: their gradients "
-    "are added.",
-)
-def gathered(weights, x, groups):
-    found = below(weights, groups).swapaxes(-1, -2) @ below(x, groups)
-    return found / (weights.shape[1] // groups)
-
-
-@misconception(
-    "11.20",
-    "You add up every `groups`-th head. Neighbouring heads share a key: 0 and 1 the first one, 2 and "
-    "3 the second.",
-)
-def gathered(weights, x, groups):
-    every = weights.swapaxes(-1, -2) @ x
-    return every.reshape(every.shape[0], -1, groups, *every.shape[2:]).sum(1)
-
-
-@misconception(
-    "11.20",
-    "You make every product of a weight and a feature before you add. A matrix product adds while "
-    "it multiplies, and needs no memory for them.",
-)
-def gathered(weights, x, groups):
-    return (below(weights, groups)[..., None] * below(x, groups)[..., None, :]).sum(2)

@@ -510,44 +510,6 @@ def learn_merges(words, count, letters, least=1):
 
 @misconception(
     "12.4",
-    "You push the new pairs only. Old ones beside a merge have lower counts now, and their "
-    "only entry is thrown away as old: they are never merged.",
-)
-def learn_merges(words, count, letters, least=1):
-    numbers = {letter: i for i, letter in enumerate(letters)}
-    for word in words:
-        for letter in word:
-            if letter not in numbers:
-                raise ValueError(f"[learn_merges] {letter!r} is none of the letters.")
-    tokens, times = [list(word) for word in words], list(words.values())
-    counts = count_pairs(zip(tokens, times))
-    places = {}
-    for i, parts in enumerate(tokens):
-        for pair in zip(parts, parts[1:]):
-            places.setdefault(pair, set()).add(i)
-    queue = [entry(pair, n, numbers) for pair, n in counts.items()]
-    heapify(queue)
-    merges = []
-    while queue and len(merges) < count:
-        negative, _, _, pair = heappop(queue)
-        if -negative != counts[pair]:
-            continue
-        if -negative < max(least, 1):
-            break
-        merges.append(pair)
-        new = pair[0] + pair[1]
-        numbers[new] = len(numbers)
-        changed = set()
-        for i in places.pop(pair):
-            changed |= replace(i, pair, tokens, times[i], counts, places)
-        for other in changed:
-            if new in other:
-                heappush(queue, entry(other, counts[other], numbers))
-    return merges
-
-
-@misconception(
-    "12.4",
     "Counts are kept, but for each merge you look through all pairs for the greatest. A "
     "large text has hundreds of thousands; a heap gives it at once.",
 )
@@ -606,25 +568,6 @@ def replace(i, pair, tokens, times, counts, places):
             at += 1
     tokens[i] = after
     return changed
-
-
-@misconception(
-    "12.4",
-    "You take the word out of the places of every old pair, also of those that it still "
-    "has: when one of them is merged, the word is forgotten.",
-)
-def replace(i, pair, tokens, times, counts, places):
-    before, after = tokens[i], merged(tokens[i], pair)
-    old, new = list(zip(before, before[1:])), list(zip(after, after[1:]))
-    for other in new:
-        counts[other] = counts.get(other, 0) + times
-        places.setdefault(other, set()).add(i)
-    for other in old:
-        counts[other] -= times
-        if other in places:
-            places[other].discard(i)
-    tokens[i] = after
-    return {*old, *new}
 
 
 @misconception(
@@ -898,18 +841,6 @@ def decode(self, numbers):
 
 @misconception(
     "12.6",
-    "You make a longer bytes object for each number, and copy all that was there: twice the "
-    "text, four times the work. Join the parts once.",
-)
-def decode(self, numbers):
-    data = b""
-    for number in numbers:
-        data = data + self.bytes_of(number)
-    return data.decode("utf-8", errors="replace")
-
-
-@misconception(
-    "12.6",
     "You leave special tokens out. They are written as they are; who does not want them "
     "takes them away before.",
 )
@@ -936,46 +867,6 @@ def encode(self, text):
                     self.known.clear()
                 self.known[piece] = found
             numbers = numbers + self.known[piece]
-    return numbers
-
-
-@misconception(
-    "12.6",
-    "You go one call deeper for each special token. Python allows a thousand or so; a file "
-    "of documents has more.",
-)
-def encode(self, text):
-    for token, number in sorted(self.special.items(), key=lambda t: -len(t[0])):
-        if token in text:
-            left, right = text.split(token, 1)
-            return [*self.encode(left), number, *self.encode(right)]
-    numbers = []
-    for piece in self.cut(text):
-        if piece not in self.known:
-            found = self.numbers_of(to_letters(piece))
-            if len(self.known) >= REMEMBERED:
-                self.known.clear()
-            self.known[piece] = found
-        numbers += self.known[piece]
-    return numbers
-
-
-@misconception(
-    "12.6",
-    "You forget when the call ends. The next text has the same words: `known` belongs to "
-    "the tokenizer.",
-)
-def encode(self, text):
-    known = {}
-    numbers = []
-    for part in self.specials.split(text) if self.special else [text]:
-        if part in self.special:
-            numbers.append(self.special[part])
-            continue
-        for piece in self.cut(part):
-            if piece not in known:
-                known[piece] = self.numbers_of(to_letters(piece))
-            numbers += known[piece]
     return numbers
 
 
@@ -1120,32 +1011,6 @@ def plan(self):
         pairs, rows = sorted(pairs, key=place.__getitem__), self.rows(length)
         batches += [(length, pairs[i : i + rows]) for i in range(0, len(pairs), rows)]
     return [batches[i] for i in core.random.permutation(len(batches), key=keys[1]).tolist()]
-
-
-@misconception(
-    "12.7",
-    "You mix the buckets themselves, so an epoch depends on those before it. Who goes on in "
-    "the middle has other batches than who came there.",
-)
-def plan(self):
-    keys = core.random.split(core.random.key(self.seed + 1000 * self.epoch), 2)
-    batches = []
-    for length, pairs in self.buckets.items():
-        order = core.random.permutation(len(pairs), key=keys[0]).tolist() if pairs else []
-        pairs[:] = [pairs[i] for i in order]
-        rows = self.rows(length)
-        batches += [(length, pairs[i : i + rows]) for i in range(0, len(pairs), rows)]
-    return [batches[i] for i in core.random.permutation(len(batches), key=keys[1]).tolist()]
-
-
-@misconception(
-    "12.7",
-    "You fill the last batch with its last pair again and again, which then counts several "
-    "times. Rows that are missing are padding.",
-)
-def filled(self, sentences, length, pairs):
-    pairs = [*pairs, *[pairs[-1]] * (self.rows(length) - len(pairs))]
-    return core.array([[*sentences[i], *[self.pad] * (length - len(sentences[i]))] for i in pairs])
 
 
 @misconception(
@@ -1299,21 +1164,6 @@ def inverse_square_root(peak, warm_up):
         if made < warm_up:
             return core.array(peak * made / warm_up)
         return core.array(peak * (warm_up / made) ** 0.5)
-
-    return schedule
-
-
-@misconception(
-    "12.9",
-    "Your rise has one step too many: step `warm_up - 1` is the last one of it, and has the peak.",
-)
-def inverse_square_root(peak, warm_up):
-    if warm_up < 1:
-        raise ValueError(f"[inverse_square_root] warm_up should be at least 1; it is {warm_up}.")
-
-    def schedule(step):
-        made = core.array(step + 1.0)
-        return peak * core.minimum(made / (warm_up + 1), ((warm_up + 1) / made) ** 0.5)
 
     return schedule
 
@@ -2181,55 +2031,6 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
 
 @misconception(
     "12.12",
-    "You count the token that begins a sentence. Nobody has drawn it, and its probability "
-    "is not in the sum.",
-)
-def beams(step, state, count, begin, end, length, width, penalty=1.0):
-    if width < 1 or length < 1:
-        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
-    state = rows(state, core.repeat(core.arange(count), width))
-    tokens = core.full((count * width,), begin, core.int32)
-    # At first all continuations of a sentence are the same: only one of them counts.
-    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
-    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
-    done: list[list[Found]] = [[] for _ in range(count)]
-    for n in range(1, length + 1):
-        logits, state = step(tokens, state)
-        size = logits.shape[-1]
-        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
-        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = greatest(total, 2 * width)
-        values = core.take_along_axis(total, best, axis=-1).tolist()
-        chosen = []
-        for i, candidates in enumerate(best.tolist()):
-            going: list[tuple[float, int, int]] = []
-            for value, candidate in zip(values[i], candidates):
-                parent, token = divmod(candidate, size)
-                if value == -core.inf or len(going) == width:
-                    break
-                if token != end:
-                    going.append((value, parent, token))
-                elif len(done[i]) < width:
-                    done[i].append(Found(texts[i][parent], value / (n + 1) ** penalty))
-            going += [(-core.inf, 0, end)] * (width - len(going))
-            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
-            if n == length and len(done[i]) < width:
-                done[i] += [
-                    Found(text, value / (n + 1) ** penalty)
-                    for text, (value, _, _) in zip(texts[i], going)
-                    if value > -core.inf
-                ]
-            chosen += [(value, i * width + parent, token) for value, parent, token in going]
-        if all(len(found) >= width for found in done):
-            break
-        scores = core.array([value for value, _, _ in chosen])
-        tokens = core.array([token for _, _, token in chosen], core.int32)
-        state = rows(state, core.array([parent for _, parent, _ in chosen]))
-    return [max(found, key=lambda f: f.score) for found in done]
-
-
-@misconception(
-    "12.12",
     "Your penalty is ((5 + n) / 6) to the power, that of another program. Here the sum is "
     "divided by a power of n: a number without its formula says nothing.",
 )
@@ -2271,101 +2072,6 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
             chosen += [(value, i * width + parent, token) for value, parent, token in going]
         if all(len(found) >= width for found in done):
             break
-        scores = core.array([value for value, _, _ in chosen])
-        tokens = core.array([token for _, _, token in chosen], core.int32)
-        state = rows(state, core.array([parent for _, parent, _ in chosen]))
-    return [max(found, key=lambda f: f.score) for found in done]
-
-
-@misconception(
-    "12.12",
-    "You stop as soon as one sentence is done. The others of the batch are not.",
-)
-def beams(step, state, count, begin, end, length, width, penalty=1.0):
-    if width < 1 or length < 1:
-        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
-    state = rows(state, core.repeat(core.arange(count), width))
-    tokens = core.full((count * width,), begin, core.int32)
-    # At first all continuations of a sentence are the same: only one of them counts.
-    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
-    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
-    done: list[list[Found]] = [[] for _ in range(count)]
-    for n in range(1, length + 1):
-        logits, state = step(tokens, state)
-        size = logits.shape[-1]
-        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
-        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = greatest(total, 2 * width)
-        values = core.take_along_axis(total, best, axis=-1).tolist()
-        chosen = []
-        for i, candidates in enumerate(best.tolist()):
-            going: list[tuple[float, int, int]] = []
-            for value, candidate in zip(values[i], candidates):
-                parent, token = divmod(candidate, size)
-                if value == -core.inf or len(going) == width:
-                    break
-                if token != end:
-                    going.append((value, parent, token))
-                elif len(done[i]) < width:
-                    done[i].append(Found(texts[i][parent], value / n**penalty))
-            going += [(-core.inf, 0, end)] * (width - len(going))
-            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
-            if n == length and len(done[i]) < width:
-                done[i] += [
-                    Found(text, value / n**penalty)
-                    for text, (value, _, _) in zip(texts[i], going)
-                    if value > -core.inf
-                ]
-            chosen += [(value, i * width + parent, token) for value, parent, token in going]
-        if any(len(found) >= width for found in done):
-            break
-        scores = core.array([value for value, _, _ in chosen])
-        tokens = core.array([token for _, _, token in chosen], core.int32)
-        state = rows(state, core.array([parent for _, parent, _ in chosen]))
-    return [max(found, key=lambda f: f.score) for found in done]
-
-
-@misconception(
-    "12.12",
-    "You go on until `length`, although all sentences are done: calls of a model that "
-    "nobody needs.",
-)
-def beams(step, state, count, begin, end, length, width, penalty=1.0):
-    if width < 1 or length < 1:
-        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
-    state = rows(state, core.repeat(core.arange(count), width))
-    tokens = core.full((count * width,), begin, core.int32)
-    # At first all continuations of a sentence are the same: only one of them counts.
-    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
-    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
-    done: list[list[Found]] = [[] for _ in range(count)]
-    for n in range(1, length + 1):
-        logits, state = step(tokens, state)
-        size = logits.shape[-1]
-        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
-        total = (scores.reshape(-1, 1) + log_p).reshape(count, width * size)
-        best = greatest(total, 2 * width)
-        values = core.take_along_axis(total, best, axis=-1).tolist()
-        chosen = []
-        for i, candidates in enumerate(best.tolist()):
-            going: list[tuple[float, int, int]] = []
-            for value, candidate in zip(values[i], candidates):
-                parent, token = divmod(candidate, size)
-                if value == -core.inf or len(going) == width:
-                    break
-                if token != end:
-                    going.append((value, parent, token))
-                elif len(done[i]) < width:
-                    done[i].append(Found(texts[i][parent], value / n**penalty))
-            going += [(-core.inf, 0, end)] * (width - len(going))
-            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
-            if n == length and len(done[i]) < width:
-                done[i] += [
-                    Found(text, value / n**penalty)
-                    for text, (value, _, _) in zip(texts[i], going)
-                    if value > -core.inf
-                ]
-            chosen += [(value, i * width + parent, token) for value, parent, token in going]
         scores = core.array([value for value, _, _ in chosen])
         tokens = core.array([token for _, _, token in chosen], core.int32)
         state = rows(state, core.array([parent for _, parent, _ in chosen]))
@@ -2505,56 +2211,6 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
             texts[i] = [texts[i][parent] for _, parent, token in going]
         for t, (_, _, token) in zip(texts[i], going):
             t.append(token)
-            if n == length and len(done[i]) < width:
-                done[i] += [
-                    Found(text, value / n**penalty)
-                    for text, (value, _, _) in zip(texts[i], going)
-                    if value > -core.inf
-                ]
-            chosen += [(value, i * width + parent, token) for value, parent, token in going]
-        if all(len(found) >= width for found in done):
-            break
-        scores = core.array([value for value, _, _ in chosen])
-        tokens = core.array([token for _, _, token in chosen], core.int32)
-        state = rows(state, core.array([parent for _, parent, _ in chosen]))
-    return [max(found, key=lambda f: f.score) for found in done]
-
-
-@misconception(
-    "12.12",
-    "You forget what a continuation has cost so far, and compare the last tokens only.",
-)
-def beams(step, state, count, begin, end, length, width, penalty=1.0):
-    if width < 1 or length < 1:
-        raise ValueError(f"[beams] width {width} or length {length} is below 1.")
-    state = rows(state, core.repeat(core.arange(count), width))
-    tokens = core.full((count * width,), begin, core.int32)
-    # At first all continuations of a sentence are the same: only one of them counts.
-    scores = core.array([[0.0] + [-core.inf] * (width - 1)] * count)
-    texts: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(count)]
-    done: list[list[Found]] = [[] for _ in range(count)]
-    for n in range(1, length + 1):
-        logits, state = step(tokens, state)
-        size = logits.shape[-1]
-        log_p = logits - core.logsumexp(logits, axis=-1, keepdims=True)
-        total = (core.where(scores == -core.inf, scores, 0).reshape(-1, 1) + log_p).reshape(
-            count, width * size
-        )
-        best = greatest(total, 2 * width)
-        values = core.take_along_axis(total, best, axis=-1).tolist()
-        chosen = []
-        for i, candidates in enumerate(best.tolist()):
-            going: list[tuple[float, int, int]] = []
-            for value, candidate in zip(values[i], candidates):
-                parent, token = divmod(candidate, size)
-                if value == -core.inf or len(going) == width:
-                    break
-                if token != end:
-                    going.append((value, parent, token))
-                elif len(done[i]) < width:
-                    done[i].append(Found(texts[i][parent], value / n**penalty))
-            going += [(-core.inf, 0, end)] * (width - len(going))
-            texts[i] = [[*texts[i][parent], token] for _, parent, token in going]
             if n == length and len(done[i]) < width:
                 done[i] += [
                     Found(text, value / n**penalty)
@@ -2856,37 +2512,6 @@ def bleu(translations, references):
 
 @misconception(
     "12.13",
-    "You join all sentences to one text: runs then go from one sentence into the next, and "
-    "words match in another sentence.",
-)
-def bleu(translations, references):
-    if not translations or len(translations) != len(references):
-        raise ValueError(
-            f"[bleu] {len(translations)} translations need one reference each; there are "
-            f"{len(references)}."
-        )
-    pairs = [(words_13a(t), words_13a(r)) for t, r in zip(translations, references)]
-    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
-    precisions, halvings = [], 1.0
-    for n in range(1, LONGEST + 1):
-        counts = [matches(sum((t for t, _ in pairs), []), sum((r for _, r in pairs), []), n)]
-        right, total = (sum(side) for side in zip(*counts))
-        if n == 1 and right == 0:
-            precisions = [0.0] * LONGEST
-            break
-        if right == 0 and total > 0:
-            halvings *= 2
-            right = 1 / halvings
-        precisions.append(100 * right / total if total else 0.0)
-    brevity = 1.0 if length >= wanted else math.exp(1 - wanted / length) if length else 0.0
-    score = 0.0
-    if min(precisions) > 0:
-        score = brevity * math.exp(sum(map(math.log, precisions)) / LONGEST)
-    return Bleu(score, tuple(precisions), brevity, length, wanted)
-
-
-@misconception(
-    "12.13",
     "You join the words of a run without anything between: ab c and a bc are the same then.",
 )
 def matches(words, reference, n):
@@ -2897,15 +2522,6 @@ def matches(words, reference, n):
     )
     ours, theirs = join(runs(words, n)), join(runs(reference, n))
     return sum(min(count, theirs[run]) for run, count in ours.items()), sum(ours.values())
-
-
-@misconception(
-    "12.13",
-    "A run counts once at most in yours. It counts as often as the reference has it.",
-)
-def matches(words, reference, n):
-    ours, theirs = runs(words, n), runs(reference, n)
-    return sum(min(count, 1) for run, count in ours.items() if run in theirs), sum(ours.values())
 
 
 @misconception(
@@ -3546,29 +3162,6 @@ def __call__(self, x, mask, cache, padding):
 
 @misconception(
     "12.17",
-    "You leave the padding in the positions: a text that begins later has its first word "
-    "somewhere else than at 0. Differences of angles hide that, the keys in the cache do "
-    "not.",
-    symbol="Attention.__call__",
-)
-def __call__(self, x, mask, cache, padding):
-    n, length, _ = x.shape
-    q = self.q_proj(x).reshape(n, length, self.heads, -1)
-    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
-    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
-    if "q_norm" in self:
-        q, k = self.q_norm(q), self.k_norm(k)
-    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
-    offset: int | array = 0 if cache is None else cache.offset
-    q, k = self.rope(q, offset), self.rope(k, offset)
-    if cache is not None:
-        k, v = cache.update_and_fetch(k, v)
-    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
-    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
-
-
-@misconception(
-    "12.17",
     "You ask the cache for its offset after it has grown: the queries stand behind the keys "
     "of their own tokens.",
     symbol="Attention.__call__",
@@ -3589,55 +3182,6 @@ def __call__(self, x, mask, cache, padding):
         k, v = cache.update_and_fetch(k, v)
         offset = cache.offset if padding is None else cache.offset - padding
     q = self.rope(q, offset)
-    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
-    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
-
-
-@misconception(
-    "12.17",
-    "You always take a causal mask. The one that is given also hides padding, and what is "
-    "outside of a window.",
-    symbol="Attention.__call__",
-)
-def __call__(self, x, mask, cache, padding):
-    n, length, _ = x.shape
-    q = self.q_proj(x).reshape(n, length, self.heads, -1)
-    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
-    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
-    if "q_norm" in self:
-        q, k = self.q_norm(q), self.k_norm(k)
-    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
-    offset: int | array = 0 if cache is None else cache.offset
-    if padding is not None:
-        offset = offset - padding
-    q, k = self.rope(q, offset), self.rope(k, offset)
-    if cache is not None:
-        k, v = cache.update_and_fetch(k, v)
-    y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask="causal")
-    return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
-
-
-@misconception(
-    "12.17",
-    "You keep the keys as they are before the rotation, and rotate all of them again for "
-    "each new token. A key never changes its place: keep it rotated.",
-    symbol="Attention.__call__",
-)
-def __call__(self, x, mask, cache, padding):
-    n, length, _ = x.shape
-    q = self.q_proj(x).reshape(n, length, self.heads, -1)
-    k = self.k_proj(x).reshape(n, length, self.kv_heads, -1)
-    v = self.v_proj(x).reshape(n, length, self.kv_heads, -1)
-    if "q_norm" in self:
-        q, k = self.q_norm(q), self.k_norm(k)
-    q, k, v = (a.transpose(0, 2, 1, 3) for a in (q, k, v))  # (N, H, L, D / H)
-    offset: int | array = 0 if cache is None else cache.offset
-    if padding is not None:
-        offset = offset - padding
-    q = self.rope(q, offset)
-    if cache is not None:
-        k, v = cache.update_and_fetch(k, v)
-    k = self.rope(k, 0 if padding is None else -padding)
     y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)
     return self.o_proj(y.transpose(0, 2, 1, 3).reshape(n, length, -1))
 

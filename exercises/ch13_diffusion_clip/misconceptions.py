@@ -341,40 +341,6 @@ def parts_of(kind, predicted, x, signal):
 
 @misconception(
     "13.4",
-    "You take the root of the share and square it again: near the data 1 - a^2 is what "
-    "rounding has left. 1 - signal loses nothing.",
-    symbol="parts_of",
-)
-def parts_of(kind, predicted, x, signal):
-    a, b = core.sqrt(signal), core.sqrt(1 - core.sqrt(signal) ** 2)
-    if kind == "noise":
-        return Parts((x - b * predicted) / a, predicted)
-    if kind == "signal":
-        return Parts(predicted, (x - a * predicted) / b)
-    if kind == "velocity":
-        return Parts(a * x - b * predicted, a * predicted + b * x)
-    raise ValueError(f'[parts_of] kind should be "noise", "signal" or "velocity"; it is {kind!r}.')
-
-
-@misconception(
-    "13.4",
-    "You add a small number to the divisor. Where little signal is left that number is a "
-    "part of it, and what comes out is wrong by a thousandth.",
-    symbol="parts_of",
-)
-def parts_of(kind, predicted, x, signal):
-    a, b = core.sqrt(signal), core.sqrt(1 - signal)
-    if kind == "noise":
-        return Parts((x - b * predicted) / (a + 1e-5), predicted)
-    if kind == "signal":
-        return Parts(predicted, (x - a * predicted) / b)
-    if kind == "velocity":
-        return Parts(a * x - b * predicted, a * predicted + b * x)
-    raise ValueError(f'[parts_of] kind should be "noise", "signal" or "velocity"; it is {kind!r}.')
-
-
-@misconception(
-    "13.4",
     "You round the shares to the dtype of the examples. A share of 0.9999 is 1 in half "
     "precision, and nothing is left of the noise.",
     symbol="parts_of",
@@ -389,22 +355,6 @@ def parts_of(kind, predicted, x, signal):
     if kind == "velocity":
         return Parts(a * x - b * predicted, a * predicted + b * x)
     raise ValueError(f'[parts_of] kind should be "noise", "signal" or "velocity"; it is {kind!r}.')
-
-
-@misconception(
-    "13.4",
-    "You exchange two of the kinds: who predicts noise should say the noise, who predicts "
-    "the signal the data.",
-    symbol="target_of",
-)
-def target_of(kind, x, noise, signal):
-    if kind == "noise":
-        return x
-    if kind == "signal":
-        return noise
-    if kind == "velocity":
-        return core.sqrt(signal) * noise - core.sqrt(1 - signal) * x
-    raise ValueError(f'[target_of] kind should be "noise", "signal" or "velocity"; it is {kind!r}.')
 
 
 # 13.5: steps with noise
@@ -513,21 +463,6 @@ def posterior(x, x0, signal, before):
 
 @misconception(
     "13.5",
-    "You multiply the two Gaussians as they stand and divide by 1 - before, which is 0 at "
-    "the data. Bring everything over 1 - signal.",
-    symbol="posterior",
-)
-def posterior(x, x0, signal, before):
-    alpha = signal / before
-    of_data = core.sqrt(before) * (1 - alpha) / (1 - signal)
-    of_x = core.sqrt(alpha) * (1 - before) / (1 - signal)
-    variance = 1 / (alpha / (1 - alpha) + 1 / (1 - before))
-    mean = variance * (core.sqrt(alpha) / (1 - alpha) * x + core.sqrt(before) / (1 - before) * x0)
-    return Posterior(mean, variance)
-
-
-@misconception(
-    "13.5",
     "Your noise has the variance of a step forward, 1 - alpha. Of the step before more is "
     "known, since the data are known, too; and the last step would add noise to the data.",
     symbol="ddpm_step",
@@ -535,19 +470,6 @@ def posterior(x, x0, signal, before):
 def ddpm_step(x, x0, signal, before, noise):
     mean, variance = posterior(x, x0, signal, before)
     return mean + core.sqrt(1 - signal / before) * noise
-
-
-@misconception(
-    "13.5",
-    "You ask with an if whether this is the last step. There may be a share for each "
-    "example; and the variance of the last step is 0 by itself.",
-    symbol="ddpm_step",
-)
-def ddpm_step(x, x0, signal, before, noise):
-    mean, variance = posterior(x, x0, signal, before)
-    if (before == 1).any().item():
-        return mean
-    return mean + core.sqrt(variance) * noise
 
 
 # 13.6: steps without
@@ -728,27 +650,6 @@ def places(total, count, spacing="trailing", offset=0):
         return [total // count * i + offset for i in reversed(range(count))]
     if spacing == "trailing":
         return [int(total - total / count * i + 0.5) - 1 for i in range(count)]
-    if spacing == "linspace":
-        if count == 1:
-            return [total - 1]
-        return [round((total - 1) * i / (count - 1)) for i in reversed(range(count))]
-    raise ValueError(
-        f'[places] spacing should be "leading", "trailing" or "linspace"; it is {spacing!r}.'
-    )
-
-
-@misconception(
-    "13.7",
-    "You subtract 1 before you round. A half then goes to another side: round first, then "
-    "subtract.",
-)
-def places(total, count, spacing="trailing", offset=0):
-    if not 1 <= count <= total:
-        raise ValueError(f"[places] count should be from 1 to {total}; it is {count}.")
-    if spacing == "leading":
-        return [total // count * i + offset for i in reversed(range(count))]
-    if spacing == "trailing":
-        return [round(total - 1 - total / count * i) for i in range(count)]
     if spacing == "linspace":
         if count == 1:
             return [total - 1]
@@ -1370,41 +1271,6 @@ def __call__(self, x, steps, context, sizes=None, pooled=None):
 
 @misconception(
     "13.16",
-    "You take the first map that was kept. The smallest maps were kept last and are wanted "
-    "first: the last of what is left.",
-    symbol="UNet.__call__",
-)
-def __call__(self, x, steps, context, sizes=None, pooled=None):
-    halvings = 2 ** (len(self.down_blocks) - 1)
-    if x.shape[1] % halvings or x.shape[2] % halvings:
-        raise ValueError(
-            f"[UNet] The sides of a map should be multiples of {halvings}; they are "
-            f"{x.shape[1]} and {x.shape[2]}."
-        )
-    step = self.time_embedding(step_embedding(steps, self.dims).astype(x.dtype))
-    if self.sizes_dims is not None:
-        step = step + self.add_embedding(self.more(sizes, pooled, x))
-    x = self.conv_in(x)
-    bridges = [x]
-    for level in self.down_blocks:
-        for i in range(len(level.resnets)):
-            x = level.block(i, x, step, context)
-            bridges.append(x)
-        if level.resize:
-            x = level.resized(x)
-            bridges.append(x)
-    x = self.mid_block(x, step, context)
-    for level in self.up_blocks:
-        for i in range(len(level.resnets)):
-            x = core.concatenate([x, bridges.pop(0)], axis=-1)
-            x = level.block(i, x, step, context)
-        if level.resize:
-            x = level.resized(x)
-    return self.conv_out(nn.silu(self.conv_norm_out(x)))
-
-
-@misconception(
-    "13.16",
     "You embed the step for every block anew. It is the same vector for all: compute it once.",
     symbol="UNet.__call__",
 )
@@ -1434,111 +1300,6 @@ def __call__(self, x, steps, context, sizes=None, pooled=None):
         if level.resize:
             x = level.resized(x)
             bridges.append(x)
-    x = self.mid_block(x, step, context)
-    for level in self.up_blocks:
-        for i in range(len(level.resnets)):
-            x = core.concatenate([x, bridges.pop()], axis=-1)
-            x = level.block(i, x, step, context)
-        if level.resize:
-            x = level.resized(x)
-    return self.conv_out(nn.silu(self.conv_norm_out(x)))
-
-
-@misconception(
-    "13.16",
-    "You keep maps in front of the blocks. A bridge has what comes out of a block, and of "
-    "the first convolution.",
-    symbol="UNet.__call__",
-)
-def __call__(self, x, steps, context, sizes=None, pooled=None):
-    halvings = 2 ** (len(self.down_blocks) - 1)
-    if x.shape[1] % halvings or x.shape[2] % halvings:
-        raise ValueError(
-            f"[UNet] The sides of a map should be multiples of {halvings}; they are "
-            f"{x.shape[1]} and {x.shape[2]}."
-        )
-    step = self.time_embedding(step_embedding(steps, self.dims).astype(x.dtype))
-    if self.sizes_dims is not None:
-        step = step + self.add_embedding(self.more(sizes, pooled, x))
-    x = self.conv_in(x)
-    bridges = []
-    for level in self.down_blocks:
-        for i in range(len(level.resnets)):
-            bridges.append(x)
-            x = level.block(i, x, step, context)
-        if level.resize:
-            x = level.resized(x)
-            bridges.append(x)
-    x = self.mid_block(x, step, context)
-    for level in self.up_blocks:
-        for i in range(len(level.resnets)):
-            x = core.concatenate([x, bridges.pop()], axis=-1)
-            x = level.block(i, x, step, context)
-        if level.resize:
-            x = level.resized(x)
-    return self.conv_out(nn.silu(self.conv_norm_out(x)))
-
-
-@misconception(
-    "13.16",
-    "The waves of the step are float32, and make float32 of everything that they are added "
-    "to: twice the memory for a model of half precision.",
-    symbol="UNet.__call__",
-)
-def __call__(self, x, steps, context, sizes=None, pooled=None):
-    halvings = 2 ** (len(self.down_blocks) - 1)
-    if x.shape[1] % halvings or x.shape[2] % halvings:
-        raise ValueError(
-            f"[UNet] The sides of a map should be multiples of {halvings}; they are "
-            f"{x.shape[1]} and {x.shape[2]}."
-        )
-    step = self.time_embedding(step_embedding(steps, self.dims).astype(core.float32))
-    if self.sizes_dims is not None:
-        step = step + self.add_embedding(self.more(sizes, pooled, x))
-    x = self.conv_in(x)
-    bridges = [x]
-    for level in self.down_blocks:
-        for i in range(len(level.resnets)):
-            x = level.block(i, x, step, context)
-            bridges.append(x)
-        if level.resize:
-            x = level.resized(x)
-            bridges.append(x)
-    x = self.mid_block(x, step, context)
-    for level in self.up_blocks:
-        for i in range(len(level.resnets)):
-            x = core.concatenate([x, bridges.pop()], axis=-1)
-            x = level.block(i, x, step, context)
-        if level.resize:
-            x = level.resized(x)
-    return self.conv_out(nn.silu(self.conv_norm_out(x)))
-
-
-@misconception(
-    "13.16",
-    "You evaluate on the way. A compiled step cannot wait for numbers, and nothing here needs any.",
-    symbol="UNet.__call__",
-)
-def __call__(self, x, steps, context, sizes=None, pooled=None):
-    halvings = 2 ** (len(self.down_blocks) - 1)
-    if x.shape[1] % halvings or x.shape[2] % halvings:
-        raise ValueError(
-            f"[UNet] The sides of a map should be multiples of {halvings}; they are "
-            f"{x.shape[1]} and {x.shape[2]}."
-        )
-    step = self.time_embedding(step_embedding(steps, self.dims).astype(x.dtype))
-    if self.sizes_dims is not None:
-        step = step + self.add_embedding(self.more(sizes, pooled, x))
-    x = self.conv_in(x)
-    bridges = [x]
-    for level in self.down_blocks:
-        for i in range(len(level.resnets)):
-            x = level.block(i, x, step, context)
-            bridges.append(x)
-        if level.resize:
-            x = level.resized(x)
-            bridges.append(x)
-    core.eval(x)
     x = self.mid_block(x, step, context)
     for level in self.up_blocks:
         for i in range(len(level.resnets)):
@@ -2249,108 +2010,6 @@ def encode(self, text):
         tokens = apply_merges([*letters[:-1], letters[-1] + WORD_END], self.ranks)
         numbers += [self.vocabulary[token] for token in tokens]
     return [*numbers, self.end]
-
-
-@misconception(
-    "13.23",
-    "You cut at spaces only. A comma then is a part of its word, and digits stay together; "
-    "`PATTERN` says what a piece is.",
-    symbol="ClipTokenizer.encode",
-)
-def encode(self, text):
-    numbers = [self.begin]
-    for piece in unicodedata.normalize("NFC", text).lower().split():
-        if piece.isspace():
-            continue
-        letters = to_letters(piece)
-        tokens = apply_merges([*letters[:-1], letters[-1] + WORD_END], self.ranks)
-        numbers += [self.vocabulary[token] for token in tokens]
-    return [*numbers, self.end]
-
-
-@misconception(
-    "13.23",
-    "You mark the end of a word behind its merges. The merges know the marked letter: "
-    "at</w> is another pair than at.",
-    symbol="ClipTokenizer.encode",
-)
-def encode(self, text):
-    numbers = [self.begin]
-    for piece in pieces(unicodedata.normalize("NFC", text).lower(), PATTERN):
-        if piece.isspace():
-            continue
-        letters = to_letters(piece)
-        tokens = apply_merges(letters, self.ranks)
-        tokens[-1] += WORD_END
-        numbers += [self.vocabulary[token] for token in tokens]
-    return [*numbers, self.end]
-
-
-@misconception(
-    "13.23",
-    "You look for each token in a list of 49,408 words. The dictionary has its number at once.",
-    symbol="ClipTokenizer.encode",
-)
-def encode(self, text):
-    numbers = [self.begin]
-    for piece in pieces(unicodedata.normalize("NFC", text).lower(), PATTERN):
-        if piece.isspace():
-            continue
-        letters = to_letters(piece)
-        tokens = apply_merges([*letters[:-1], letters[-1] + WORD_END], self.ranks)
-        numbers += [self.words.index(token) for token in tokens]
-    return [*numbers, self.end]
-
-
-@misconception(
-    "13.23",
-    "You fill up to the longest sentence. The model reads `length` places, and a step is "
-    "compiled for one shape.",
-    symbol="ClipTokenizer.batch",
-)
-def batch(self, texts, cut=False, pad=None):
-    if not texts:
-        raise ValueError("[ClipTokenizer] There are no texts to read.")
-    rows = []
-    for text in texts:
-        numbers = self.encode(text)
-        if len(numbers) > self.length and not cut:
-            raise ValueError(
-                f"[ClipTokenizer] {text[:40]!r}... has {len(numbers)} tokens; the model reads "
-                f"{self.length}. Shorten it, or cut it."
-            )
-        if len(numbers) > self.length:
-            numbers = [*numbers[: self.length - 1], self.end]
-        rows.append(
-            numbers
-            + [self.end if pad is None else pad]
-            * (min(self.length, max(len(self.encode(t)) for t in texts)) - len(numbers))
-        )
-    return core.array(rows, core.int32)
-
-
-@misconception(
-    "13.23",
-    "You encode each sentence twice: once to see how long it is, once for its numbers.",
-    symbol="ClipTokenizer.batch",
-)
-def batch(self, texts, cut=False, pad=None):
-    if not texts:
-        raise ValueError("[ClipTokenizer] There are no texts to read.")
-    rows = []
-    for text in texts:
-        numbers = self.encode(text)
-        if len(self.encode(text)) > self.length and not cut:
-            raise ValueError(f"[ClipTokenizer] {text[:40]!r} has too many tokens")
-        if len(numbers) > self.length and not cut:
-            raise ValueError(
-                f"[ClipTokenizer] {text[:40]!r}... has {len(numbers)} tokens; the model reads "
-                f"{self.length}. Shorten it, or cut it."
-            )
-        if len(numbers) > self.length:
-            numbers = [*numbers[: self.length - 1], self.end]
-        rows.append(numbers + [self.end if pad is None else pad] * (self.length - len(numbers)))
-    return core.array(rows, core.int32)
 
 
 # 13.24: classes

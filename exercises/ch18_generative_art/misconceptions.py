@@ -1555,37 +1555,6 @@ def diff_augment(x, shift=0.125, hole=0.5, share=1.0, key=None):
     return core.where(changed, y, x)
 
 
-@misconception(
-    "18.8",
-    "You ask whether all pictures are changed, to save a choice. In a compiled step nobody "
-    "knows yet what was drawn: choose with `where`.",
-)
-def diff_augment(x, shift=0.125, hole=0.5, share=1.0, key=None):
-    for name, value in (("shift", shift), ("hole", hole), ("share", share)):
-        if not 0 <= value <= 1:
-            raise ValueError(f"[diff_augment] {name} should be from 0 to 1; it is {value}.")
-    n, height, width, _ = x.shape
-    keys = several(key, 8)
-    factors = [
-        core.random.uniform(low, high, (n,), key=k)
-        for (low, high), k in zip(((-0.5, 0.5), (0.0, 2.0), (0.5, 1.5)), keys)
-    ]
-    y = recoloured(x, *factors)
-    down, across = int(shift * height + 0.5), int(shift * width + 0.5)
-    most = max(down, across)
-    rows = most + core.random.randint(-down, down + 1, (n,), key=keys[3])
-    columns = most + core.random.randint(-across, across + 1, (n,), key=keys[4])
-    y = cropped(y, rows, columns, most)
-    side = int(hole * height + 0.5)
-    rows = core.random.randint(0, height, (n,), key=keys[5])
-    columns = core.random.randint(0, width, (n,), key=keys[6])
-    y = cutout(y, rows, columns, side)
-    changed = core.random.bernoulli(share, (n, 1, 1, 1), key=keys[7])
-    if core.all(changed).item():
-        return y
-    return core.where(changed, y, x)
-
-
 # 18.9: coarse from one, fine from another
 
 

@@ -317,6 +317,15 @@ def experts(x, weights, chosen, g):
     return pulled(function, [x, *weights.values()], g)
 
 
+def experts_cost(x, weights, chosen):
+    """Whether it takes less memory than what all experts have inside for all positions."""
+    model = expert(weights, chosen)
+    core.eval(x, model.parameters())
+    count, _, hidden = weights["gate_proj"].shape
+    most = x.shape[0] * count * hidden * x.itemsize
+    return {"y": model(x), "little memory": costs_little(lambda: [model(x)], most)}
+
+
 def balanced(x, router, count):
     experts, dims = router.shape
     model = MixtureOfExperts(dims, 2, experts, count)

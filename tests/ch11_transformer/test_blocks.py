@@ -351,6 +351,14 @@ def test_the_greatest_logits(check, draw, count):
 
 
 @exercise("11.15")
+def test_what_the_chosen_cost(probe, draw):
+    """Of 32 experts one computes for each position: there is no array of what all would say."""
+    found = probe("experts_cost", x=draw.normal(64, 8), weights=routed(draw, 8, 32, 32), chosen=1)
+    assert found["y"].any()
+    assert found["little memory"], "the features inside of all experts were in memory"
+
+
+@exercise("11.15")
 def test_who_is_not_chosen_does_not_compute(probe, draw):
     """The weights of an expert that nobody chose are nan, and nobody notices."""
     weights = routed(draw, 3, 2, 4)

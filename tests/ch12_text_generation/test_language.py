@@ -171,6 +171,16 @@ def test_attention_with_a_cache(check, draw, split, padded):
 
 
 @exercise("12.17")
+def test_attention_in_half_precision(check, draw):
+    """A model of half precision stays one."""
+    config = config_of()
+    weights = {name: w.astype(np.float16) for name, w in llama_weights(draw, config).items()}
+    x, g = draw.normal(1, 4, 8, dtype="float16"), draw.normal(1, 4, 8, dtype="float16")
+    check("llama_attention", weights=weights, config=config, x=x, split=None, padding=None, g=g,
+          terms=200, scale=8.0)  # fmt: skip
+
+
+@exercise("12.17")
 @pytest.mark.parametrize("padding", [None, [0, 2]], ids=["whole", "padded"])
 def test_keys_in_the_cache(check, draw, padding):
     """Normalized and rotated, each once; the first word of a text that begins later is at 0."""

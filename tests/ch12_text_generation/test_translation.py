@@ -394,6 +394,14 @@ def test_more_beams_than_tokens(check, draw, length):
 
 
 @exercise("12.12")
+def test_nothing_else_is_possible(check, draw):
+    """A sentence whose only token is the end, beside one that may say anything."""
+    logits = table(draw, count=2)
+    logits[0, :, [0, 1, 3, 4, 5]] = -np.inf
+    check("with_beams", table=logits, begin=1, end=2, length=4, width=1, penalty=1.0, terms=60)
+
+
+@exercise("12.12")
 def test_ends_that_nobody_expects(check, draw):
     """A probability of exp(-150) is no float32; its logarithm is a number like others."""
     logits = table(draw, count=2, size=3, spread=1.0, end=-150.0)

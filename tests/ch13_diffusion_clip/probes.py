@@ -225,14 +225,16 @@ def line(x, noise, t, g):
 
 def line_loss(x, noise, t, weight, told, g):
     """A network that multiplies by a weight and adds a multiple of the time."""
+    asked = []
 
     def loss(weight, told):
         def network(x, t):
+            asked.append(1)
             return x * weight + told * t.reshape(-1, *[1] * (x.ndim - 1))
 
         return [flow.flow_loss(network, x, noise, t)]
 
-    return pulled(loss, [weight, told], [g])
+    return {**pulled(loss, [weight, told], [g]), "asked": len(asked)}
 
 
 def walked(name, x, times, rate):
@@ -331,6 +333,9 @@ def arrived_twice(x, rate, calls):
 
 
 def dropped(conditions, nothing, drop, seed):
+    draw = lambda c, n, key: guidance.without_some(c, n, drop, key)  # noqa: E731
+    # Tracing fails where something is evaluated.
+    core.compile(draw)(conditions, nothing, core.random.key(seed))
     kept = guidance.without_some(conditions, nothing, drop, core.random.key(seed))
     return {"kept": kept, "again": guidance.without_some(conditions, nothing, drop,
                                                          core.random.key(seed))}  # fmt: skip

@@ -73,7 +73,8 @@ class MixtureOfExperts(Module):
         self.down_proj = core.random.uniform(-outward, outward, (experts, hidden, dims))
 
     def __call__(self, x: array) -> array:
-        """The features at each position; only the experts that it chose compute for it."""
+        """The features at each position; only the experts that it chose compute for it, and memory
+        is taken for these alone."""
         raise NotImplementedError(
             "11.15 __call__ - exercises/ch11_transformer/lesson.md; "
             "until it is written, `import course.fill` before tinymlx lends you the solution"

@@ -29,7 +29,7 @@ def smoothed_loss(logits: array, goals: array, pad: int, smoothing: float = 0.0)
 
     With ``smoothing`` the right token is asked for with less than certainty; the lesson derives the
     formula. A place of padding counts neither in the sum nor in the number by which it is divided.
-    Without any goal the loss is 0.
+    Without any goal the loss is 0. Nothing is evaluated, so that a step may be compiled.
 
     Args:
         logits: ``(N, T, V)``.

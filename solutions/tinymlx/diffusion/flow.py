@@ -35,7 +35,7 @@ def flow_loss(velocity: Velocity, x: array, noise: array, t: array) -> array:
     """The mean square of what the network's velocity differs from that of the lines.
 
     Args:
-        velocity: the network.
+        velocity: the network, which is asked once.
         x, noise, t: as for :func:`on_the_line`.
 
     Returns:

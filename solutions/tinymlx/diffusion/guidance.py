@@ -9,6 +9,8 @@ from tinymlx.core import array
 def without_some(conditions: array, nothing: array, drop: float, key: array | None = None) -> array:
     """Conditions, of which some are replaced by that of nothing: so one network learns both.
 
+    Nothing is evaluated, so that a step of training may be compiled.
+
     Args:
         conditions: ``(N, ...)``.
         nothing: the condition that asks for nothing, ``(...)``.

@@ -70,7 +70,8 @@ class MixtureOfExperts(Module):
         self.down_proj = core.random.uniform(-outward, outward, (experts, hidden, dims))
 
     def __call__(self, x: array) -> array:
-        """The features at each position; only the experts that it chose compute for it."""
+        """The features at each position; only the experts that it chose compute for it, and memory
+        is taken for these alone."""
         logits = self.router(x)
         experts = self.choose(logits)  # (..., chosen)
         weights = core.softmax(core.take_along_axis(logits, experts, axis=-1), axis=-1)

@@ -75,7 +75,7 @@ def beams(
     .. math:: \frac{1}{n^{\alpha}} \sum_{i=1}^n \log p_i
 
     With :math:`\alpha = 0` this is the probability, which likes short sentences; with 1 it is a
-    mean.
+    mean. A token whose logit is minus infinity is never chosen.
 
     The rows of the state stay together sentence by sentence: first all continuations of the first
     one. ``step`` is called with ``count * width`` rows each time, and not any more once all

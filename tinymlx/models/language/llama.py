@@ -85,7 +85,7 @@ class Attention(nn.Module):
             padding: how many tokens in front of each text are none, ``(N,)``.
 
         Returns:
-            ``(N, L, D)``.
+            ``(N, L, D)`` in the dtype of ``x``.
         """
         raise NotImplementedError(
             "12.17 __call__ - exercises/ch12_text_generation/lesson.md; "

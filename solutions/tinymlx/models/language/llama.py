@@ -85,7 +85,7 @@ class Attention(nn.Module):
             padding: how many tokens in front of each text are none, ``(N,)``.
 
         Returns:
-            ``(N, L, D)``.
+            ``(N, L, D)`` in the dtype of ``x``.
         """
         n, length, _ = x.shape
         q = self.q_proj(x).reshape(n, length, self.heads, -1)
