@@ -1261,8 +1261,8 @@ def with_colours_of(x, colours):
 
 @misconception(
     "18.7",
-    "Luminance is not the mean of red, green and blue: eyes see green as three times as bright as the "
-    "mean says of blue. Use the weights of YIQ.",
+    "Luminance is not the mean of red, green and blue: to eyes green is five times as bright as blue. "
+    "Use the weights of YIQ.",
 )
 def with_colours_of(x, colours):
     if x.shape[1:] != colours.shape[1:] or x.shape[-1] != 3:
