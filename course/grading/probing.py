@@ -6,6 +6,7 @@ exactly this code, so their verdicts agree.
 
 from __future__ import annotations
 
+import functools
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -33,7 +34,7 @@ def load_probes(path: Path, code: types.CodeType | None = None) -> types.ModuleT
     spec = _spec(path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    exec(code or compile_probes(path), module.__dict__)
+    exec(code or _compiled(path, path.stat().st_mtime_ns), module.__dict__)
     return module
 
 
@@ -44,6 +45,12 @@ def compile_probes(path: Path) -> types.CodeType:
     code = spec.loader.get_code(spec.name)
     assert code is not None
     return code
+
+
+@functools.cache
+def _compiled(path: Path, changed: int) -> types.CodeType:
+    """Once in a process and in its forks: hundreds of trials load the same probes."""
+    return compile_probes(path)
 
 
 def _spec(path: Path) -> importlib.machinery.ModuleSpec:

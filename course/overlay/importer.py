@@ -45,7 +45,10 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             yield self
         finally:
             sys.meta_path.remove(self)
-            self._modules = _take_out()
+            # Nothing else of the package can be imported here; to search all modules for it after
+            # every probe takes longer than most probes.
+            names = [n for n in ("tinymlx", *self.bundle.units) if n in sys.modules]
+            self._modules = {name: sys.modules.pop(name) for name in dict.fromkeys(names)}
             sys.modules.update(before)
 
     def install(self) -> None:
