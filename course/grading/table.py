@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from course.grading.report import BROKEN_PROMISE
 from course.grading.session import Grading
 from course.registry import Exercise
 
@@ -88,7 +89,8 @@ def _verdict(
         {"id": test, "outcome": outcomes.get(test, "did not run"), **marks.get(test, {})}
         for test in expected
     ]
-    failed = failures.get(exercise.id, [])
+    # An error that was forgotten comes last: the first one is shown, and it should teach most.
+    failed = sorted(failures.get(exercise.id, []), key=lambda f: f["kind"] == BROKEN_PROMISE)
     return Verdict(exercise.id, outcome, passed, len(expected), points, failed, tests, missing)
 
 

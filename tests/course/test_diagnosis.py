@@ -65,7 +65,8 @@ def test_a_forgotten_error_does_not_hide_another_mistake(mini: Mini) -> None:
     mini.replace(SOFTMAX, OVER_THE_FIRST)
     found = failures(mini, "1.1")
     said = {failure["kind"]: failure for failure in found}
-    assert len(found) == 3 and said["wrong"]["likely"] == FIRST
+    assert [failure["kind"] for failure in found] == ["wrong", "wrong", "promise"]
+    assert said["wrong"]["likely"] == FIRST
     assert said["promise"]["likely"] == ""
     assert not any("Likely" in line for line in said["promise"]["lines"])
 
