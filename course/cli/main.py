@@ -121,6 +121,9 @@ def run(
     transfer: Annotated[
         bool, typer.Option("--transfer", help="On published weights (chapter 16).")
     ] = False,
+    parts: Annotated[
+        str, typer.Option(help="Only these parts of it, with commas between (chapters 12, 13, 18).")
+    ] = "",
     brief: Annotated[bool, typer.Option("--brief", help="What a capstone asks for.")] = False,
     start: Annotated[
         bool, typer.Option("--start", help="Put the skeleton of a capstone into your folder.")
@@ -146,7 +149,7 @@ def run(
     if chat:
         run_chat(chapter, impl, quick or full or trained)
         return
-    run_project(chapter, quick, out, impl, full, trained, transfer)
+    run_project(chapter, quick, out, impl, full, trained, transfer, parts)
 
 
 @app.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})

@@ -88,6 +88,24 @@ def chosen(chapter: int, main: Callable[..., object], **wanted: bool) -> dict[st
     return dict.fromkeys(names, True)
 
 
+def chosen_parts(chapter: int, script: types.ModuleType, parts: str) -> dict[str, list[str]]:
+    """The parts of a project that were asked for: names with commas between them.
+
+    Raises:
+        CourseError: the project has no parts, or none of such a name.
+    """
+    if not parts:
+        return {}
+    there = getattr(script, "PARTS", ())
+    if not there:
+        raise CourseError(f"The project of chapter {chapter} has no parts; leave --parts out.")
+    names = [name.strip() for name in parts.split(",")]
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        raise CourseError(f"There is no part {unknown[0]!r}; there are {', '.join(there)}.")
+    return {"parts": names}
+
+
 def check_trained(folder: Path) -> None:
     """Whether the trained weights of a chapter are those that came with the course.
 
@@ -116,9 +134,10 @@ def run_project(
     full: bool = False,
     trained: bool = False,
     transfer: bool = False,
+    parts: str = "",
 ) -> None:
     """The project of a chapter: short, long for a GPU, with that one's weights, with published
-    weights, or as usual."""
+    weights, or as usual; all of it, or some parts."""
     from course.cli.terminal import console
 
     check_data()
@@ -135,14 +154,16 @@ def run_project(
     with implementation(project, registry, impl) as overlay:
         for note in overlay.bundle.notes:
             console().print(note, style="yellow")
-        main = load_script(project.exercises / folder / "project.py").main
+        script = load_script(project.exercises / folder / "project.py")
+        main = script.main
         options = chosen(chapter, main, quick=quick, full=full, trained=trained, transfer=transfer)
+        only = chosen_parts(chapter, script, parts)
         if trained:
             check_trained(project.exercises / folder / "trained")
         try:
-            numbers = main(target, **options)
+            numbers = main(target, **options, **only)
         except ValueError as error:
-            if transfer:
+            if transfer or "tuning" in parts:
                 raise CourseError(str(error)) from error
             if not trained:
                 raise

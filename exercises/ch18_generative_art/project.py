@@ -1,6 +1,6 @@
 """Project 18: pictures in a style, by a search, in one pass, and out of noise.
 
-Parts, each of which can be run alone (``TINYMLX_PARTS=diffusion``), also several at a time in
+Parts, each of which can be run alone (``--parts diffusion``), also several at a time in
 processes of their own into one folder:
 
 * ``paintings``: nine styles drawn by rules, kept on disk;
@@ -16,7 +16,6 @@ Training can be stopped with Ctrl-C: the same command goes on. ``predictions.npz
 """
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,6 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from course.errors import CourseError
 from tinymlx import core
 from tinymlx.data.paintings import STYLES, paint
 from tinymlx.utils import tree_flatten
@@ -41,7 +39,7 @@ def main(
     out: Path,
     quick: bool = False,
     full: bool = False,
-    parts: Sequence[str] | None = None,
+    parts: Sequence[str] = PARTS,
     setting: Setting | None = None,
 ) -> dict[str, float]:
     """Everything, or some parts; pictures and numbers go into ``out``.
@@ -50,18 +48,11 @@ def main(
         out: the folder.
         quick: small networks, for seconds; what they draw is not worth looking at.
         full: large ones, for a GPU; their weights are written, too, in half precision.
-        parts: which; by default those that ``TINYMLX_PARTS`` names, or all.
+        parts: which; all by default.
         setting: sizes other than those of the three.
 
-    Raises:
-        CourseError: there is no such part.
     """
     setting = setting or (QUICK if quick else FULL if full else DEFAULT)
-    if parts is None:
-        parts = os.environ.get("TINYMLX_PARTS", ",".join(PARTS)).replace(" ", "").split(",")
-    unknown = [part for part in parts if part not in PARTS]
-    if unknown:
-        raise CourseError(f"There is no part {unknown[0]!r}; there are {', '.join(PARTS)}.")
     if {"transfer", "painter", "diffusion"} & set(parts):  # say it before anything is trained
         material.picture(setting.transfer_side, setting.name == "quick")
     console = Console()

@@ -217,6 +217,23 @@ def test_run_has_a_full_setting_where_the_project_has_one(mini: Mini) -> None:
     assert refused.returncode == 2 and "chapter 1 has no --trained version" in refused.stderr
 
 
+def test_run_takes_some_parts_where_the_project_has_any(mini: Mini) -> None:
+    """Where it has none, or not that one, one clear sentence."""
+    project = mini.root / "exercises/ch01_rows/project.py"
+    project.write_text("def main(out):\n    return {}\n")
+    refused = mini.tinymlx("run", "1", "--parts", "left")
+    assert refused.returncode == 2 and "chapter 1 has no parts" in refused.stderr
+    project.write_text(
+        "PARTS = ('left', 'right')\n\n"
+        "def main(out, parts=PARTS):\n    return {'/'.join(parts): 1.0}\n"
+    )
+    refused = mini.tinymlx("run", "1", "--parts", "left,middle")
+    assert refused.returncode == 2
+    assert "no part 'middle'; there are left, right" in " ".join(refused.stderr.split())
+    result = mini.tinymlx("run", "1", "--parts", "right, left")
+    assert result.returncode == 0 and "right/left: 1" in result.stdout, result.stderr
+
+
 def test_trained_weights_are_those_that_came_with_the_course(mini: Mini) -> None:
     folder = mini.root / "exercises/ch01_rows"
     (folder / "project.py").write_text("def main(out, trained=False):\n    return {'ran': 1.0}\n")
