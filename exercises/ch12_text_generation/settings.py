@@ -77,5 +77,5 @@ class Tuning:
     rank: int = 8
 
 
-TUNING = Tuning(steps=24, lanes=2, window=64, every=4, judged=8)
+TUNING = Tuning(steps=16, lanes=2, window=64, every=4, judged=8)
 FULL_TUNING = Tuning(steps=200, lanes=16, window=256, every=5, judged=64)

@@ -1,6 +1,7 @@
 """Draws the lesson's figures: ``main(out)`` writes them as SVG files into the folder ``out``."""
 
 import ast
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +31,7 @@ def main(out: Path, quick: bool = False) -> None:
     """``quick``: for a test that asks only whether all is drawn."""
     merges(out)
     bugs(out, 3 if quick else 12)
+    tuning(out)
 
 
 # A word, joined
@@ -131,3 +133,23 @@ def bugs(out: Path, epochs: int = 12) -> None:
     right.set(xlabel="epoch", ylabel="test numbers translated (%)", ylim=(-4, 104))
     right.legend(loc="center left")
     save(fig, out, "bugs")
+
+
+# Published weights
+
+
+def tuning(out: Path) -> None:
+    """What ``tinymlx run 12 --full --parts tuning`` measured on one GPU: held-out losses."""
+    file = Path(__file__).parent / "tuning.json"
+    measured = json.loads(file.read_text(encoding="utf-8"))
+    fig, ax = plotting.figure(width=7.0, height=4.0)
+    for name, colour in (
+        ("random weights", plotting.GREEN),
+        ("published weights", plotting.BLUE),
+        ("adapters", plotting.ORANGE),
+    ):
+        steps, _, losses = zip(*measured[name], strict=True)
+        ax.plot(steps, losses, color=colour, label=name)
+    ax.set(xlabel="step", ylabel="held-out loss (nats a token)", ylim=(2.5, 11.5))
+    ax.legend(loc="best")
+    save(fig, out, "tuning")
