@@ -13,6 +13,7 @@ from pathlib import Path
 from course.book import benchmarks
 from course.book.anchors import learn
 from course.book.words import Words
+from course.languages import lettering
 from course.lessons import links
 from course.paths import Project
 from course.registry import Registry
@@ -54,6 +55,7 @@ def collect(
         The names of the pages, as Sphinx has them, in the order of the book.
     """
     wanted, made = tuple(only), []
+    letters = lettering.table_of(project.exercises, words.language)
     for page in pages(project, registry):
         if wanted and not page.as_posix().startswith(wanted):
             continue
@@ -67,8 +69,12 @@ def collect(
             learn(project.root / page, source)
         _copy(source, into / page)
         for name in links(source.read_text(encoding="utf-8")):
-            if name.endswith((".svg", ".png")) and (source.parent / name).is_file():
-                _copy(source.parent / name, into / page.parent / name)
+            figure = source.parent / name
+            if name.endswith(".svg") and letters and figure.is_file():
+                drawing = lettering.translated(figure.read_text(encoding="utf-8"), letters)
+                _write(into / page.parent / name, drawing)
+            elif name.endswith((".svg", ".png")) and figure.is_file():
+                _copy(figure, into / page.parent / name)
     _write(into / "contents.md", _contents(words, made))
     keep = {into / f"{name}.md" for name in (*made, "contents")}
     for path in into.rglob("*.md"):

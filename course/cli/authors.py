@@ -106,7 +106,7 @@ def translations(stamp: Path | None) -> int:
     Raises:
         CourseError: the page is no translation, or its headings differ from the original's.
     """
-    from course.languages import cards, mistakes, parity
+    from course.languages import cards, lettering, mistakes, parity
 
     project = find_project()
     out = console()
@@ -122,6 +122,8 @@ def translations(stamp: Path | None) -> int:
     for language in sorted({path.name.split(".")[-2] for path in mistakes.translated(project)}):
         for chapter in registry.chapters:
             found += mistakes.differences(project, registry, chapter, language)
+    for table in sorted(project.exercises.glob("figures.*.toml")):
+        found += lettering.differences(project.exercises, table.name.split(".")[-2])
     for one in found:
         place = one.place.removeprefix(f"{project.root}/")
         style = "red" if one.is_broken else "yellow"
