@@ -32,6 +32,8 @@ from tinymlx.training.mixing import averaged
 from tinymlx.training.schedules import inverse_square_root
 from tinymlx.utils import tree_flatten, tree_reduce
 
+from .gpt import exported, stepwise  # noqa: F401  (`tinymlx export 12`)
+
 PAD, BEGIN, END = 0, 1, 2
 SPECIAL = ("<pad>", "<begin>", "<end>")
 Numbers = dict[str, float]
