@@ -10,13 +10,13 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from reference.ch15_engines import chunked, let_in_alone, room_for, served  # noqa: F401
 from reference.ch15_serving import (  # noqa: F401
     batches,
     flying,
     heard,
     percentiles,
     sent,
-    served,
     shown,
     stopped,
 )

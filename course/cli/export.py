@@ -27,12 +27,13 @@ class CoreML:
 
     Attributes:
         precision: in what it computes, ``"float32"`` or ``"float16"``.
-        target: the first system on which it has to run.
+        target: the first system on which it has to run; by default iOS17, or iOS18 for a program
+            with memory.
         weights: ``"plain"``, ``"palettes"`` or ``"linear"``.
     """
 
     precision: str = "float32"
-    target: str = "iOS17"
+    target: str | None = None
     weights: str = "plain"
 
 
@@ -76,10 +77,16 @@ def export(
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             model, function, shape, told = script.exported()
-            if to == "coreml":
-                as_coreml(target, model, function, (batch, *shape), told, coreml or CoreML())
+            example = zeros((batch, *shape), told)
+            if to == "coreml" and hasattr(script, "stepwise"):
+                if batch != 1:
+                    raise ValueError("with memory for one text, its package takes one at a time.")
+                step, examples, states = script.stepwise()
+                as_coreml(target, step, examples, states, told, coreml or CoreML())
+            elif to == "coreml":
+                as_coreml(target, function, (example,), {}, told, coreml or CoreML())
             else:
-                WRITE[to](target, model, function, (batch, *shape), told)
+                WRITE[to](target, model, function, example, told)
         except ValueError as error:
             raise CourseError(f"Chapter {chapter} cannot be exported: {error}") from error
         except OSError as error:
@@ -101,7 +108,16 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def as_safetensors(file: Path, model: Any, function: Any, shape: Any, told: dict[str, str]) -> None:
+def zeros(shape: tuple[int, ...], told: dict[str, str]) -> Any:
+    """An input of a network: floats, unless ``told["dtype"]`` says else."""
+    from tinymlx import core
+
+    return core.zeros(shape, getattr(core, told.get("dtype", "float32")))
+
+
+def as_safetensors(
+    file: Path, model: Any, function: Any, example: Any, told: dict[str, str]
+) -> None:
     """The weights, and what is told about them."""
     from tinymlx.formats import safetensors
     from tinymlx.utils import tree_flatten
@@ -109,7 +125,7 @@ def as_safetensors(file: Path, model: Any, function: Any, shape: Any, told: dict
     safetensors.save(str(file), dict(tree_flatten(model.parameters())), told)
 
 
-def as_gguf(file: Path, model: Any, function: Any, shape: Any, told: dict[str, str]) -> None:
+def as_gguf(file: Path, model: Any, function: Any, example: Any, told: dict[str, str]) -> None:
     """The same in GGUF."""
     from tinymlx.formats import gguf
     from tinymlx.utils import tree_flatten
@@ -119,34 +135,38 @@ def as_gguf(file: Path, model: Any, function: Any, shape: Any, told: dict[str, s
 
 
 def as_mlxfn(
-    file: Path, model: Any, function: Callable[..., Any], shape: Any, told: dict[str, str]
+    file: Path, model: Any, function: Callable[..., Any], example: Any, told: dict[str, str]
 ) -> None:
     """The function with its weights inside, which needs no Python."""
     from tinymlx import core
     from tinymlx.nn.weights import replacing
 
-    core.eval(model.parameters(), function(core.zeros(shape)))  # files that were read are no graph
+    core.eval(model.parameters(), function(example))  # files that were read are no graph
     text = "\n".join(f"{name}={value}" for name, value in told.items())
     with replacing(str(file)) as unfinished:
-        core.export_function(unfinished, function, core.zeros(shape), metadata=text)
+        core.export_function(unfinished, function, example, metadata=text)
 
 
 def as_coreml(
     file: Path,
-    model: Any,
     function: Callable[..., Any],
-    shape: Any,
+    examples: tuple[Any, ...],
+    states: dict[int, int],
     told: dict[str, str],
     how: CoreML,
 ) -> None:
-    """A package for Core ML, for inputs of this shape."""
-    from course import coreml
-    from tinymlx import core
-    from tinymlx.formats.mil import convert
+    """A package for Core ML, for inputs of these shapes.
 
-    coreml.check(how.precision, how.target, how.weights)
-    program = convert(function, core.zeros(shape))
-    coreml.write(program, file, how.precision, how.target, how.weights, told)
+    Args:
+        states: the inputs that are memory, each with the output that is its next value.
+    """
+    from course import coreml
+    from tinymlx.formats.mil import convert, with_states
+
+    target = how.target or ("iOS18" if states else "iOS17")
+    coreml.check(how.precision, target, how.weights)
+    program = with_states(convert(function, *examples), states)
+    coreml.write(program, file, how.precision, target, how.weights, told)
 
 
 WRITE: dict[str, Callable[..., None]] = {

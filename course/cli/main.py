@@ -199,8 +199,8 @@ def export(
     batch: Annotated[int, typer.Option(help="Inputs at a time, of a function.", min=1)] = 1,
     precision: Annotated[str, typer.Option(help="Core ML: float32 or float16.")] = "float32",
     target: Annotated[
-        str, typer.Option(help="Core ML: the first system, such as iOS17.")
-    ] = "iOS17",
+        str | None, typer.Option(help="Core ML: the first system, such as iOS17.")
+    ] = None,
     weights: Annotated[str, typer.Option(help="Core ML: plain, palettes or linear.")] = "plain",
     impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
 ) -> None:

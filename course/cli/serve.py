@@ -159,10 +159,11 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
     Raises:
         CourseError: it cannot be loaded.
     """
+    from tinymlx.serving.chunks import ChunkedEngine
+
     from course.serve.text import TextModel
     from tinymlx import core
     from tinymlx.models.language.loading import load
-    from tinymlx.serving.engine import Engine
     from tinymlx.serving.events import event
     from tinymlx.serving.pages import PageTable
     from tinymlx.serving.requests import Request
@@ -182,7 +183,7 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
     # What is still to be computed belongs to the stream of this thread; others cannot.
     core.eval(model.parameters())
     parts = SimpleNamespace(Request=Request, TextStream=TextStream, event=event)
-    engine = Engine(model, PageTable(wanted.pages, wanted.page), wanted.rows)
+    engine = ChunkedEngine(model, PageTable(wanted.pages, wanted.page), wanted.rows)
     name = Path(folder).resolve().name
     return TextModel(name, engine, tokenizer, parts, metrics.watch)
 

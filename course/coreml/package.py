@@ -175,8 +175,8 @@ def function(ct: Any, program: Any, target: str) -> Any:
 
 
 def typed(op: Any, key: str, x: Any) -> Any:
-    """An attribute as the builder wants it: an epsilon in the dtype of its operation."""
-    return DTYPES[op.dtype](x) if key == "epsilon" else x
+    """An attribute as the builder wants it: a number in the dtype of its operation."""
+    return DTYPES[op.dtype](x) if key in ("epsilon", "constant_val") else x
 
 
 def smaller(ct: Any, model: Any, weights: str) -> Any:

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from tinymlx.data import multi30k, numerals
 
+from .gpt import exported, stepwise  # noqa: F401  (`tinymlx export 12`)
 from .judging import draw_curve, judged
 from .settings import DEFAULT, FULL, FULL_TUNING, QUICK, TUNING, Numbers, Setting, recurrent
 from .training import TranslationTraining, learned_tokenizer, part_of

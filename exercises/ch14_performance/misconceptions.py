@@ -2597,3 +2597,150 @@ def own_part(parameters, chosen, group):
         return own[0] if len(own) == 1 else core.concatenate(own, axis=axis)
 
     return tree_map_with_path(part, parameters)
+
+
+# 14.24: learning to be rounded
+
+
+@misconception(
+    "14.24",
+    "Your rounding has its own derivative, which is 0. Nothing in front of it ever learns: let the "
+    "derivative of the identity through.",
+)
+def rounded(x, scale, zero, low=LOW, high=HIGH):
+    codes = core.stop_gradient(core.round(x / scale) + zero)
+    return ((core.clip(codes, low, high) - zero) * scale).astype(x.dtype)
+
+
+@misconception(
+    "14.24",
+    "You let the derivative through everywhere. Where the code was cut off, the output does not move with "
+    "the input any more, and the number would drift further and further out.",
+)
+def rounded(x, scale, zero, low=LOW, high=HIGH):
+    codes = core.round(x / scale) + zero
+    y = core.stop_gradient((core.clip(codes, low, high) - zero) * scale)
+    return y.astype(x.dtype) + (x - core.stop_gradient(x))
+
+
+@misconception(
+    "14.24",
+    "You clip before the zero is added. The limits are those of codes, and a code has its zero in it.",
+)
+def rounded(x, scale, zero, low=LOW, high=HIGH):
+    steps = core.round(x / scale)
+    inside = (steps >= low) & (steps <= high)
+    y = core.stop_gradient(core.clip(steps, low, high) * scale)
+    return y.astype(x.dtype) + core.where(inside, x - core.stop_gradient(x), 0)
+
+
+@misconception(
+    "14.24",
+    "You cut the fraction off. That rounds towards zero, makes everything smaller on the mean, and "
+    "its error is twice as large.",
+)
+def rounded(x, scale, zero, low=LOW, high=HIGH):
+    ratio = x / scale
+    codes = core.sign(ratio) * core.floor(core.abs(ratio)) + zero
+    inside = (codes >= low) & (codes <= high)
+    y = core.stop_gradient((core.clip(codes, low, high) - zero) * scale)
+    return y.astype(x.dtype) + core.where(inside, x - core.stop_gradient(x), 0)
+
+
+@misconception(
+    "14.24",
+    "Zero is not in your range if all numbers are on one side of it. Then no code stands for 0, and zeros "
+    "of a padding or a relu become something else.",
+)
+def grid(least, most, low=LOW, high=HIGH):
+    least, most = least.astype(core.float32), most.astype(core.float32)
+    scale = (most - least) / (high - low)
+    scale = core.where(scale > 0, scale, 1)
+    return scale, core.clip(core.round(low - least / scale), low, high)
+
+
+@misconception(
+    "14.24",
+    "From the least code to the largest there is one step less than there are codes.",
+)
+def grid(least, most, low=LOW, high=HIGH):
+    least = core.minimum(least.astype(core.float32), 0)
+    most = core.maximum(most.astype(core.float32), 0)
+    scale = (most - least) / (high - low + 1)
+    scale = core.where(scale > 0, scale, 1)
+    return scale, core.clip(core.round(low - least / scale), low, high)
+
+
+@misconception(
+    "14.24",
+    "Your zero is no whole number. A code is one, so none of them stands for 0 exactly.",
+)
+def grid(least, most, low=LOW, high=HIGH):
+    least = core.minimum(least.astype(core.float32), 0)
+    most = core.maximum(most.astype(core.float32), 0)
+    scale = (most - least) / (high - low)
+    scale = core.where(scale > 0, scale, 1)
+    return scale, core.clip(low - least / scale, low, high)
+
+
+@misconception(
+    "14.24",
+    "Your range begins at 0 and grows into the data slowly. For the first batches nearly everything is cut "
+    "off: the first one sets the range.",
+)
+def __call__(self, x):
+    if self.training:
+        seen = core.stop_gradient(x)
+        self.least = self.least + self.share * (core.min(seen) - self.least)
+        self.most = self.most + self.share * (core.max(seen) - self.most)
+        self.batches = self.batches + 1
+    scale, zero = grid(self.least, self.most, self.low, self.high)
+    return rounded(x, scale, zero, self.low, self.high)
+
+
+@misconception(
+    "14.24",
+    "You have exchanged the weights of old and new: the newest batch counts with `share`, not with the rest.",
+)
+def __call__(self, x):
+    if self.training:
+        seen = core.stop_gradient(x)
+        old = core.where(self.batches > 0, self.share, 0.0)
+        self.least = old * self.least + (1 - old) * core.min(seen)
+        self.most = old * self.most + (1 - old) * core.max(seen)
+        self.batches = self.batches + 1
+    scale, zero = grid(self.least, self.most, self.low, self.high)
+    return rounded(x, scale, zero, self.low, self.high)
+
+
+@misconception(
+    "14.24",
+    "Your range moves in evaluation mode, too. What a network answers would depend on what it was asked "
+    "before.",
+)
+def __call__(self, x):
+    seen = core.stop_gradient(x)
+    new = core.where(self.batches > 0, self.share, 1.0)
+    self.least = self.least + new * (core.min(seen) - self.least)
+    self.most = self.most + new * (core.max(seen) - self.most)
+    self.batches = self.batches + 1
+    scale, zero = grid(self.least, self.most, self.low, self.high)
+    return rounded(x, scale, zero, self.low, self.high)
+
+
+@misconception(
+    "14.24",
+    "While training you round by the batch's own range, and later by the running one. The network has not "
+    "been trained with the rounding that it will have.",
+)
+def __call__(self, x):
+    if not self.training:
+        scale, zero = grid(self.least, self.most, self.low, self.high)
+        return rounded(x, scale, zero, self.low, self.high)
+    seen = core.stop_gradient(x)
+    new = core.where(self.batches > 0, self.share, 1.0)
+    self.least = self.least + new * (core.min(seen) - self.least)
+    self.most = self.most + new * (core.max(seen) - self.most)
+    self.batches = self.batches + 1
+    scale, zero = grid(core.min(seen), core.max(seen), self.low, self.high)
+    return rounded(x, scale, zero, self.low, self.high)

@@ -232,9 +232,9 @@ def as_core_ml(network: Network, out: Path) -> Door:
     from course.cli import export
 
     name, file = "Core ML", out / "network.mlpackage"
-    function, shape = folded_function(network), (1, *network.shape)
+    function, examples = folded_function(network), (core.zeros((1, *network.shape)),)
     try:
-        export.as_coreml(file, network.model, function, shape, network.told, export.CoreML())
+        export.as_coreml(file, function, examples, {}, network.told, export.CoreML())
     except CourseError as error:  # what it needs is an extra; its sentence says which
         return Door(name, None, said=str(error))
     return Door(name, None, file, said="latency and outputs need macOS")

@@ -2102,12 +2102,27 @@ def let_in(self):
 
 @misconception(
     "15.16",
-    "Whoever has to give way goes to the end of the queue with you. It was there before those who wait.",
+    "You make room for one position, whatever is asked for. A part of a prompt needs several.",
 )
-def make_room(self, row):
+def make_room(self, row, new=1):
     while row in self.running:
         try:
             self.table.grow(row.number, 1)
+            return
+        except OutOfPages:
+            last = self.running.pop()
+            self.table.release(last.number)
+            self.waiting.appendleft(last)
+
+
+@misconception(
+    "15.16",
+    "Whoever has to give way goes to the end of the queue with you. It was there before those who wait.",
+)
+def make_room(self, row, new=1):
+    while row in self.running:
+        try:
+            self.table.grow(row.number, new)
             return
         except OutOfPages:
             last = self.running.pop()
@@ -2120,9 +2135,9 @@ def make_room(self, row):
     "The one that needs a page gives way itself. So the oldest ones are thrown out again and again, and "
     "nobody comes to an end: the one let in last has to go.",
 )
-def make_room(self, row):
+def make_room(self, row, new=1):
     try:
-        self.table.grow(row.number, 1)
+        self.table.grow(row.number, new)
     except OutOfPages:
         self.running.remove(row)
         self.table.release(row.number)
@@ -2134,10 +2149,10 @@ def make_room(self, row):
     "You forget what a row has written when it gives way. Its client has read that already, and gets it "
     "once more.",
 )
-def make_room(self, row):
+def make_room(self, row, new=1):
     while row in self.running:
         try:
-            self.table.grow(row.number, 1)
+            self.table.grow(row.number, new)
             return
         except OutOfPages:
             last = self.running.pop()
@@ -2747,3 +2762,144 @@ def shares(jobs, budget):
             found[job.number] = found.get(job.number, 0) + more
             left -= more
     return found
+
+
+# 15.22: prompts in parts
+
+
+@misconception(
+    "15.22",
+    "You let a row in as soon as the free pages are enough for it. Others have their prompts half in "
+    "pages and need these pages for the rest; soon somebody is thrown out for them.",
+)
+def let_in(self):
+    found = []
+    needed = 0
+    while self.waiting and len(self.running) < self.rows:
+        row = self.waiting[0]
+        needed += self.table.missing(row.number, self.left(row))
+        if needed > len(self.table.free):
+            break
+        row.waited = 0
+        self.running.append(self.waiting.popleft())
+        found.append(row)
+    return found
+
+
+@misconception(
+    "15.22",
+    "Who does not fit is skipped, and shorter ones behind it come in. As long as they come, the long one "
+    "waits.",
+)
+def let_in(self):
+    found = []
+    needed = sum(self.table.missing(row.number, self.left(row)) for row in self.running)
+    for row in list(self.waiting):
+        more = self.table.missing(row.number, self.left(row))
+        if len(self.running) >= self.rows:
+            break
+        if needed + more > len(self.table.free):
+            continue
+        needed += more
+        row.waited = 0
+        self.waiting.remove(row)
+        self.running.append(row)
+        found.append(row)
+    return found
+
+
+@misconception(
+    "15.22",
+    "A row takes the pages of its whole prompt when it is let in. In parts it takes them when it computes "
+    "them: here, none of its text is left to be computed.",
+)
+def let_in(self):
+    found = []
+    while self.waiting and len(self.running) < self.rows:
+        row = self.waiting[0]
+        if self.table.missing(row.number, row.length) > len(self.table.free):
+            break
+        self.table.grow(row.number, row.length)
+        row.waited = 0
+        self.running.append(self.waiting.popleft())
+        found.append(row)
+    return found
+
+
+@misconception(
+    "15.22",
+    "You tell the scheduler about the rest of the prompt only. A row that had to give way has lost the "
+    "keys and values of what it has written, too.",
+)
+def jobs(self):
+    found = []
+    for row in self.running:
+        left = len(row.request.prompt) - self.table.lengths.get(row.number, 0)
+        found.append(Job(row.number, max(left, 0), len(row.written), row.waited))
+    return found
+
+
+@misconception(
+    "15.22",
+    "You tell the scheduler that a row that writes has a prompt of one token. It takes those rows for "
+    "newcomers, and cannot treat the two kinds differently.",
+)
+def jobs(self):
+    return [Job(row.number, self.left(row), len(row.written), row.waited) for row in self.running]
+
+
+@misconception(
+    "15.22",
+    "Whoever has written something counts as writing with you, also when it has come back without its "
+    "pages: all of its text is to be computed again, and gets one token of the budget in a step.",
+)
+def jobs(self):
+    return [
+        Job(row.number, 0 if row.written else self.left(row), len(row.written), row.waited)
+        for row in self.running
+    ]
+
+
+@misconception(
+    "15.22",
+    "You ask the scheduler first and let rows in afterwards. What is free in this step stays unused "
+    "until the next one.",
+)
+def step(self):
+    got = self.share(self.jobs(), self.budget) if self.running else {}
+    for row in list(self.running):
+        row.waited = 0 if row.number in got else row.waited + 1
+        if row.number in got:
+            self.make_room(row, got[row.number])
+    parts = [(row, got[row.number]) for row in self.running if row.number in got]
+    self.let_in()
+    return self.computed(parts) if parts else []
+
+
+@misconception(
+    "15.22",
+    "You count the steps since a row came, not those in which it has got nothing: a share sets `waited` "
+    "back to 0.",
+)
+def step(self):
+    self.let_in()
+    got = self.share(self.jobs(), self.budget) if self.running else {}
+    for row in list(self.running):
+        row.waited += 1
+        if row.number in got:
+            self.make_room(row, got[row.number])
+    return self.computed([(row, got[row.number]) for row in self.running if row.number in got])
+
+
+@misconception(
+    "15.22",
+    "Nobody's `waited` grows with you. The scheduler is told that everybody has just got something, and "
+    "cannot know whom it has forgotten.",
+)
+def step(self):
+    self.let_in()
+    got = self.share(self.jobs(), self.budget) if self.running else {}
+    for row in list(self.running):
+        if row.number in got:
+            self.make_room(row, got[row.number])
+    return self.computed([(row, got[row.number]) for row in self.running if row.number in got])

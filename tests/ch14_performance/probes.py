@@ -24,7 +24,7 @@ from tinymlx.compiler import (
     source,
     tracing,
 )
-from tinymlx.compression import affine, calibration
+from tinymlx.compression import affine, calibration, rounding
 from tinymlx.core import (
     arithmetic,
     conversion,
@@ -932,3 +932,51 @@ def memory_of_a_share(rows):
     core.synchronize()
     used = mx.get_active_memory() - before
     return {"bytes": used, "own": own["w"].nbytes, "first": own["w"][0, 0]}
+
+
+# 14.24
+
+
+def grid_of(least, most, low, high):
+    scale, zero = rounding.grid(least, most, low, high)
+    return {"scale": scale, "zero": zero}
+
+
+def fake(x, cotangent, step, zero, low, high):
+    """Rounded numbers, and the derivatives with respect to them and to the grid."""
+
+    def function(x, step, zero):
+        return rounding.rounded(x, step, zero, low, high)
+
+    (y,), (dx, *others) = core.vjp(function, [x, step, zero], [cotangent])
+    return {"y": y, "dx": dx, "none": all(not core.any(g).item() for g in others)}
+
+
+def halves(x, cotangent):
+    """Numbers that are on their own grid of sixteen, through a range that sees them first."""
+    layer = rounding.Range(low=-8, high=7)
+    (y,), (dx,) = core.vjp(layer, [x], [cotangent])
+    scale, zero = rounding.grid(core.min(x), core.max(x), -8, 7)
+    kinds = [str(part.dtype) for part in (scale, zero)]
+    return {"y": y, "dx": dx, "scale": scale.item(), "zero": zero.item(), "kinds": kinds}
+
+
+def ranged(batches, cotangents, share, low, high):
+    """Batches through one range, the last of them in evaluation mode: the range after each, the
+    derivative, and whether the outputs are those of its grid."""
+    layer, told = rounding.Range(share, low, high), []
+    for i in range(len(batches)):
+        layer.train(i < len(batches) - 1)
+        (y,), (dx,) = core.vjp(layer, [batches[i]], [cotangents[i]])
+        grid = rounding.grid(layer.least, layer.most, low, high)
+        wanted = rounding.rounded(batches[i], *grid, low, high)
+        told.append(
+            {
+                "least": float(layer.least.item()),
+                "most": float(layer.most.item()),
+                "dx": dx,
+                "same": bool(core.array_equal(y, wanted).item()),
+            }
+        )
+    trained = [name for name, _ in tree_flatten(layer.trainable_parameters())]
+    return {"steps": told, "trained": trained, "batches": int(layer.batches.item())}

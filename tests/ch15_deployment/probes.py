@@ -20,6 +20,7 @@ from tinymlx.formats.mil import Op, Program, convert, convolution, layouts, shap
 from tinymlx.formats.pieces import Reader
 from tinymlx.serving import (
     batching,
+    chunks,
     engine,
     events,
     latency,
@@ -796,6 +797,88 @@ def served(count, size, rows, budget, coming, leaving):
         if machine.idle and all(step <= at for step, *_ in coming):
             break
     return {"steps": steps}
+
+
+def room_for(count, size, lengths, turn, new):
+    """Rows with so many positions run; one of them needs ``new`` more."""
+    machine = engine.Engine(Adding(), pages.PageTable(count, size), 9)
+    for number, length in enumerate(lengths):
+        machine.running.append(requests.Row(requests.Request(number, [1] * length)))
+        machine.table.grow(number, length)
+    machine.make_room(machine.running[turn], new)
+    return {
+        "positions": [[row.number, machine.table.lengths[row.number]] for row in machine.running],
+        "waiting": [row.number for row in machine.waiting],
+        "free": len(machine.table.free),
+    }
+
+
+def policy(kind, told):
+    """A scheduler that is easy to say: it serves in some order, and perhaps in small pieces."""
+
+    def share(jobs, budget):
+        told.append([[job.number, job.prompt, job.written, job.waited] for job in jobs])
+        jobs, found = list(jobs), {}
+        if kind == "last":
+            jobs.reverse()
+        if kind == "waited":
+            jobs.sort(key=lambda job: (-job.waited, job.number))
+        for job in jobs:
+            left = budget - sum(found.values())
+            count = min(job.prompt or 1, left, 3 if kind == "pieces" else budget)
+            if count > 0:
+                found[job.number] = count
+        return found
+
+    return share
+
+
+def chunked(count, size, rows, budget, kind, coming, leaving):
+    """All steps of an engine that computes prompts in parts: what its scheduler was told, and what
+    happened; ``coming`` and ``leaving`` as for :func:`served`."""
+    model, told = Adding(), []
+    table = pages.PageTable(count, size)
+    machine = chunks.ChunkedEngine(model, table, rows, budget, policy(kind, told))
+    steps = []
+    for at in range(150):
+        for number, (step, prompt, most, ends) in enumerate(coming):
+            if step == at:
+                machine.submit(requests.Request(number, prompt, most, ends=frozenset(ends)))
+        for step, number in leaving:
+            if step == at:
+                machine.cancel(number)
+        model.calls.clear()
+        told.clear()
+        events = machine.step()
+        steps.append(
+            {
+                "told": list(told),
+                "parts": sum(n for n, _ in model.calls),
+                "events": sorted([e.number, e.token, e.reason] for e in events),
+                "running": [row.number for row in machine.running],
+                "waiting": [row.number for row in machine.waiting],
+                "waited": [row.waited for row in machine.running],
+                "positions": [table.lengths.get(row.number, 0) for row in machine.running],
+                "free": len(table.free),
+            }
+        )
+        if machine.idle and all(step <= at for step, *_ in coming):
+            break
+    return {"steps": steps}
+
+
+def let_in_alone(count, size, rows, texts):
+    """Who is let in of some texts, with nobody running; and the pages that are free then."""
+    machine = chunks.ChunkedEngine(Adding(), pages.PageTable(count, size), rows, 8)
+    for number, length in enumerate(texts):
+        machine.submit(requests.Request(number, [1] * length, 1))
+        machine.waiting[-1].waited = 5
+    found = machine.let_in()
+    return {
+        "found": [[row.number, row.waited] for row in found],
+        "free": len(machine.table.free),
+        "waiting": [row.number for row in machine.waiting],
+    }
 
 
 def strings_in(thing):

@@ -270,6 +270,14 @@ def test_alone_and_a_long_prompt_first(check):
         check("served", count=4, **inputs)
 
 
+@exercise("15.16")
+def test_room_for_several_positions(check):
+    """Nobody has to go, one, two, or the row itself."""
+    for new in (1, 2, 6, 8, 10, 14):
+        for turn in (0, 1, 2):
+            check("room_for", count=7, size=3, lengths=[4, 5, 3], turn=turn, new=new)
+
+
 # 15.17
 
 

@@ -107,16 +107,28 @@ def conv_transpose(
     return y.astype(x.dtype)
 
 
-def pool(function: Callable[..., Any]) -> Callable[..., Any]:
+def pool(function: Callable[..., Any], fill: float) -> Callable[..., Any]:
+    """Windows and what is made of each; the border holds ``fill``, and counts."""
+
     def pooled(
-        x: np.ndarray, kernel_sizes: Any, strides: Any, pad_type: str, **more: Any
+        x: np.ndarray, kernel_sizes: Any, strides: Any, pad_type: str, pad: Any = None, **more: Any
     ) -> np.ndarray:
-        assert pad_type == "valid" and not more.get("ceil_mode")
+        assert pad_type in ("valid", "custom") and not more.get("ceil_mode")
+        assert not (more.get("exclude_padding_from_average") and np.any(pad))
         dims = x.ndim - 2
+        x = padded(x, pad, fill) if pad_type == "custom" else x
         found = windows(x, kernel_sizes, strides, [1] * dims)
         return function(found, axis=tuple(range(2 + dims, 2 + 2 * dims)))
 
     return pooled
+
+
+def bordered(x: np.ndarray, pad: Any, mode: str, constant_val: Any) -> np.ndarray:
+    """A border of one number around the last axes that ``pad`` has numbers for."""
+    assert mode == "constant"
+    pairs = np.asarray(pad).reshape(-1, 2)
+    whole = [(0, 0)] * (x.ndim - len(pairs)) + [(int(a), int(b)) for a, b in pairs]
+    return np.pad(x, whole, constant_values=constant_val)
 
 
 def matmul(x: Any, y: Any, transpose_x: bool = False, transpose_y: bool = False) -> np.ndarray:
@@ -170,6 +182,10 @@ OPS: dict[str, Callable[..., Any]] = {
     "inverse": with_epsilon(lambda x: 1 / x, 1e-4),
     "log": with_epsilon(np.log, 1e-45),
     "rsqrt": with_epsilon(lambda x: 1 / np.sqrt(x), 1e-12),
+    "logical_and": lambda x, y: x & y,
+    "logical_or": lambda x, y: x | y,
+    "logical_xor": lambda x, y: x ^ y,
+    "logical_not": lambda x: ~x,
     "select": lambda cond, a, b: np.where(cond, a, b),
     "cast": lambda x, dtype: x.astype(KINDS[dtype]),
     "identity": lambda x: x,
@@ -196,9 +212,20 @@ OPS: dict[str, Callable[..., Any]] = {
     "gather": looked_up,
     "conv": conv,
     "conv_transpose": conv_transpose,
-    "max_pool": pool(np.max),
-    "avg_pool": pool(np.mean),
+    "max_pool": pool(np.max, -np.inf),
+    "avg_pool": pool(np.mean, 0.0),
+    "pad": bordered,
 }
+
+
+def plain(program: Any) -> dict[str, Any]:
+    """A program of ``tinymlx.formats.mil`` as :func:`run` takes it."""
+    return {
+        "inputs": list(program.inputs),
+        "outputs": program.outputs,
+        "constants": {name: np.array(x) for name, x in program.constants.items()},
+        "ops": [{**vars(op)} for op in program.ops],
+    }
 
 
 def run(program: dict[str, Any], inputs: list[np.ndarray]) -> list[np.ndarray]:

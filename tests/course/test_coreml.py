@@ -69,23 +69,12 @@ def networks(project: Project, registry: Registry) -> Iterator[dict[str, Callabl
         }
 
 
-def plain(program: Any) -> dict[str, Any]:
-    ops = [{**vars(op)} for op in program.ops]
-    constants = {name: np.array(x) for name, x in program.constants.items()}
-    return {
-        "inputs": list(program.inputs),
-        "outputs": program.outputs,
-        "constants": constants,
-        "ops": ops,
-    }
-
-
 @pytest.mark.parametrize(
     ("name", "turns"), [("cnn", 2), ("lenet", 2), ("encoder", 8), ("decoder", 2)]
 )
 def test_programs_compute_what_networks_do(networks: Any, name: str, turns: int) -> None:
     program, inputs, expected = networks[name]()
-    (found,) = mil.run(plain(program), inputs)
+    (found,) = mil.run(mil.plain(program), inputs)
     assert np.abs(found - expected).max() < 1e-5 * max(1, np.abs(expected).max())
     assert [op.kind for op in program.ops].count("transpose") == turns
 
@@ -128,7 +117,7 @@ def test_what_other_chapters_export(project: Project, registry: Registry, chapte
         assert told["shape"] == ",".join(map(str, shape))
         x = core.random.normal((1, *shape))
         program, expected = convert(function, x), np.array(function(x).tolist(), np.float32)
-    (found,) = mil.run(plain(program), [np.array(x.tolist(), np.float32)])
+    (found,) = mil.run(mil.plain(program), [np.array(x.tolist(), np.float32)])
     assert np.abs(found - expected).max() < 1e-5
 
 
@@ -174,7 +163,7 @@ def test_a_language_model_with_memory(project: Project, registry: Registry, tmp_
         (np.array([[t]], np.int32), np.array([i], np.int32)) for i, t in enumerate([3, 7, 1, 30, 2])
     ]
     for (token, place), y in zip(steps, expected, strict=True):
-        found, *rooms = mil.run(plain(program), [token, place, *rooms])
+        found, *rooms = mil.run(mil.plain(program), [token, place, *rooms])
         assert np.abs(found[0, 0] - y).max() < 1e-5 * np.abs(expected).max()
     program = with_states(program, {2: 1, 3: 2})
     with pytest.raises(CourseError, match="iOS17 has no memory"):

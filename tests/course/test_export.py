@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import gguf
+import mil
 import mlx.core as mx
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ import safetensors.numpy
 from PIL import Image
 from skimage import data, transform
 
-from course.cli.export import export
+from course import coreml
+from course.cli.export import ENDINGS, export
 from course.cli.project import implementation, load_script
 from course.errors import CourseError
 from course.paths import Project
@@ -146,6 +148,78 @@ def test_the_runner_completes_a_text(
     assert done.returncode == 0 and done.stdout == text + b"\n"
 
 
+@pytest.fixture(scope="module")
+def gpt(project: Project, registry: Registry, folder: Path) -> Iterator[Any]:
+    """Chapter 12's GPT: its script, as long as the solutions are there, and its files."""
+    made = {to: folder / f"gpt{ENDINGS[to]}" for to in ENDINGS}
+    for to, file in made.items():
+        export(12, to, file, 1, "solutions")
+    with implementation(project, registry, "solutions"):
+        yield load_script(project.exercises / "ch12_text_generation" / "project.py"), made
+
+
+PROMPT = b"KING RICHARD:\nWhat"
+
+
+def windows(text: bytes) -> np.ndarray:
+    """The end of a text as the network takes it, zeros in front."""
+    return np.frombuffer((bytes(64) + text)[-64:], np.uint8).astype(np.int32)[None]
+
+
+def test_a_language_model_in_files(gpt: Any) -> None:
+    """Weights in both formats are those of the network, and a function gives the same logits."""
+    script, made = gpt
+    from tinymlx import core
+    from tinymlx.utils import tree_flatten
+
+    model, function, shape, told = script.exported()
+    weights = dict(tree_flatten(model.parameters()))
+    plain = safetensors.numpy.load_file(str(made["safetensors"]))
+    opened = {t.name: t for t in gguf.GGUFReader(str(made["gguf"])).tensors}
+    assert set(plain) == set(opened) == set(weights)
+    for name, x in weights.items():
+        assert np.array_equal(plain[name], np.array(x.tolist(), np.float32)), name
+        assert np.array_equal(opened[name].data.reshape(x.shape), plain[name]), name
+    read, about = mx.import_function(str(made["mlxfn"]), True)
+    assert "length=64" in about and shape == (64,) and told["length"] == "64"
+    for text in (b"", b"a", PROMPT, 5 * PROMPT):
+        expected = np.array(function(core.array(windows(text))).tolist(), np.float32)
+        found = np.array(read(mx.array(windows(text)))[0])
+        assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_a_language_model_with_memory(gpt: Any) -> None:
+    """Core ML reads byte by byte, and keeps halves; its next byte is that of the window."""
+    script, made = gpt
+    from tinymlx import core
+
+    _, function, _, _ = script.exported()
+    spec = coreml.tools().models.MLModel(str(made["coreml"]), skip_model_load=True).get_spec()
+    assert spec.description.metadata.userDefined["tinymlx.length"] == "64"
+    rooms = {s.name: s.type.stateType.arrayType.shape for s in spec.description.state}
+    state = {name: np.zeros(list(shape), np.float16) for name, shape in rooms.items()}
+    assert len(state) == 2
+    for i, byte in enumerate(PROMPT):
+        given = {"input_0": np.array([[byte]], np.int32), "input_1": np.array([i], np.int32)}
+        found = mil.run_package(made["coreml"], given, state)["output_0"][0, 0]
+        expected = np.array(function(core.array(windows(PROMPT[: i + 1]))).tolist(), np.float32)[0]
+        assert np.abs(found - expected).max() < 1e-2 * np.abs(expected).max()
+
+
+def test_the_runner_continues_a_play(gpt: Any, runner: Path) -> None:
+    """Greedy bytes without Python are those of Python."""
+    script, made = gpt
+    from tinymlx import core
+
+    _, function, _, _ = script.exported()
+    text = PROMPT
+    for _ in range(24):
+        text += bytes([core.argmax(function(core.array(windows(text))), axis=-1).item()])
+    command = [str(runner), str(made["mlxfn"]), "complete", PROMPT.decode(), "24"]
+    done = subprocess.run(command, capture_output=True, timeout=60)
+    assert done.returncode == 0 and done.stdout == text + b"\n"
+
+
 @pytest.mark.parametrize(
     ("args", "told"),
     [
@@ -180,11 +254,12 @@ def test_what_the_runner_refuses(
 
 def test_what_cannot_be_exported(folder: Path) -> None:
     for chapter, to, out, told in [
-        (8, "gguf", None, "came with chapter 8; chapters 7, 9, 10, 13, 16 have one"),
+        (8, "gguf", None, "came with chapter 8; chapters 7, 9, 10, 12, 13, 16 have one"),
         (7, "png", None, "There is no format png"),
         (7, "coreml", folder / "net.mlmodel", r"ends in \.mlpackage"),
         (7, "gguf", folder / "net.safetensors", r"ends in \.gguf"),
         (7, "gguf", Path("/proc/nowhere/net.gguf"), "cannot be written"),
+        (12, "coreml", folder / "gpt.mlpackage", "memory for one text"),
     ]:
         with pytest.raises(CourseError, match=told):
-            export(chapter, to, out, 1, "solutions")
+            export(chapter, to, out, 1 + (chapter == 12), "solutions")

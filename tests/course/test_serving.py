@@ -14,7 +14,7 @@ from course.cli.project import implementation
 from course.paths import Project
 from course.registry import Registry
 
-PARTS = "pages engine requests stops streams events batching latency"
+PARTS = "pages engine chunks requests stops streams events batching latency"
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +101,17 @@ def run(s: Any, engine: Any, coming: list[tuple[int, Any]]) -> dict[int, list[in
     return found
 
 
+def engine_of(s: Any, model: Any, kind: str, pages: int, rows: int) -> Any:
+    """An engine with pages of 4 positions; one that computes in parts has its own scheduler."""
+    table = s.pages.PageTable(pages, 4)
+    if kind == "whole":
+        return s.engine.Engine(model, table, rows)
+    return s.chunks.ChunkedEngine(model, table, rows, budget=9)
+
+
+@pytest.mark.parametrize("kind", ["whole", "parts"])
 @pytest.mark.parametrize("pages", [400, 14])
-def test_in_company_as_alone(s: Any, model: Any, pages: int) -> None:
+def test_in_company_as_alone(s: Any, model: Any, pages: int, kind: str) -> None:
     """Requests of all lengths come and go; with few pages some have to wait in between."""
     rng = random.Random(pages)
     prompts = [[rng.randrange(50) for _ in range(rng.randrange(1, 14))] for _ in range(12)]
@@ -111,23 +120,61 @@ def test_in_company_as_alone(s: Any, model: Any, pages: int) -> None:
         (rng.randrange(12), s.requests.Request(i, prompt, most))
         for i, (prompt, most) in enumerate(zip(prompts, counts))
     ]
-    engine = s.engine.Engine(model, s.pages.PageTable(pages, 4), rows=5)
+    engine = engine_of(s, model, kind, pages, 5)
     found = run(s, engine, coming)
     for i, (prompt, most) in enumerate(zip(prompts, counts)):
         assert found[i] == alone(s, model, prompt, most), i
     assert len(engine.table.free) == pages and not engine.table.pages
 
 
-def test_draws_do_not_depend_on_company(s: Any, model: Any) -> None:
-    def request(number: int, seed: int) -> Any:
-        return s.requests.Request(number, [3, 1, 4], 12, temperature=1.5, p=0.9, seed=seed)
+@pytest.mark.parametrize("kind", ["whole", "parts"])
+def test_draws_do_not_depend_on_company(s: Any, model: Any, kind: str) -> None:
+    """Some are drawn alike, some with another temperature, some are not drawn."""
 
-    engine = s.engine.Engine(model, s.pages.PageTable(50, 4), rows=4)
-    single = run(s, engine, [(0, request(0, 7))])[0]
-    engine = s.engine.Engine(model, s.pages.PageTable(11, 4), rows=4)
-    many = run(s, engine, [(i, request(i, 7 if i == 2 else i)) for i in range(6)])
-    assert many[2] == single
-    assert many[1] != single
+    def request(number: int, seed: int, temperature: float = 1.5) -> Any:
+        return s.requests.Request(number, [3, 1, 4], 12, temperature, p=0.9, seed=seed)
+
+    single = run(s, engine_of(s, model, kind, 50, 4), [(0, request(0, 2**31 - 1))])[0]
+    coming = [(i, request(i, i, (1.5, 0.0, 0.7)[i % 3])) for i in range(5)]
+    coming.insert(2, (2, request(9, 2**31 - 1)))
+    many = run(s, engine_of(s, model, kind, 11, 4), coming)
+    assert many[9] == single
+    assert many[0] != single
+    assert many[1] == alone(s, model, [3, 1, 4], 12)
+
+
+def test_draws_are_those_of_one_row(s: Any, model: Any) -> None:
+    """Rows that are drawn together get what each of them would draw with its key."""
+    sample = importlib.import_module("tinymlx.text.sampling").sample
+    logits = 3 * s.core.random.normal((6, 50))
+    rows = []
+    for i in range(6):
+        request = s.requests.Request(
+            i, [1], 9, (0.0, 0.8, 2.0)[i % 3], 20, (None, 0.7)[i % 2], i**9
+        )
+        rows.append(s.requests.Row(request, [0] * i))
+    found = s.engine.chosen(rows, logits).tolist()
+    for i, row in enumerate(rows):
+        asked = row.request
+        key = s.core.random.key(asked.seed * 1_000_003 + i)
+        wanted = s.core.argmax(logits[i])
+        if asked.temperature:
+            wanted = sample(logits[i], asked.temperature, asked.k, asked.p, key)
+        assert found[i] == wanted.item(), i
+
+
+def test_parts_are_called_with_their_like(s: Any) -> None:
+    """Writers together, nothing padded to more than four times its length, nothing lost."""
+    rng = random.Random(4)
+    for _ in range(200):
+        parts = [(i, rng.choice([1, 1, rng.randrange(1, 90)])) for i in range(rng.randrange(1, 9))]
+        groups = s.chunks.alike(parts)
+        assert sorted(part for group in groups for part in group) == sorted(parts)
+        for group in groups:
+            counts = [count for _, count in group]
+            assert max(counts) <= 4 * min(counts) and (1 not in counts or max(counts) == 1)
+    with pytest.raises(ValueError, match="at least 8"):
+        s.chunks.ChunkedEngine(None, s.pages.PageTable(1, 1), 1, budget=7)
 
 
 def test_an_end_and_a_cancellation(s: Any, model: Any) -> None:

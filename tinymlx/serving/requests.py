@@ -71,10 +71,12 @@ class Row:
     Attributes:
         request: which one.
         written: the tokens so far.
+        waited: for how many steps it has got nothing, where a scheduler decides.
     """
 
     request: Request
     written: list[int] = field(default_factory=list)
+    waited: int = 0
 
     @property
     def number(self) -> int:
@@ -85,3 +87,8 @@ class Row:
     def text(self) -> list[int]:
         """The prompt and what has been written."""
         return [*self.request.prompt, *self.written]
+
+    @property
+    def length(self) -> int:
+        """How many tokens the text has."""
+        return len(self.request.prompt) + len(self.written)

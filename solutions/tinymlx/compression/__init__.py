@@ -7,6 +7,7 @@
 :mod:`.pictures`      pictures to a file and back, with a trained model
 :mod:`.affine`        weights of a model as codes of a few bits
 :mod:`.calibration`   which weights matter
+:mod:`.rounding`      training for codes: rounded forward, straight through backward
 ====================  ================================================================
 """
 

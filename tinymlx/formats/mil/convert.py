@@ -9,15 +9,30 @@ from tinymlx.compiler.algebra import simplified
 from tinymlx.compiler.dead_code import without_dead_code
 from tinymlx.compiler.graph import Graph, Node, Value
 from tinymlx.compiler.tracing import trace
-from tinymlx.core import arithmetic, conversion, indexing, joining, products, reductions, selection
+from tinymlx.core import (
+    arithmetic,
+    conversion,
+    indexing,
+    joining,
+    logic,
+    padding,
+    products,
+    reductions,
+    selection,
+)
 from tinymlx.core import shapes as arranging
+from tinymlx.core.attention.tiles import attention
 from tinymlx.core.convolution import general
+from tinymlx.core.convolution.windows import windows
 from tinymlx.core.transforms import stop_gradient
 
 from . import shapes
+from .attention import expanded
 from .convolution import POOLS, convolved, pooled, window_of
 from .elementwise import BINARY, UNARY, cast, elementwise, same, selected
 from .layouts import without_dead, without_transposes
+from .logic import BOTH, TRUTHS, agreed, combined, opposite
+from .pooling import bordered, overlapped, overlaps
 from .products import product
 from .program import Builder, Program, refuse
 from .reductions import REDUCTIONS, reduced
@@ -26,12 +41,16 @@ from .reductions import REDUCTIONS, reduced
 RULES: dict[Any, Callable[[Builder, Node], Any]] = {
     **dict.fromkeys([*BINARY, *UNARY, arithmetic.negative], elementwise),
     **dict.fromkeys(REDUCTIONS, reduced),
+    **dict.fromkeys(TRUTHS, agreed),
+    **dict.fromkeys(BOTH, combined),
+    logic.logical_not: opposite,
     **dict.fromkeys([products.matmul, products.addmm], product),
     selection.where: selected,
     conversion.astype: cast,
     stop_gradient: same,
     arithmetic.positive: same,
     general.convolved: convolved,
+    padding.padded: bordered,
     **dict.fromkeys(
         [
             arranging.reshape,
@@ -53,7 +72,9 @@ RULES: dict[Any, Callable[[Builder, Node], Any]] = {
     indexing.sliced: shapes.sliced,
     indexing.gathered: shapes.looked_up,
 }
-COVERED = sorted({primitive.__name__ for primitive in RULES})
+#: And what is converted together with its neighbours.
+TOGETHER = (windows, attention)
+COVERED = sorted({primitive.__name__ for primitive in (*RULES, *TOGETHER)})
 MOST_AXES = 5
 
 
@@ -73,8 +94,9 @@ def convert(function: Callable[..., Any], *examples: Any) -> Program:
 
 def from_graph(graph: Graph) -> Program:
     """A graph as a program; see :func:`convert`."""
-    graph = without_dead_code(simplified(graph))
+    graph = without_dead_code(simplified(expanded(graph)))
     build = Builder(graph)
+    pools, inside = overlaps(graph)
     known: dict[Value, Value] = {}
     for node in graph.nodes:
         node = node.on([known.get(x, x) if isinstance(x, Value) else x for x in node.inputs])
@@ -82,9 +104,13 @@ def from_graph(graph: Graph) -> Program:
         if all(x.constant is not None for x in node.values) and not node.random:
             known.update(computed(node))
             continue
+        if node.outputs[0] in inside:
+            continue
         window = window_of(node, build.makers) if node.primitive in POOLS else None
         if window is not None:
             names: Any = pooled(build, node, *window)
+        elif node.outputs[0] in pools:
+            names = overlapped(build, node, pools[node.outputs[0]])
         elif node.primitive in RULES:
             names = RULES[node.primitive](build, node)
         else:
