@@ -159,11 +159,10 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
     Raises:
         CourseError: it cannot be loaded.
     """
-    from tinymlx.serving.chunks import ChunkedEngine
-
     from course.serve.text import TextModel
     from tinymlx import core
     from tinymlx.models.language.loading import load
+    from tinymlx.serving.chunks import ChunkedEngine
     from tinymlx.serving.events import event
     from tinymlx.serving.pages import PageTable
     from tinymlx.serving.requests import Request
