@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ml_dtypes
@@ -89,12 +89,14 @@ class Mismatch:
             ``"missing"`` or ``"extra"``.
         detail: the rest of the message, one or two lines.
         error: the worst error in units of the tolerance, for values.
+        pair: the two arrays that differ, yours first, where both have one shape.
     """
 
     entry: str
     kind: str
     detail: str
     error: float = math.inf
+    pair: tuple[np.ndarray, np.ndarray] | None = field(default=None, compare=False, repr=False)
 
     @property
     def headline(self) -> str:
@@ -192,7 +194,7 @@ def _exact(yours: np.ndarray, expected: np.ndarray, entry: str) -> Mismatch | No
         return None
     at = tuple(int(i) for i in np.argwhere(wrong)[0])
     text = _worst(at, yours, expected, f"{int(wrong.sum())} of {wrong.size} differ")
-    return Mismatch(entry, "values", f"{_kind(yours)}; {text}")
+    return Mismatch(entry, "values", f"{_kind(yours)}; {text}", pair=(yours, expected))
 
 
 def _close(yours: np.ndarray, expected: np.ndarray, rules: Rules, entry: str) -> Mismatch | None:
@@ -206,7 +208,7 @@ def _close(yours: np.ndarray, expected: np.ndarray, rules: Rules, entry: str) ->
     if odd.any():
         at = tuple(int(i) for i in np.argwhere(odd)[0])
         text = _worst(at, mine, wanted, f"{int(odd.sum())} of {odd.size} such values")
-        return Mismatch(entry, "finite", f"{_kind(yours)}; {text}")
+        return Mismatch(entry, "finite", f"{_kind(yours)}; {text}", pair=(mine, wanted))
     finite = ~special & np.isfinite(mine)
     allowed = _allowed(wanted[finite], rules)
     error = np.where(finite, abs(np.where(finite, mine, 0) - np.where(finite, wanted, 0)), 0.0)
@@ -215,7 +217,7 @@ def _close(yours: np.ndarray, expected: np.ndarray, rules: Rules, entry: str) ->
     at = tuple(int(i) for i in np.unravel_index(int(error.argmax()), error.shape))
     times = float(error.max() / allowed)
     text = _worst(at, mine, wanted, f"tolerance {allowed:.0e}, error {_times(times)} x")
-    return Mismatch(entry, "values", f"{_kind(yours)}; {text}", times)
+    return Mismatch(entry, "values", f"{_kind(yours)}; {text}", times, (mine, wanted))
 
 
 def _allowed(wanted: np.ndarray, rules: Rules) -> float:

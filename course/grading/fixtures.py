@@ -11,6 +11,7 @@ import numpy as np
 
 from course.grading.asking import Forged
 from course.grading.compare import Rules, first_mismatch, worst_errors
+from course.grading.pictured import pictured
 from course.grading.probing import ChangedInput, describe
 from course.grading.report import BROKEN_PROMISE, Failure, ToDo, raised
 from course.grading.runners import ProbeFailed, WorkerFailed
@@ -190,7 +191,9 @@ class Check:
         bench.note_errors(worst_errors(result, expected, bench.rules))
         mismatch = first_mismatch(result, expected, bench.rules)
         if mismatch is not None:
-            raise bench.failure(mismatch.headline, mismatch.detail, kind="wrong")
+            failure = bench.failure(mismatch.headline, mismatch.detail, kind="wrong")
+            failure.drawing = pictured(mismatch.pair)
+            raise failure
         return result
 
     def raises(self, name: str, error: str, /, match: str = "", **inputs: Any) -> None:

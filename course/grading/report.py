@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from course.grading.values import Plain
 from course.registry import Exercise
@@ -29,6 +30,7 @@ class Failure(AssertionError):
             ``"static"``, ``"needs"``, ``"worker"`` or ``"forged"`` (an answer that nobody asked
             for, which ends the exercise).
         graded: which file, which hash, how many exercises were filled.
+        drawing: numbers that can be drawn, see :mod:`.pictured`.
     """
 
     exercise: Exercise
@@ -36,6 +38,7 @@ class Failure(AssertionError):
     details: list[str] = field(default_factory=list)
     kind: str = "wrong"
     graded: str = ""
+    drawing: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         AssertionError.__init__(self, self.headline)

@@ -80,7 +80,9 @@ def _source(error: Exception, item: pytest.Item) -> str:
 
 
 def _plain_failure(failure: Failure, report: pytest.TestReport) -> dict[str, Any]:
+    drawing = {} if failure.drawing is None else {"drawing": failure.drawing}
     return {
+        **drawing,
         "output": report.capstdout[-4000:],
         "headline": failure.headline,
         "kind": failure.kind,

@@ -22,6 +22,7 @@ from course.cli.cards import difference, next_hint
 from course.cli.open import Course
 from course.cli.verdicts import verdict
 from course.errors import CourseError
+from course.notebook.plots import plot
 from course.notebook.writing import write
 from course.overlay import Choice, Overlay, make_bundle
 
@@ -32,11 +33,12 @@ PAGE = '<pre style="white-space:pre-wrap;line-height:1.45">{code}</pre>'
 class Card:
     """Something for a person to read, in a notebook and where there are no colours."""
 
-    def __init__(self, *parts: RenderableType) -> None:
-        self.parts = parts
+    def __init__(self, *parts: RenderableType, picture: str = "") -> None:
+        self.parts, self.picture = parts, picture
 
     def _repr_html_(self) -> str:
-        return self._recorded().export_html(inline_styles=True, code_format=PAGE)
+        text = self._recorded().export_html(inline_styles=True, code_format=PAGE)
+        return text + self.picture
 
     def __repr__(self) -> str:
         return self._recorded().export_text().rstrip()
@@ -79,7 +81,12 @@ class Session:
         if trouble:
             parts.append(Text(trouble, style="yellow"))
         parts.append(Text(f"Written to {', '.join(written.files)}.", style="bright_black"))
-        return Card(*parts)
+        return Card(*parts, picture=self.picture(said))
+
+    def picture(self, said: dict[str, Any]) -> str:
+        """The first failure of a verdict as SVG, if it has numbers that can be drawn."""
+        drawing = next((f.get("drawing") for f in said.get("failures", [])), None)
+        return plot(drawing, load_words(self.language).table["plot"]) if drawing else ""
 
     def hint(self, line: str) -> Card:
         """The next hint of an exercise, or the one whose level is named: ``%hint 4.3 2``."""

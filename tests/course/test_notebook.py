@@ -8,15 +8,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
 from small import Mini
 
 from course.errors import CourseError
+from course.grading.pictured import pictured
 from course.notebook.cells import notebook
 from course.notebook.magics import Card, again
+from course.notebook.plots import plot
 from course.notebook.writing import write
 from course.paths import Project, find_project
 from course.registry import Registry
@@ -150,6 +154,31 @@ def test_a_card_is_read_anywhere() -> None:
     assert "wrong &lt;axis&gt;" in card._repr_html_() and "style=" in card._repr_html_()
 
 
+WORDS = {"yours": "yours", "expected": "<expected>"}
+
+
+def test_what_can_be_drawn() -> None:
+    """Some numbers in rows; not two, not thousands, not a cube, not truth values."""
+    row = np.arange(6.0)
+    drawing = pictured((row, np.where(row == 2, np.nan, row / 3)))
+    assert drawing is not None and drawing["yours"] == [[0, 1, 2, 3, 4, 5]]
+    assert drawing["expected"] == [[0, 0.333333, None, 1, 1.33333, 1.66667]]
+    cube = np.ones((2, 1, 8), np.float32)
+    assert pictured((cube, cube)) == {key: [[1] * 8] * 2 for key in ("yours", "expected")}
+    for array in (np.ones(5), np.ones(257), np.ones((2, 2, 2)), np.ones(9, complex)):
+        assert pictured((array, array)) is None
+    assert pictured(None) is None
+
+
+@pytest.mark.parametrize("rows, shapes", [([[0.0, 1.0, None]], 2 + 2 * 2), ([[1.0], [1.0]], 2 * 2)])
+def test_a_failure_is_drawn(rows: list, shapes: int) -> None:
+    """A line and its points for a vector, tiles for a matrix; equal numbers, too."""
+    root = ElementTree.fromstring(plot({"yours": rows, "expected": rows}, WORDS))
+    names = [e.tag.rpartition("}")[2] for e in root.iter()]
+    assert sum(name in {"polyline", "circle", "rect"} for name in names) == shapes
+    assert "<expected>" in [e.text for e in root.iter()]
+
+
 def test_names_of_other_packages_stay(tmp_path: Path) -> None:
     assert again(json) is json and again(Path) is Path and again(3) == 3
 
@@ -162,6 +191,7 @@ for cell in open(sys.argv[1], encoding="utf-8").read().split("\\n#---\\n"):
     result = shell.run_cell(cell, store_history=False)
     result.raise_error()
     print(repr(result.result))
+    print("drawn:", getattr(result.result, "_repr_html_", str)().count("<svg"))
 """
 CELLS = (
     "%load_ext course.notebook",
@@ -182,6 +212,8 @@ def test_a_session(mini: Mini, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=mini.root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "1.1" in done.stdout and "differs" in done.stdout
+    drawn = [line for line in done.stdout.splitlines() if line.startswith("drawn:")]
+    assert drawn == [f"drawn: {int(i == 1)}" for i in range(len(CELLS))]  # the wrong answer
     assert "Hint 1: a question" in done.stdout and "What is exp(1000)?" in done.stdout
     assert "passed  1.1" in done.stdout and "'softmax'" in done.stdout
     assert "1 of  3" in done.stdout
