@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,11 @@ class Registry:
     def exercises(self) -> tuple[Exercise, ...]:
         """All exercises, in the order of the course."""
         return tuple(self.by_id.values())
+
+    @cached_property
+    def owners(self) -> dict[str, str]:
+        """The dotted name of a symbol to the id of its exercise."""
+        return {symbol.dotted: e.id for e in self.exercises for symbol in e.symbols}
 
     def __getitem__(self, wanted: str) -> Exercise:
         if wanted in self.by_id:

@@ -15,16 +15,20 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from course.grading.draw import Draw
 from course.grading.probing import load_probes
 from course.grading.session import Grading
 from course.grading.trials import Case, Outcome, Trial, run_all
 from course.misconceptions import Misconception
 from course.mutants import Mutant, load_equivalents, mutants_of
 from course.overlay import Choice, Overlay
+from course.overlay.fill import know_source
+from course.source import read_text
 
 ALL = ("isolated", "todo", "zeros", "misconceptions")
 KINDS = (*ALL, "generated")
@@ -112,12 +116,19 @@ class Proof:
 
         Importing computes nothing, so this process can still be forked.
         """
-        grading = self.grading
+        grading, registry = self.grading, self.grading.registry
         overlay = Overlay(grading.complete, grading.project.state / "cache" / "code")
         overlay.compile_all()
+        assert registry.owners.keys()  # made here, and not in each trial
+        exercises = [registry[number] for number in self.items]
         with overlay.activate():
-            for path in {grading.probes_path(grading.registry[number]) for number in self.items}:
+            for path in {grading.probes_path(exercise) for exercise in exercises}:
                 load_probes(path)
+        for folder in {exercise.folder for exercise in exercises}:
+            grading.answers.prepare(folder)
+        for file in {m.file for n in self.items for m in grading.misconceptions.get(n, [])}:
+            know_source(file, read_text(Path(file)))
+        Draw(0, "")  # NumPy imports its generators when it is asked for the first one
         gc.collect()
         gc.freeze()  # a trial's collector need not walk, and so copy, what is here already
 

@@ -7,6 +7,8 @@ file's name, so a traceback points to the line that a person can open.
 from __future__ import annotations
 
 import ast
+import copy
+import functools
 import types
 from collections.abc import Mapping
 
@@ -43,7 +45,26 @@ def needs_helper(unit: Unit) -> bool:
     return any(patch.zeros for patch in unit.patches)
 
 
-__all__ = ["HELPER", "compile_unit", "needs_helper"]
+__all__ = ["HELPER", "compile_unit", "forget_sources", "know_source", "needs_helper"]
+
+
+@functools.lru_cache(maxsize=32)
+def know_source(source: str, text: str) -> dict[int, FunctionNode | ast.ClassDef]:
+    """The definitions of a text that patches come from, by their lines; nobody may change them.
+
+    A text is parsed once in a process and in its forks: hundreds of trials take one each from the
+    same file of misconceptions.
+    """
+    found: dict[int, FunctionNode | ast.ClassDef] = {}
+    for node in ast.walk(ast.parse(text, source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.setdefault(node.lineno, node)
+    return found
+
+
+def forget_sources() -> None:
+    """Keep no text, nor what was made of it."""
+    know_source.cache_clear()
 
 
 class _Sources:
@@ -59,11 +80,10 @@ class _Sources:
         return self.trees[source]
 
     def definition(self, source: str, line: int) -> FunctionNode | ast.ClassDef:
-        for node in ast.walk(self.tree(source)):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                if node.lineno == line:
-                    return node
-        raise ValueError(f"{source}:{line} holds no definition.")
+        node = know_source(source, self.texts[source]).get(line)
+        if node is None:
+            raise ValueError(f"{source}:{line} holds no definition.")
+        return copy.deepcopy(node)
 
     def statement(self, source: str, line: int, column: int) -> ast.stmt:
         for node in ast.walk(self.tree(source)):

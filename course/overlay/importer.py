@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.abc
 import importlib.machinery
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from course.overlay.bundle import Bundle, Unit
-from course.overlay.fill import HELPER, compile_unit, needs_helper
+from course.overlay.fill import HELPER, compile_unit, forget_sources, needs_helper
 from course.overlay.sabotage import zeros_of
 from course.overlay.sealed import Needs, sealed_builtins
 
@@ -119,6 +120,8 @@ class Overlay(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 self._broken[name] = error
         self.bundle = Bundle(self.bundle.units, {}, self.bundle.filled, self.bundle.notes)
         _compiled.clear()
+        _digest_of.cache_clear()
+        forget_sources()
 
     def seal(self, needs: Needs) -> None:
         """Give these modules builtins of their own (`course.overlay.sealed`)."""
@@ -164,10 +167,15 @@ def unit_key(unit: Unit, texts: Mapping[str, str]) -> str:
     digest = hashlib.sha256(importlib.util.MAGIC_NUMBER)
     sources = [unit.file, *(p.source for p in unit.patches), *(a.source for a in unit.additions)]
     for source in dict.fromkeys(sources):
-        for part in (source, texts.get(source, "")):
-            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+        digest.update(_digest_of(source) + _digest_of(texts.get(source, "")))
     digest.update(repr(unit).encode())
     return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=2048)
+def _digest_of(text: str) -> bytes:
+    """Once for all proofs' trials, each of which imports nearly the same texts."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _take_out() -> dict[str, types.ModuleType]:

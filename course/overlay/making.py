@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from course.cutter import cut_text, is_given
@@ -48,7 +49,8 @@ def changed_bundle(bundle: Bundle, project: Project, registry: Registry, choice:
     maker.texts = {**bundle.texts, **maker.instead}
     units = dict(bundle.units)
     dotted = {name for name, _, _ in choice.replaced}
-    for exercise in registry.exercises:
+    touched = choice.cut | choice.zeros | {registry.owners[name] for name in dotted}
+    for exercise in (registry.by_id[number] for number in sorted(touched)):
         for symbol in exercise.symbols:
             if exercise.id in choice.cut | choice.zeros or symbol.dotted in dotted:
                 unit = units[symbol.module]
@@ -65,14 +67,18 @@ class _Maker:
     def __init__(self, project: Project, registry: Registry, choice: Choice) -> None:
         self.project, self.registry, self.choice = project, registry, choice
         self.complete = project.solutions / "tinymlx"
-        self.by_file: dict[str, list[tuple[Exercise, Symbol]]] = {}
-        for exercise in registry.exercises:
-            for symbol in exercise.symbols:
-                self.by_file.setdefault(symbol.file, []).append((exercise, symbol))
         self.texts: dict[str, str] = {}
         self.instead = dict(choice.texts)
         self.filled: set[str] = set()
         self.notes: list[str] = []
+
+    @cached_property
+    def by_file(self) -> dict[str, list[tuple[Exercise, Symbol]]]:
+        found: dict[str, list[tuple[Exercise, Symbol]]] = {}
+        for exercise in self.registry.exercises:
+            for symbol in exercise.symbols:
+                found.setdefault(symbol.file, []).append((exercise, symbol))
+        return found
 
     def bundle(self, units: dict[str, Unit]) -> Bundle:
         return Bundle(units, self.texts, tuple(sorted(self.filled)), tuple(self.notes))

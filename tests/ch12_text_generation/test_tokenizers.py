@@ -35,7 +35,6 @@ def test_runs_of_code_points(check, which):
 
 
 TEXT = "Der Öl-Preis (½ von 12 €) fällt\x1c\u00a0heute\u2003um 3,5 %: s\\x Ⅷ 東京\n'n"
-# Few categories: to look through all of Unicode for one takes a tenth of a second.
 PATTERNS = {
     "letters": r"\p{L}+",
     "a letter in front": r"Der|um\s",

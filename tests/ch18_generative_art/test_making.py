@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 from course.grading.compare import agree
 from course.grading.marks import exercise
@@ -164,8 +165,6 @@ def test_diversity_of_equals(probe, draw):
 @exercise("18.10")
 def test_an_interval_that_holds(probe):
     """Of 200 samples of 30, at least 175 intervals hold the truth: P(fewer) < 1e-4 at 93 %."""
-    from scipy.spatial.distance import pdist
-
     rng = np.random.default_rng(5)
     truth = pdist(rng.normal(size=(3000, 2))).mean()
     held = 0

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from course.grading.marks import exercise
 
@@ -137,8 +138,6 @@ def test_a_direction_that_does_not_fall(check, probe):
 @exercise("18.3")
 def test_a_bowl(probe, draw):
     """Curvatures from 1 to 200 in 12 dimensions: fewer questions than SciPy's allows twice."""
-    from scipy.optimize import minimize
-
     data = np.geomspace(1, 200, 12).astype(np.float32)
     x = 1 + draw.uniform(12)
     found = probe("minimized", kind="quadratic", x=x, evaluations=120, memory=10, enough=1e-3,

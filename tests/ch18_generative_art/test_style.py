@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import wasserstein_distance
 
 from course.grading.compare import agree
 from course.grading.marks import exercise
@@ -178,8 +179,6 @@ def test_clouds_of_any_size(check, draw, n, m):
 @exercise("18.4")
 def test_against_scipy(probe, draw):
     """Two points at one place each: the squared distance of SciPy's on every line."""
-    from scipy.stats import wasserstein_distance
-
     a, b = draw.normal(1, 2), draw.normal(5, 2)
     b = (b[:1] + np.zeros((5, 1))).astype(np.float32)
     lines = draw.normal(3, 2)

@@ -7,6 +7,7 @@ import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import indent
 
 import mlx.core as mx
 import pytest
@@ -24,8 +25,8 @@ from course.paths import Project
 from course.policy import read
 from course.policy.names import BUILT_HERE, ELSEWHERE, MX
 from course.registry import Registry, Symbol, load_registry
-from course.source import read_text
-from course.syntax import find
+from course.source import bare_lines, read_text
+from course.syntax import find, first_line
 
 BODY = "    e = mx.exp(shift(x, axis))\n"
 HERE = "def softmax"
@@ -236,18 +237,20 @@ def test_misconceptions_travel_and_offend_nobody(project: Project, registry: Reg
 
 def _mistaken(project: Project, symbol: Symbol, misconception: Misconception) -> str:
     """The text of a solution's module with a misconception in it."""
-    tree = ast.parse(read_text(project.solutions / "tinymlx" / symbol.file))
+    file = project.solutions / "tinymlx" / symbol.file
     (node,) = (n for n in _parsed(misconception.file).body if n.lineno == misconception.line)
     assert isinstance(node, (ast.FunctionDef, ast.ClassDef))
-    target = find(tree, symbol.qualname)[0]
-    node.name, node.decorator_list = target.node.name, target.node.decorator_list
-    target.siblings[target.siblings.index(target.node)] = node
-    return ast.unparse(tree)
+    target = find(_parsed(str(file)), symbol.qualname)[0].node
+    node.name, node.decorator_list = target.name, target.decorator_list
+    lines = bare_lines(read_text(file))
+    written = indent(ast.unparse(node), " " * target.col_offset)
+    lines[first_line(target) - 1 : target.end_lineno] = [written]
+    return "\n".join(lines) + "\n"
 
 
 @functools.cache
 def _parsed(file: str) -> ast.Module:
-    """A chapter's misconceptions, which are thousands of lines; each of them is taken once."""
+    """A solution's module, or a chapter's misconceptions: of these each is taken once."""
     return ast.parse(read_text(Path(file)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from course.grading import groups, runners
 from course.grading.runners import Isolated, Limits, ProbeFailed, WorkerFailed
 from course.grading.worker import LEAVING
 from course.overlay import Choice, make_bundle
+from course.paths import Project
 
 X = np.array([[0.0, 0.0]], np.float32)
 
@@ -278,3 +280,24 @@ def test_files_that_vanish_while_they_are_counted(
 
     monkeypatch.setattr(runners.os, "scandir", listed)
     assert sum(runners._sizes(str(tmp_path))) == 6
+
+
+def test_what_probes_take_of_the_course_is_imported_before_the_fence(project: Project) -> None:
+    """Behind it the course's own files cannot be read."""
+    worker = ast.parse((project.root / "course/grading/worker.py").read_text())
+    (main,) = (n for n in worker.body if isinstance(n, ast.FunctionDef) and n.name == "main")
+    there = {name for name, _ in _taken(main)} | {f"{a}.{b}" for a, b in _taken(main)}
+    for path in sorted(project.tests.glob("ch*/probes.py")):
+        for module, name in _taken(ast.parse(path.read_text())):
+            wanted = f"{module}.{name}" if module == "course.grading" else module
+            assert wanted in there, f"{path}: {wanted}"
+
+
+def _taken(tree: ast.AST) -> set[tuple[str, str]]:
+    """What is imported of the course: module and name."""
+    return {
+        (node.module, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("course")
+        for alias in node.names
+    }
