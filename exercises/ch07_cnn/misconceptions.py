@@ -71,8 +71,8 @@ def output_size(size, taps, stride=1, low=0, high=0, kernel_dilation=1, input_di
 
 @misconception(
     "7.2",
-    "You divide before you count the first place: the kernel moves room // stride times, and it has "
-    "stood somewhere before it moved.",
+    "You count the first place before you divide: the kernel moves room // stride times, and the "
+    "place where it stood before it moved is added to that.",
 )
 def output_size(size, taps, stride=1, low=0, high=0, kernel_dilation=1, input_dilation=1):
     kernel = (taps - 1) * kernel_dilation + 1

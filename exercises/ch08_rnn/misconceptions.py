@@ -765,8 +765,9 @@ def lstm_pull(g, x, p, state):
 
 @misconception(
     "8.12",
-    "You reset the state before its product, as the first version of the paper: here r multiplies "
-    "what the state was projected to, p_n. With p alone you can only add it to r.",
+    "You let the reset state h itself into the candidate, as the first version of the paper "
+    "resets before the product: here r multiplies p_n, which is what the state was projected to, "
+    "and nothing else.",
     symbol="gru_step",
 )
 def gru_step(x, p, state):

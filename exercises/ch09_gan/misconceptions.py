@@ -34,8 +34,8 @@ def optimal_logits(log_p, log_q):
 
 @misconception(
     "9.1",
-    "You take the divergence of p from q instead of from the middle of both. Where q is 0 that is "
-    "infinite, and it does not treat the two alike.",
+    "You take the divergences of p and q from each other instead of from the middle of both. "
+    "Where one of them is 0 and the other is not, that is infinite.",
     symbol="jensen_shannon",
 )
 def jensen_shannon(p, q):
@@ -519,8 +519,8 @@ def __call__(self, x):
 
 @misconception(
     "9.7",
-    "You halve until one pixel is left, rounding down. 7 becomes 3, and from 3 the generator comes "
-    "back to 6, 12, 24: never to 28.",
+    "You go on halving where the side is odd, rounding down. 44 becomes 22, 11 and 5, and from 5 "
+    "the generator comes back to 10, 20, 40: never to 44.",
     symbol="sides",
 )
 def sides(side):

@@ -181,7 +181,7 @@ def psnr(x, y, peak=1.0):
 
 @misconception(
     "10.2",
-    "That is the natural logarithm. A decibel is a tenth of a power of 10.",
+    "That is the natural logarithm. Decibels have the base 10: ten more are a factor of ten.",
 )
 def psnr(x, y, peak=1.0):
     error = mean_squared_error(x.astype(core.float32), y)
@@ -700,8 +700,8 @@ def importance_weighted(model, x, noise):
 
 @misconception(
     "10.11",
-    "You add the quotients and do not divide by their number: the bound grows by log K with every "
-    "draw, and is none.",
+    "You add the quotients and do not divide by their number: with K draws the bound is log K "
+    "too large, and is none.",
 )
 def importance_weighted(model, x, noise):
     mean, log_variance = model.encode(x)

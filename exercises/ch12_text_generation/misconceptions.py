@@ -1886,7 +1886,8 @@ def beams(step, state, count, begin, end, length, width, penalty=1.0):
 
 @misconception(
     "12.12",
-    "After the last step you forget what has not ended, even if nothing else is left.",
+    "After the last step you forget what has not ended as soon as anything else has: where fewer "
+    "than width have ended, the rest competes, too.",
 )
 def beams(step, state, count, begin, end, length, width, penalty=1.0):
     if width < 1 or length < 1:
@@ -3604,7 +3605,8 @@ def __call__(self, x):
 
 @misconception(
     "12.20",
-    "The output is float32 where the layer's is half as wide: everything behind it becomes slower.",
+    "The output is float32 where the layer's is of half precision: everything behind it becomes "
+    "slower.",
     symbol="LoRALinear.__call__",
 )
 def __call__(self, x):

@@ -224,8 +224,9 @@ def target_of(kind, x, noise, signal):
 
 @misconception(
     "13.4",
-    "You go from the velocity to the signal and divide x by its factor to get the noise. That is "
-    "right but where no signal is left: turn back by the angle, and nothing is divided.",
+    "You go from the velocity to the noise, take that off x, and divide by the factor of the "
+    "signal. That is right but where no signal is left: turn back by the angle, and nothing is "
+    "divided.",
     symbol="parts_of",
     agrees="test_the_parts",
 )

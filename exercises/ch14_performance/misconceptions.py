@@ -1414,7 +1414,7 @@ def softmax_rows(rows, columns, dtype, threads=128):
 
 @misconception(
     "14.13",
-    "You read the row again for each of the three steps. What a thread has read once, it can keep in an array of its own.",
+    "You read the row more than once. What a thread has read, it can keep in an array of its own.",
 )
 def softmax_rows(rows, columns, dtype, threads=128):
     source = """

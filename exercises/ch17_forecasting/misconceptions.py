@@ -233,7 +233,8 @@ def circular(x, period):
 
 @misconception(
     "17.2",
-    "Your circle has one place too many: the hours 0 to 23 are divided by 24, so that 24 is 0 again.",
+    "Your circle has one place too few: the hours 0 to 23 are divided by 24, so that 24 is 0 "
+    "again.",
 )
 def circular(x, period):
     if not period > 0:
@@ -513,7 +514,7 @@ def origins(usable, breaks, past, future, start, stop):
 
 @misconception(
     "17.3",
-    "Training begins in front of the gap, not behind the test: your gap is missing.",
+    "Training ends in front of the gap, not right before the test: your gap is missing.",
 )
 def rolling(count, folds, test, gap=0, longest=None):
     if folds < 1 or test < 1 or gap < 0 or (longest is not None and longest < 1):
@@ -633,8 +634,8 @@ def fit(cls, day, hour, y, yearly=3, daily=2):
 
 @misconception(
     "17.4",
-    "The new trend is measured with the old level on both sides: it is the way from the old level to the "
-    "new one.",
+    "The new trend is measured from the old level to the value that was seen: it is the way from "
+    "the old level to the new one.",
 )
 def updated(self, y, alpha, beta, gamma):
     level, trend, season = self

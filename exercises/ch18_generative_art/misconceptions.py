@@ -331,7 +331,7 @@ def prepared(x):
 
 @misconception(
     "18.2",
-    "You subtract the means of red, green, blue from blue, green, red: turn the channels first.",
+    "You subtract the means of blue, green, red from red, green, blue: turn the channels first.",
 )
 def prepared(x):
     return (255 * x - core.array(MEANS, x.dtype))[..., ::-1]
@@ -1529,7 +1529,7 @@ def diff_augment(x, shift=0.125, hole=0.5, share=1.0, key=None):
 
 @misconception(
     "18.8",
-    "`round` goes to the even number: half a pixel more of 2.5 is 2 for it. The docstring has `int(... + 0.5)`.",
+    "`round` goes to the even number: it makes 2 of 2.5. The docstring has `int(... + 0.5)`.",
 )
 def diff_augment(x, shift=0.125, hole=0.5, share=1.0, key=None):
     for name, value in (("shift", shift), ("hole", hole), ("share", share)):
