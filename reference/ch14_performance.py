@@ -19,7 +19,7 @@ from reference.ch14_kernels import (  # noqa: F401
     rms_norm,
     rms_norm_pull,
 )
-from reference.ch14_rounding import fake, grid_of, halves, ranged  # noqa: F401
+from reference.ch14_rounding import fake, fake_halves, grid_of, halves, looking, ranged  # noqa: F401
 from reference.kit import in_numpy, torch
 
 VIEWS = ("reshape", "transpose", "broadcast_to")

@@ -1,5 +1,6 @@
 """Answers for 14.24: PyTorch's own fake quantization, and what its observers do."""
 
+import ml_dtypes  # noqa: F401 - NumPy knows bfloat16 by it
 import numpy as np
 
 from reference.kit import in_numpy, torch
@@ -57,3 +58,34 @@ def ranged(batches, cotangents, share, low, high):
             }
         )
     return {"steps": told, "trained": [], "batches": len(batches) - 1}
+
+
+@in_numpy
+def fake_halves(x, step, zero, kind):
+    """In float32, each operation rounded once as IEEE says, and then to halves."""
+    step, zero = np.float32(step), np.float32(zero)
+    codes = np.clip(np.round(x.astype(np.float32) / step) + zero, 0, 255)
+    y = ((codes - zero) * step).astype(np.dtype(kind))
+    return {"bits": y.view(np.uint16).astype(np.int32)}
+
+
+@in_numpy
+def looking(first, second):
+    """Nothing is known before the first batch but zero: a grid of whole numbers around it."""
+    ends = [[x.min(), x.max()] for x in (first, second)]
+    (a, b), (c, d) = ends
+    moved = [0.9 * a + 0.1 * c, 0.9 * b + 0.1 * d]
+    compiled = [on_grid(x, *range_) for x, range_ in ((first, (a, b)), (second, moved))]
+    y = np.clip(np.round(first), 0, 15)  # the zero of a range of length 0 is the least code
+    told = {"before": [0.0, 0.0, 0], "after": [float(moved[0]), float(moved[1]), 2]}
+    return {"y": y, "compiled": compiled, "slope": np.zeros(second.shape), **told}
+
+
+def on_grid(x, least, most, low=-8, high=7):
+    """Numbers of a range that holds 0, as PyTorch rounds them."""
+    scale = (most - least) / (high - low)
+    zero = int(np.clip(low - np.round(least / scale), low, high))
+    y = torch.fake_quantize_per_tensor_affine(
+        torch.tensor(x, dtype=torch.float32), float(scale), zero, low, high
+    )
+    return y.double().numpy()

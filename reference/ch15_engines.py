@@ -155,6 +155,7 @@ def chunked(count, size, rows, budget, kind, coming, leaving):
             {
                 "told": [told] if told else [],
                 "parts": len(taking),
+                "together": True,  # parts of one length are one call
                 "events": sorted(events),
                 "running": [text.number for text in running],
                 "waiting": [text.number for text in waiting],
@@ -169,10 +170,10 @@ def chunked(count, size, rows, budget, kind, coming, leaving):
 
 
 @in_numpy
-def let_in_alone(count, size, rows, texts):
+def let_in_alone(count, size, rows, texts, inside):
     """As long as there are rows and pages for all of them."""
-    pages, found = 0, []
-    for number, length in enumerate(texts[:rows]):
+    pages, found = sum(-(-length // size) for length in inside), []
+    for number, length in enumerate(texts[: rows - len(inside)]):
         pages += -(-length // size)
         if pages > count:
             break

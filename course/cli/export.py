@@ -68,9 +68,10 @@ def export(
     with implementation(project, registry, impl):
         script = load_script(project.exercises / folder / "project.py")
         if not hasattr(script, "exported"):
+            own = project.relative(project.state / "out" / folder)
             raise CourseError(
                 f"No trained network came with chapter {chapter}; {with_networks(project)} have "
-                f"one. Your own run leaves its weights in {project.relative(target.parent)}: run "
+                f"one. Your own run leaves its weights in {own}: run "
                 f"`tinymlx run {chapter}` first, and write them with tinymlx.formats.safetensors."
             )
         check_trained(project.exercises / folder / "trained")

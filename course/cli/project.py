@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import os
 import sys
+import time
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -151,6 +152,7 @@ def run_project(
         raise CourseError(
             f"{target} cannot be written ({error.strerror}); choose another place with --out."
         ) from error
+    start = time.time_ns() - 10**9  # the clocks of some file systems are coarse
     with implementation(project, registry, impl) as overlay:
         for note in overlay.bundle.notes:
             console().print(note, style="yellow")
@@ -173,10 +175,10 @@ def run_project(
         out_console.print(
             f"  {name}: {value:.4g}" if isinstance(value, float) else f"  {name}: {value}"
         )
-    pictures = sorted(p for p in target.iterdir() if p.suffix in (".png", ".svg", ".gif"))
-    out_console.print(
-        f"Pictures in {project.relative(target)}: {', '.join(p.name for p in pictures)}"
-    )
+    made = [p for p in target.rglob("*.*") if p.suffix in (".png", ".svg", ".gif")]
+    new = sorted(str(p.relative_to(target)) for p in made if p.stat().st_mtime_ns >= start)
+    if new:
+        out_console.print(f"Pictures in {project.relative(target)}: {', '.join(new)}")
 
 
 def run_chat(chapter: int, impl: str, more: bool) -> None:

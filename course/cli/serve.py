@@ -159,7 +159,7 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
     Raises:
         CourseError: it cannot be loaded.
     """
-    from course.serve.text import TextModel
+    from course.serve.text import Speaking, TextModel
     from tinymlx import core
     from tinymlx.models.language.loading import load
     from tinymlx.serving.chunks import ChunkedEngine
@@ -182,7 +182,8 @@ def language(folder: str, wanted: Wanted, metrics: Any) -> Any:
     # What is still to be computed belongs to the stream of this thread; others cannot.
     core.eval(model.parameters())
     parts = SimpleNamespace(Request=Request, TextStream=TextStream, event=event)
-    engine = ChunkedEngine(model, PageTable(wanted.pages, wanted.page), wanted.rows)
+    speaking = Speaking(model, tokenizer.size)
+    engine = ChunkedEngine(speaking, PageTable(wanted.pages, wanted.page), wanted.rows)
     name = Path(folder).resolve().name
     return TextModel(name, engine, tokenizer, parts, metrics.watch)
 

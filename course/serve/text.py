@@ -28,6 +28,25 @@ class Piece:
     written: int
 
 
+class Speaking:
+    """A model that says no token which its tokenizer cannot write.
+
+    Published tables are rounded up to a multiple of 64 or so: the rows behind the last token stand
+    for nothing, and a draw might find one.
+
+    Args:
+        model: with ``make_cache``; its logits are ``(N, L, V)``.
+        size: how many numbers the tokenizer knows.
+    """
+
+    def __init__(self, model: Any, size: int) -> None:
+        self.model, self.size = model, size
+        self.make_cache = model.make_cache
+
+    def __call__(self, *inputs: Any) -> Any:
+        return self.model(*inputs)[..., : self.size]
+
+
 class TextModel:
     """A model, its tokenizer, and the worker that runs it.
 

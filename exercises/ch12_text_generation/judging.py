@@ -54,6 +54,7 @@ def judged(console: Console, training: TranslationTraining) -> Numbers:
     draw_attention(training, found)
     weights = {n: w.astype(core.float16) for n, w in tree_flatten(model.parameters())}
     told = {"setting": json.dumps(asdict(setting)), "numbers": json.dumps(numbers)}
+    told["text"] = training.data.source
     core.save_safetensors(str(training.out / "weights.safetensors"), weights, told)
     return numbers
 

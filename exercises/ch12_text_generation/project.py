@@ -17,11 +17,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tinymlx import core
 from tinymlx.data import multi30k, numerals
 
 from .gpt import exported, stepwise  # noqa: F401  (`tinymlx export 12`)
 from .judging import draw_curve, judged
-from .settings import DEFAULT, FULL, FULL_TUNING, QUICK, TUNING, Numbers, Setting, recurrent
+from .settings import (
+    DEFAULT,
+    FULL,
+    FULL_TUNING,
+    QUICK,
+    RECURRENT,
+    TUNING,
+    Numbers,
+    Setting,
+    recurrent,
+)
 from .training import TranslationTraining, learned_tokenizer, part_of
 from .tuning import tuning
 
@@ -48,7 +59,8 @@ def main(
     if "transformer" in parts:
         numbers |= translation(setting, out, console)
     if "recurrent" in parts:
-        found = translation(recurrent(setting), out / "recurrent", console)
+        small = not multi30k.is_there()
+        found = translation(recurrent(setting, small), out / "recurrent", console)
         numbers |= {f"recurrent: {name}": value for name, value in found.items()}
         beside(console, out)
     if "tuning" in parts:
@@ -59,8 +71,8 @@ def main(
 def translation(setting: Setting, out: Path, console: Console) -> Numbers:
     """Train one translator and judge it."""
     out.mkdir(parents=True, exist_ok=True)
-    small = setting.name.startswith("quick")
-    data = multi30k.load() if multi30k.is_there() and not small else numerals.load()
+    quick = setting.name.startswith("quick")
+    data = multi30k.load() if multi30k.is_there() and not quick else numerals.load()
     data = part_of(data, setting)
     console.print(f"[bold]{data.source}[/], setting {setting.name}.")
     start = time.perf_counter()
@@ -77,17 +89,29 @@ def translation(setting: Setting, out: Path, console: Console) -> Numbers:
 
 
 def beside(console: Console, out: Path) -> None:
-    """Both translators in one table, where both have been trained."""
-    files = {name: out / folder / "numbers.json" for name, folder in FOLDERS.items()}
-    if not all(file.is_file() for file in files.values()):
-        console.print("`tinymlx run 12` trains the Transformer, to be put beside it.")
+    """Both translators in one table, where both have been trained in one setting on one text."""
+    told = {name: kept(out / folder) for name, folder in FOLDERS.items()}
+    if len({run and run[0] for run in told.values()}) > 1:
+        console.print(
+            "Run the part `transformer` with the same setting and folder, to have both in a table."
+        )
         return
-    columns = [json.loads(file.read_text(encoding="utf-8")) for file in files.values()]
-    table = Table("", *files)
+    table = Table("", *told)
+    columns = [run[1] for run in told.values() if run]
     for name in columns[0]:
         if all(name in column for column in columns):
             table.add_row(name, *(f"{column[name]:,.4g}" for column in columns))
     console.print(table)
+
+
+def kept(folder: Path) -> tuple[tuple[str, str], Numbers] | None:
+    """Of a finished run its setting and text, and what it measured; ``None`` if there is none."""
+    file = folder / "weights.safetensors"
+    if not file.is_file():
+        return None
+    _, told = core.load(str(file), return_metadata=True)
+    setting = json.loads(told["setting"])["name"].removesuffix(RECURRENT)
+    return (setting, told.get("text", "")), json.loads(told["numbers"])
 
 
 FOLDERS = {"Transformer": ".", "GRUs with attention": "recurrent"}

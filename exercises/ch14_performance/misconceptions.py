@@ -2744,3 +2744,20 @@ def __call__(self, x):
     self.batches = self.batches + 1
     scale, zero = grid(core.min(seen), core.max(seen), self.low, self.high)
     return rounded(x, scale, zero, self.low, self.high)
+
+
+@misconception(
+    "14.24",
+    "The first batch sets your range, also in evaluation mode. What is asked of a network changes "
+    "nothing in it: only training does.",
+)
+def __call__(self, x):
+    first = self.batches == 0
+    if self.training or first.item():
+        seen = core.stop_gradient(x)
+        new = core.where(first, 1.0, self.share)
+        self.least = self.least + new * (core.min(seen) - self.least)
+        self.most = self.most + new * (core.max(seen) - self.most)
+        self.batches = self.batches + 1
+    scale, zero = grid(self.least, self.most, self.low, self.high)
+    return rounded(x, scale, zero, self.low, self.high)

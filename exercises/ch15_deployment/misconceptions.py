@@ -2903,3 +2903,23 @@ def step(self):
         if row.number in got:
             self.make_room(row, got[row.number])
     return self.computed([(row, got[row.number]) for row in self.running if row.number in got])
+
+
+@misconception(
+    "15.22",
+    "You call the model for one row after the other. All parts of a step go to `computed` together, which "
+    "calls those of one length at once: that is what a batch is for.",
+)
+def step(self):
+    self.let_in()
+    got = self.share(self.jobs(), self.budget) if self.running else {}
+    for row in list(self.running):
+        row.waited = 0 if row.number in got else row.waited + 1
+        if row.number in got:
+            self.make_room(row, got[row.number])
+    return [
+        event
+        for row in list(self.running)
+        if row.number in got
+        for event in self.computed([(row, got[row.number])])
+    ]

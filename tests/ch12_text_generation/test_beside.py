@@ -1,6 +1,7 @@
 """What the project puts beside the Transformer: GRUs that translate, and three beginnings."""
 
 import dataclasses
+import io
 import sys
 
 import numpy as np
@@ -119,6 +120,31 @@ def test_weights_that_have_read_are_ahead(course, tmp_path):
     assert found["published weights: steps to the best loss of random ones"] < 40
     tuning.draw(tmp_path, curves)
     assert (tmp_path / "tuning.png").is_file()
+
+
+def test_only_runs_of_one_setting_stand_side_by_side(course, tmp_path):
+    """Another setting, or another text, or nothing yet: one sentence, and no table."""
+    from tinymlx import core
+
+    script = load_script(FOLDER / "project.py")
+
+    def finished(folder, setting, text):
+        folder.mkdir(exist_ok=True)
+        told = {"setting": f'{{"name": "{setting}"}}', "numbers": '{"chrF": 50.5}', "text": text}
+        core.save_safetensors(str(folder / "weights.safetensors"), {"w": core.zeros(1)}, told)
+
+    def said():
+        console = script.Console(record=True, width=100, file=io.StringIO())
+        script.beside(console, tmp_path)
+        return console.export_text()
+
+    finished(tmp_path / "recurrent", "quick-recurrent", "numbers")
+    for setting, text in (("default", "numbers"), ("quick", "Multi30k")):
+        assert "part `transformer`" in said()
+        finished(tmp_path, setting, text)
+    assert "part `transformer`" in said()
+    finished(tmp_path, "quick", "numbers")
+    assert "chrF" in said() and said().count("50.5") == 2
 
 
 def test_no_published_weights(course, tmp_path, monkeypatch):

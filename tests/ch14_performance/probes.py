@@ -961,6 +961,33 @@ def halves(x, cotangent):
     return {"y": y, "dx": dx, "scale": scale.item(), "zero": zero.item(), "kinds": kinds}
 
 
+def fake_halves(x, step, zero, kind):
+    """Numbers in halves on a grid of eight bits without a sign: the bits of the result."""
+    y = rounding.rounded(x, step, zero, 0, 255)
+    return {"bits": y.view(core.uint16).astype(core.int32)}
+
+
+def looking(first, second):
+    """A range before any batch, in evaluation mode and compiled; and its slope by a batch."""
+    layer = rounding.Range(low=-8, high=7)
+    layer.eval()
+    y = layer(first)
+    before = [layer.least.item(), layer.most.item(), layer.batches.item()]
+    layer.train()
+    kept = layer.state
+    step = core.compile(lambda x: layer(x), inputs=kept, outputs=kept)
+    compiled = [step(x) for x in (first, second)]
+    after = [layer.least.item(), layer.most.item(), layer.batches.item()]
+
+    def ends(x):
+        other = rounding.Range(low=-8, high=7)
+        other(x)
+        return other.least + 2 * other.most
+
+    slope = core.grad(ends)(second)
+    return {"y": y, "before": before, "compiled": compiled, "after": after, "slope": slope}
+
+
 def ranged(batches, cotangents, share, low, high):
     """Batches through one range, the last of them in evaluation mode: the range after each, the
     derivative, and whether the outputs are those of its grid."""

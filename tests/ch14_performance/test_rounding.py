@@ -51,3 +51,19 @@ def test_the_dtype_of_what_is_rounded(check, draw, dtype):
     x = (draw.permutation(16).reshape(4, 4) - 8) / 2
     cotangent = draw.normal(4, 4, dtype=dtype)
     check("halves", x=x.astype(cotangent.dtype), cotangent=cotangent)
+
+
+@exercise("14.24")
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_codes_of_halves_are_found_precisely(check, draw, dtype):
+    """A scale that halves cannot hold: the code follows from the precise one."""
+    x = draw.uniform(40, 25, low=-9, high=9, dtype=dtype)
+    grid = {"step": np.full(1, 0.0713, np.float32), "zero": np.full(1, 3, np.float32)}
+    check("fake_halves", x=x, kind=dtype, **grid)
+
+
+@exercise("14.24")
+def test_a_range_that_has_seen_nothing_and_one_that_is_compiled(check, draw):
+    """Evaluation mode changes nothing, not even at first; the state is one of arrays; no slope."""
+    first, second = (draw.uniform(4, 5, low=-size, high=size) for size in (1.0, 3.0))
+    check("looking", first=first, second=second, terms=4)

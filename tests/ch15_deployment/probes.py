@@ -854,6 +854,7 @@ def chunked(count, size, rows, budget, kind, coming, leaving):
             {
                 "told": list(told),
                 "parts": sum(n for n, _ in model.calls),
+                "together": len({length for _, length in model.calls}) == len(model.calls),
                 "events": sorted([e.number, e.token, e.reason] for e in events),
                 "running": [row.number for row in machine.running],
                 "waiting": [row.number for row in machine.waiting],
@@ -867,9 +868,12 @@ def chunked(count, size, rows, budget, kind, coming, leaving):
     return {"steps": steps}
 
 
-def let_in_alone(count, size, rows, texts):
-    """Who is let in of some texts, with nobody running; and the pages that are free then."""
+def let_in_alone(count, size, rows, texts, inside):
+    """Who is let in of some texts, beside others of whom nothing has been computed; and the pages
+    that are free then."""
     machine = chunks.ChunkedEngine(Adding(), pages.PageTable(count, size), rows, 8)
+    for number, length in enumerate(inside):
+        machine.running.append(requests.Row(requests.Request(100 + number, [1] * length)))
     for number, length in enumerate(texts):
         machine.submit(requests.Request(number, [1] * length, 1))
         machine.waiting[-1].waited = 5

@@ -51,14 +51,16 @@ def test_a_page_that_a_prompt_still_needs(check):
 @exercise("15.22")
 def test_a_queue_in_front_of_the_door(check):
     """Rows and pages that just suffice, and that do not; who is let in takes none yet."""
-    for count, rows, texts in (
-        (6, 9, [4, 8, 5, 1]),
-        (5, 9, [4, 8, 5, 1]),
-        (4, 9, [15, 1]),
-        (3, 9, [4, 9, 1, 1]),
-        (9, 2, [1, 1, 1]),
+    for count, rows, texts, inside in (
+        (6, 9, [4, 8, 5, 1], []),
+        (5, 9, [4, 8, 5, 1], []),
+        (4, 9, [15, 1], []),
+        (3, 9, [4, 9, 1, 1], []),
+        (9, 2, [1, 1, 1], []),
+        (6, 3, [4, 5, 1], [9]),
+        (5, 9, [4, 5, 1], [3, 5]),
     ):
-        check("let_in_alone", count=count, size=4, rows=rows, texts=texts)
+        check("let_in_alone", count=count, size=4, rows=rows, texts=texts, inside=inside)
 
 
 @exercise("15.22")

@@ -13,6 +13,7 @@ import pytest
 from course.cli.project import implementation
 from course.paths import Project
 from course.registry import Registry
+from course.serve.text import Speaking
 
 PARTS = "pages engine chunks requests stops streams events batching latency"
 
@@ -175,6 +176,18 @@ def test_parts_are_called_with_their_like(s: Any) -> None:
             assert max(counts) <= 4 * min(counts) and (1 not in counts or max(counts) == 1)
     with pytest.raises(ValueError, match="at least 8"):
         s.chunks.ChunkedEngine(None, s.pages.PageTable(1, 1), 1, budget=7)
+
+
+def test_no_token_that_nobody_can_write(s: Any, model: Any) -> None:
+    """The table of the model has more rows than its tokenizer has tokens."""
+    speaking = Speaking(model, 3)
+    engine = s.chunks.ChunkedEngine(speaking, s.pages.PageTable(20, 4), 4)
+    for number in range(4):
+        engine.submit(s.requests.Request(number, [1, 2], most=9, temperature=9.0, seed=number))
+    found = set()
+    while not engine.idle:
+        found |= {event.token for event in engine.step()}
+    assert found == {0, 1, 2}
 
 
 def test_an_end_and_a_cancellation(s: Any, model: Any) -> None:
