@@ -165,7 +165,7 @@ def run_project(
         try:
             numbers = main(target, **options, **only)
         except ValueError as error:
-            if transfer or "tuning" in parts:
+            if transfer:
                 raise CourseError(str(error)) from error
             if not trained:
                 raise

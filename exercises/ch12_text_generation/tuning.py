@@ -15,6 +15,7 @@ import mlx.core as mx
 from rich.console import Console
 from rich.progress import track
 
+from course.errors import CourseError
 from tinymlx import core, nn, optimizers, plotting
 from tinymlx.core import array
 from tinymlx.data import texts
@@ -40,9 +41,12 @@ def tuning(setting: Tuning, out: Path, console: Console) -> Numbers:
     """Train from three beginnings, and compare the curves.
 
     Raises:
-        ValueError: the weights are not there.
+        CourseError: the weights are not there.
     """
-    model, metadata = load_gguf(weights_file())
+    try:
+        model, metadata = load_gguf(weights_file())
+    except ValueError as error:
+        raise CourseError(str(error)) from error
     text = texts.shakespeare_or_documentation()
     console.print(f"[bold]SmolLM2-135M reads {text.source}[/].")
     reading = read(tokenizer_of(metadata), text, setting)

@@ -1,14 +1,13 @@
 """What the graders of chapter 12 run of the student's code."""
 
-import functools
 import re
 import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import mlx.core as mx
 
+from course.grading.characters import few_characters
 from course.grading.lines import counted
 from tinymlx import core, nn
 from tinymlx.core import array as to_array
@@ -80,37 +79,12 @@ def in_ranges(which):
     return {"ranges": patterns.ranges(BELONGS[which])}
 
 
-def kept(function):
-    """A given function with a cache of its own."""
-    return functools.cache(getattr(function, "__wrapped__", function))
-
-
-#: Unicode with the 65,536 characters that ours are of: to look through a million of them for each
-#: category takes longer than all other tests of this exercise.
-FEW = {
-    "LAST": 0xFFFF,
-    "of_category": kept(patterns.of_category),
-    "compiled": kept(patterns.compiled),
-}
-
-
-@contextmanager
-def few_characters():
-    """Meanwhile Unicode has few characters."""
-    whole = {name: getattr(patterns, name) for name in FEW}
-    vars(patterns).update(FEW)
-    try:
-        yield
-    finally:
-        vars(patterns).update(whole)
-
-
-@few_characters()
+@few_characters(patterns)
 def found_by(pattern, text):
     return {"found": re.findall(patterns.translated(pattern), text)}
 
 
-@few_characters()
+@few_characters(patterns)
 def translated_pattern(pattern):
     return {"pattern": len(patterns.translated(pattern))}
 

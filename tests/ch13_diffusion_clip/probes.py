@@ -1,12 +1,11 @@
 """What the graders of chapter 13 run of the student's code."""
 
-import functools
 import io
-from contextlib import contextmanager
 
 import mlx.core as mx
 
 from course.grading import meter
+from course.grading.characters import few_characters
 from course.grading.lines import counted
 from tinymlx import core, nn
 from tinymlx.core import array as to_array
@@ -639,45 +638,20 @@ def ended(tokens, end):
     return {"places": found, "when": "when it is asked for" if lazy else "at once, in the function"}
 
 
-def kept(function):
-    """A given function with a cache of its own."""
-    return functools.cache(getattr(function, "__wrapped__", function))
-
-
-#: Unicode with the 65,536 characters that ours are of: to look through a million of them for each
-#: category takes longer than all other tests of this exercise.
-FEW = {
-    "LAST": 0xFFFF,
-    "of_category": kept(patterns.of_category),
-    "compiled": kept(patterns.compiled),
-}
-
-
-@contextmanager
-def few_characters():
-    """Meanwhile Unicode has few characters."""
-    whole = {name: getattr(patterns, name) for name in FEW}
-    vars(patterns).update(FEW)
-    try:
-        yield
-    finally:
-        vars(patterns).update(whole)
-
-
-@few_characters()
+@few_characters(patterns)
 def spoken(merges, text, length):
     tokenizer = ClipTokenizer([tuple(pair) for pair in merges], length)
     return {"numbers": tokenizer.encode(text)}
 
 
-@few_characters()
+@few_characters(patterns)
 def spoken_batch(merges, texts, length, cut, pad):
     tokenizer = ClipTokenizer([tuple(pair) for pair in merges], length)
     given = {} if pad is None else {"pad": pad}
     return {"rows": tokenizer.batch(texts, cut, **given)}
 
 
-@few_characters()
+@few_characters(patterns)
 def spoken_by_default(merges, texts, length):
     return {"rows": ClipTokenizer([tuple(pair) for pair in merges], length).batch(texts)}
 
@@ -700,7 +674,7 @@ class Listed(list):
         return super().__iter__()
 
 
-@few_characters()
+@few_characters(patterns)
 def speaking_costs(merges, text, sizes):
     """Lines of Python for texts of several sizes and vocabularies, and what was searched."""
     found = []
@@ -715,7 +689,7 @@ def speaking_costs(merges, text, sizes):
     return {"numbers": numbers, "sums": sums, "lines": lines, "searched": searched}
 
 
-@few_characters()
+@few_characters(patterns)
 def speaking_often(merges, texts, length):
     """The rows, and how often a sentence was encoded for them."""
     tokenizer, calls = ClipTokenizer([tuple(pair) for pair in merges], length), []
