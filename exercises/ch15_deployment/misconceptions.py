@@ -2923,3 +2923,20 @@ def step(self):
         if row.number in got
         for event in self.computed([(row, got[row.number])])
     ]
+
+
+@misconception(
+    "15.22",
+    "You compare each newcomer alone with the free pages. Nobody takes pages when it is let in, so all who "
+    "run, also those let in just now, still need theirs: add them up.",
+)
+def let_in(self):
+    found = []
+    while self.waiting and len(self.running) < self.rows:
+        row = self.waiting[0]
+        if self.table.missing(row.number, self.left(row)) > len(self.table.free):
+            break
+        row.waited = 0
+        self.running.append(self.waiting.popleft())
+        found.append(row)
+    return found
