@@ -1,0 +1,65 @@
+"""Objects on demand: photographs of ten classes where CIFAR-10 is, rendered shapes elsewhere.
+
+The same as digits in colour, and with a judge that has to be trained first: see
+:mod:`.colour_judge`. Photographs may be mirrored, so half of those that are learned from are. What
+is near a picture is told by the judge's features: a mirrored or slightly moved copy is far away in
+its pixels, and near in them.
+"""
+
+from course.errors import CourseError
+from tinymlx import core
+from tinymlx.data import cifar10, shapes
+from tinymlx.data.dataset import Dataset
+
+from .colour_judge import held_back, learned_judge
+from .conditional import Task, as_asked, on_demand
+from .runs import Numbers, Run
+
+
+def pictures(run: Run) -> Dataset:
+    """CIFAR-10, or rendered shapes; if it is not there, how it is fetched.
+
+    Raises:
+        CourseError: a file of it is damaged.
+    """
+    if run.setting.name == "quick":
+        return shapes.load(600, 120, clutter=0.0)
+    try:
+        return cifar10.load()
+    except FileNotFoundError:
+        run.console.print(
+            "CIFAR-10 is not here, so objects are rendered shapes; `tinymlx data cifar10` fetches "
+            "the photographs."
+        )
+        return shapes.load(clutter=0.4)
+    except ValueError as error:
+        raise CourseError(str(error)) from error
+
+
+def task_of(run: Run, data: Dataset) -> Task:
+    """What is learned and asked for."""
+    setting = run.setting.objects
+    return Task(
+        "objects",
+        data,
+        net=setting.unet,
+        plan=setting.plan,
+        flip=True,
+        judged=setting.judged,
+        calls=setting.calls,
+        guidance=setting.guidance,
+        scales=setting.scales,
+    )
+
+
+def objects(run: Run) -> Numbers:
+    """Train the judge, then the U-Net, and judge at several scales of guidance."""
+    data, setting = pictures(run), run.setting.objects
+    known, others = held_back(data)
+    judge = learned_judge(run, known, len(data.classes), setting.looker, setting.looking)
+    right = as_asked(judge(core.array(data.test.x)), core.array(data.test.y))
+    run.console.print(f"The judge is right on {right:.1%} of {len(data.test.y)} test pictures.")
+    numbers = run.measured("objects", "the judge on test pictures", right)
+    return numbers | on_demand(
+        run, task_of(run, data), judge, core.array(others.x), lambda x: judge(x).features
+    )
