@@ -297,8 +297,8 @@ def bench_adam(race):
 
 
 def attended(race, causal, back, size=64):
-    """Attention of 64 heads over 2048 tokens in bfloat16."""
-    batch, heads, length = (4, 16, 2048) if DEVICE == "cuda" else (1, 2, 256)
+    """Attention of 512 heads over 2048 tokens in bfloat16."""
+    batch, heads, length = (32, 16, 2048) if DEVICE == "cuda" else (1, 2, 256)
     inputs = [drawn(batch, heads, length, size) for _ in range(3)]
     scale = size**-0.5
 
@@ -317,25 +317,25 @@ def attended(race, causal, back, size=64):
 
 @exercise("14.15")
 def bench_attention(race):
-    """Attention of 64 heads of 64 over 2048 tokens in bfloat16."""
+    """Attention of 512 heads of 64 over 2048 tokens in bfloat16."""
     attended(race, False, False)
 
 
 @exercise("14.15")
 def bench_attention_causal(race):
-    """Causal attention of 64 heads of 64 over 2048 tokens in bfloat16."""
+    """Causal attention of 512 heads of 64 over 2048 tokens in bfloat16."""
     attended(race, True, False)
 
 
 @exercise("14.15")
 def bench_attention_wide(race):
-    """Causal attention of 64 heads of 128 over 2048 tokens in bfloat16."""
+    """Causal attention of 512 heads of 128 over 2048 tokens in bfloat16."""
     attended(race, True, False, 128)
 
 
 @exercise("14.15")
 def bench_attention_back(race):
-    """Causal attention of 64 heads of 64 over 2048 tokens in bfloat16, and its derivative."""
+    """Causal attention of 512 heads of 64 over 2048 tokens in bfloat16, and its derivative."""
     attended(race, True, True)
 
 
