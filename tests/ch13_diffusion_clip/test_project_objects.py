@@ -232,8 +232,9 @@ def test_missing_and_damaged_photographs(script, tmp_path, monkeypatch):
     assert "\n" not in str(error.value)
 
 
-def test_which_parts_there_are(script, tmp_path):
-    """Two cores are not asked for objects unless somebody asks; an unknown part is a sentence."""
+def test_which_parts_there_are(script, tmp_path, capsys):
+    """Two cores are not asked for objects unless somebody asks; an unknown part is a sentence, and
+    so is one without weights, where nothing is to be trained."""
     assert "objects" not in script.DEFAULT.parts
     assert set(script.QUICK.parts) == set(script.FULL.parts) == set(script.PARTS)
     assert chosen_parts(13, script, "objects") == {"parts": ["objects"]}
@@ -241,3 +242,5 @@ def test_which_parts_there_are(script, tmp_path):
         chosen_parts(13, script, "photos")
     with pytest.raises(ValueError, match="There is no part 'photos'"):
         script.main(tmp_path, quick=True, parts=["photos"])
+    assert script.main(tmp_path, trained=True, parts=["objects"]) == {}
+    assert "No weights of objects came with the course" in capsys.readouterr().out
