@@ -1,8 +1,8 @@
 """A judge of colour pictures, trained on the spot: a residual network of chapter 7.
 
 The judge of digits came with the course and is the same for everybody. This one belongs to a run,
-so its numbers compare what was made in one run, at several scales; and what it gets wrong on real
-pictures is printed, since it gets as much wrong on made ones.
+so its numbers compare what was made in one run, at several scales. How often it is right on real
+test pictures is printed: a perfect generator would be right as often, not always.
 
 It learns from a part of the training pictures only. Those it has learned from it knows too well:
 their features lie further apart by class than those of new pictures do. For "real against real" it

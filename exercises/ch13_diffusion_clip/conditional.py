@@ -126,6 +126,7 @@ def on_demand(
     run: Run,
     task: Task,
     judge: Judge,
+    real: array,
     other: array,
     likeness: Callable[[array], array],
     trained: bool = False,
@@ -136,20 +137,20 @@ def on_demand(
         run: where everything goes.
         task: what is learned and asked for.
         judge: says what is on a picture.
-        other: real pictures. Their distance from the test pictures, which are real, too, is what
-            the distance of the made ones is measured by.
+        real: the judge's features of the test pictures.
+        other: those of other real pictures. Their distance from ``real`` is the unit in which that
+            of the made ones is measured.
         likeness: what the distance of two pictures is taken between, ``(N, H, W, C)`` to
             ``(N, D)``.
         trained: whether nothing is trained.
     """
     model = read(task.name, network(task)) if trained else learned(run, task)
-    real, unit = judge(core.array(task.data.test.x)).features, judge(other).features
     labels = core.arange(task.judged) % task.classes
     table: dict[float, tuple[float, float]] = {}
     for w in sorted({*task.scales, task.guidance}):
         x = made(model, task, w)
         seen = judge(x)
-        table[w] = as_asked(seen, labels), frechet_ratio(seen.features, real, unit).item()
+        table[w] = as_asked(seen, labels), frechet_ratio(seen.features, real, other).item()
         run.console.print(
             f"guidance {w}: {table[w][0]:.1%} as asked, Frechet ratio {table[w][1]:.2f}"
         )

@@ -56,5 +56,5 @@ def digits(run: Run, trained: bool = False) -> Numbers:
             "they draw digits of 28 x 28 pixels; fetch some with `tinymlx data mnist`."
         )
     order = mx.random.permutation(len(data.train.x), key=seeded(2))[: len(data.test.x)]
-    other = core.array(data.train.x[order])
-    return on_demand(run, task_of(run, data), frozen, other, pixels, trained)
+    real, other = (frozen(core.array(x)).features for x in (data.test.x, data.train.x[order]))
+    return on_demand(run, task_of(run, data), frozen, real, other, pixels, trained)

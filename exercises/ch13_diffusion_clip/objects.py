@@ -8,11 +8,13 @@ its pixels, and near in them.
 
 from course.errors import CourseError
 from tinymlx import core
+from tinymlx.core import array
 from tinymlx.data import cifar10, shapes
 from tinymlx.data.dataset import Dataset
+from tinymlx.generative.frechet import frechet_ratio
 
 from .colour_judge import held_back, learned_judge
-from .conditional import Task, as_asked, on_demand
+from .conditional import Seen, Task, as_asked, on_demand
 from .runs import Numbers, Run
 
 
@@ -57,9 +59,22 @@ def objects(run: Run) -> Numbers:
     data, setting = pictures(run), run.setting.objects
     known, others = held_back(data)
     judge = learned_judge(run, known, len(data.classes), setting.looker, setting.looking)
-    right = as_asked(judge(core.array(data.test.x)), core.array(data.test.y))
+    test, other = judge(core.array(data.test.x)), judge(core.array(others.x)).features
+    numbers = judged_judge(run, data, test, judge(core.array(known.x[: len(other)])), other)
+
+    def likeness(x: array) -> array:
+        return judge(x).features
+
+    return numbers | on_demand(run, task_of(run, data), judge, test.features, other, likeness)
+
+
+def judged_judge(run: Run, data: Dataset, test: Seen, known: Seen, other: array) -> Numbers:
+    """How often the judge is right on test pictures; and how far from them, in its features, are
+    those that it has learned from, where other real ones are 1."""
+    right = as_asked(test, core.array(data.test.y))
+    far = frechet_ratio(known.features, test.features, other).item()
     run.console.print(f"The judge is right on {right:.1%} of {len(data.test.y)} test pictures.")
-    numbers = run.measured("objects", "the judge on test pictures", right)
-    return numbers | on_demand(
-        run, task_of(run, data), judge, core.array(others.x), lambda x: judge(x).features
-    )
+    return {
+        **run.measured("objects", "the judge on test pictures", right),
+        **run.measured("objects", "Frechet ratio of what the judge learned from", far),
+    }

@@ -63,6 +63,8 @@ def main(
         if part == "latent" and setting.latent is None:
             continue
         if trained and part not in weights.there():
+            if parts is not None:
+                console.print(f"No weights of {part} came with the course: nothing is done there.")
             continue
         start = time.perf_counter()
         numbers |= run_part(run, part, trained)

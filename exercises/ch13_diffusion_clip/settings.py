@@ -179,7 +179,7 @@ QUICK = Setting(
     towers=Towers(32, 1, 8),
     objects=Objects(
         Looker((16, 32), (1, 1), (1, 2), (4, 2)),
-        Plan(150, 32, 5e-3, muon=0.03),
+        Plan(200, 32, 5e-3, muon=0.03),
         Sizes(4, (32,), (False,), context=16),
         Plan(100, 16, 3e-3),
         judged=60,
@@ -211,11 +211,11 @@ DEFAULT = Setting(
     towers=Towers(64, 2, 8),
     objects=Objects(
         Looker((32, 64, 128), (1, 1, 1), (1, 2, 2), (4, 2)),
-        Plan(300, 64, 5e-3, muon=0.03),
+        Plan(250, 64, 5e-3, muon=0.03),
         Sizes(4, (64,), (True,)),
-        Plan(500, 32, 2e-3, muon=0.02),
+        Plan(450, 32, 2e-3, muon=0.02),
         judged=200,
-        calls=20,
+        calls=12,
         guidance=3.0,
         scales=(1.0, 3.0),
     ),
