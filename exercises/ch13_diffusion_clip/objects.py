@@ -51,6 +51,7 @@ def task_of(run: Run, data: Dataset) -> Task:
         calls=setting.calls,
         guidance=setting.guidance,
         scales=setting.scales,
+        goals=(">= 0.75", "<= 3.0"),
     )
 
 
