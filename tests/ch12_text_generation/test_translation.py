@@ -543,9 +543,10 @@ def texts(draw, count):
 
 
 @exercise("12.14")
-@pytest.mark.parametrize("options", [{}, {"batch": 3}, {"batch": 4, "length": 3}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"batch": 5}, {"batch": 4, "length": 3}], ids=str)
 def test_what_it_says(check, draw, options):
-    """In the order of the sources, ``batch`` at a time, at most ``length`` tokens."""
+    """In the order of the sources, ``batch`` at a time, at most ``length`` tokens; the ten texts are
+    two whole batches, or leave some over."""
     sources = ["w1 w2 w3 w1 w5", "w0", *texts(draw, 8)]
     check("said", words=WORDS, table=SAYS, stumble=STUMBLE, sources=sources, options=options)
 
@@ -559,6 +560,7 @@ def test_what_beams_say(probe, draw):
     short = probe("said", **common, options={"width": 2, "penalty": 0.0})["texts"]
     long = probe("said", **common, options={"width": 2, "penalty": 3.0})["texts"]
     assert sum(map(len, short)) < sum(map(len, long))
+    assert all(long), f"a sentence was not translated: {long}"
 
 
 @exercise("12.14")
