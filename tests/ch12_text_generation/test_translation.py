@@ -545,8 +545,8 @@ def texts(draw, count):
 @exercise("12.14")
 @pytest.mark.parametrize("options", [{}, {"batch": 5}, {"batch": 4, "length": 3}], ids=str)
 def test_what_it_says(check, draw, options):
-    """In the order of the sources, ``batch`` at a time, at most ``length`` tokens; the ten texts are
-    two whole batches, or leave some over."""
+    """In the order of the sources, ``batch`` at a time, at most ``length`` tokens. The ten texts
+    are two whole batches, or leave some over."""
     sources = ["w1 w2 w3 w1 w5", "w0", *texts(draw, 8)]
     check("said", words=WORDS, table=SAYS, stumble=STUMBLE, sources=sources, options=options)
 
