@@ -80,6 +80,8 @@ def test_orders(probe, draw):
         lengths = [len(x[0]) for x, _ in batches]
         # With 15 batches and more, one order in a million has its lengths sorted.
         assert lengths not in (sorted(lengths), sorted(lengths, reverse=True))
+    shapes = {str([len(x[0]) for x, _ in batches]) for batches in found["epochs"]}
+    assert len(shapes) == 6, "the lengths come in the same order in two epochs"
     later = probe("later_epoch", **common, seed=1, epoch=4)
     assert later["batches"] == found["epochs"][4] and later["epoch"] == 5
     other = probe("later_epoch", **common, seed=2, epoch=4)
