@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from course.appendix.names import PARTS, Name, mirrored, own_names, packages
+from course.languages.sections import stamped
 from course.registry import Registry
 from course.toml import load_toml
 
@@ -25,30 +27,78 @@ each of these differences.
 """
 
 
-def page(registry: Registry, told: Path) -> str:
-    """The whole appendix; ``tinymlx`` is the implementation that is active.
+OWN = """## What mirrors nothing
+
+The rest of the course's library, by its modules.
+"""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What stands around the docstrings, in one language; these stay as they are in the code.
+
+    Attributes:
+        head: above the first table.
+        own: above the part that mirrors nothing.
+        columns: their titles: the name, what it is, PyTorch's name, the exercises.
+        differs: above a list of differences.
+        told: differences in this language, by the name; an English one stays where it is missing.
+    """
+
+    head: str = HEAD
+    own: str = OWN
+    columns: tuple[str, str, str, str] = ("name", "what it is", "PyTorch", "built in")
+    differs: str = "Other than in PyTorch:"
+    told: Mapping[str, str] = field(default_factory=dict)
+
+
+def pages(registry: Registry, told: Path) -> dict[str, str]:
+    """The appendix in every language by the names of its files; ``tinymlx`` is the active one.
 
     Args:
         registry: the exercises.
-        told: ``api.toml``, for what cannot be found out.
+        told: ``api.toml``, for what cannot be found out; ``api.zh-TW.toml`` beside it is the frame
+            of another language.
     """
+    english = page(registry, told)
+    found = {"a1_api.md": english}
+    for path in sorted(told.parent.glob("api.*.toml")):
+        language = path.name.split(".")[1]
+        found[f"a1_api.{language}.md"] = stamped(english, page(registry, told, frame(path)))
+    return found
+
+
+def frame(path: Path) -> Frame:
+    """The frame that a file has."""
+    table = load_toml(path)
+    told = {name: entry["what"] for name, entry in table["differs"].items()}
+    columns = tuple(table["columns"])
+    return Frame(table["head"]["text"], table["own"]["text"], columns, table["other"], told)
+
+
+def page(registry: Registry, told: Path, around: Frame = Frame()) -> str:
+    """The whole appendix in one language."""
     table = load_toml(told)
-    lines = [HEAD.format(version=version("mlx"))]
+    lines = [around.head.format(version=version("mlx"))]
     for part, theirs, places in PARTS:
-        lines += section(mirrored(registry, part, theirs), part, theirs, places, table)
-    lines.append("## What mirrors nothing\n\nThe rest of the course's library, by its modules.\n")
+        lines += section(mirrored(registry, part, theirs), part, theirs, places, table, around)
+    lines.append(around.own)
     for package in packages():
-        lines += own_section(list(own_names(registry, package)), package)
+        lines += own_section(list(own_names(registry, package)), package, around)
     return "\n".join(lines).rstrip() + "\n"
 
 
 def section(
-    names: list[Name], part: str, theirs: str, places: Iterable[str], table: dict[str, Any]
+    names: list[Name],
+    part: str,
+    theirs: str,
+    places: Iterable[str],
+    table: dict[str, Any],
+    around: Frame,
 ) -> Iterator[str]:
     """A part of the mirror: its table, and what differs from PyTorch."""
     yield f"## `{part}`: `{theirs}`\n"
-    yield "| name | what it is | PyTorch | built in |"
-    yield "|---|---|---|---|"
+    yield from header(around.columns)
     for name in names:
         torch = pytorch(name.path, places, table["torch"])
         shape = f" *Shape:* {name.shape}" if name.shape else ""
@@ -60,18 +110,24 @@ def section(
     paths = {name.path for name in names}
     told = [(path, entry) for path, entry in table["differs"].items() if path in paths]
     if told:
-        yield "Other than in PyTorch:\n"
-        yield from (f"* `{path}`: {entry['what']}" for path, entry in told)
+        yield f"{around.differs}\n"
+        yield from (f"* `{path}`: {around.told.get(path, entry['what'])}" for path, entry in told)
         yield ""
 
 
-def own_section(names: list[Name], package: str) -> Iterator[str]:
+def header(columns: Iterable[str]) -> Iterator[str]:
+    """The first two lines of a table."""
+    columns = list(columns)
+    yield "| " + " | ".join(columns) + " |"
+    yield "|" + len(columns) * "---|"
+
+
+def own_section(names: list[Name], package: str, around: Frame) -> Iterator[str]:
     """A package that mirrors nothing: its names by module."""
     if not names:
         return
     yield f"### `{package}`\n"
-    yield "| name | what it is | built in |"
-    yield "|---|---|---|"
+    yield from header(around.columns[i] for i in (0, 1, 3))
     for name in names:
         own = name.path.removeprefix(f"{package}.")
         yield "| " + " | ".join(map(cell, (f"`{own}`", name.summary, ", ".join(name.built)))) + " |"

@@ -78,7 +78,7 @@ def appendices(check: bool) -> int:
     folder = project.root / "appendices"
     with implementation(project, registry, "solutions"):
         pages = {
-            "a1_api.md": api.page(registry, folder / "api.toml"),
+            **api.pages(registry, folder / "api.toml"),
             **formulas.pages(registry, folder / "formulas.toml"),
             "a4_reading.md": reading.page(registry, folder / "reading.toml"),
         }

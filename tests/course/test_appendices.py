@@ -13,6 +13,7 @@ import pytest
 from course import lessons
 from course.appendix import api, formulas, names, reading
 from course.cli.project import implementation
+from course.languages.sections import hashed
 from course.paths import Project, find_project
 from course.registry import Registry
 from course.toml import load_toml
@@ -30,8 +31,21 @@ def solved(project: Project, registry: Registry) -> Iterator[None]:
 
 
 def test_the_names_are_fresh_ones(registry: Registry) -> None:
-    page = api.page(registry, FOLDER / "api.toml")
-    assert (FOLDER / "a1_api.md").read_text(encoding="utf-8") == page, "tinymlx dev appendices"
+    pages = api.pages(registry, FOLDER / "api.toml")
+    assert len(pages) > 1
+    for name, page in pages.items():
+        assert (FOLDER / name).read_text(encoding="utf-8") == page, "tinymlx dev appendices"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("api.*.toml")), ids=lambda path: path.name)
+def test_other_languages_translate_what_stands_there(path: Path) -> None:
+    table = load_toml(path)
+    own = {"head": api.HEAD, "own": api.OWN}
+    assert {name for name in own if table[name]["of"] != hashed(own[name])} == set()
+    assert set(table["differs"]) == set(TOLD["differs"])
+    entries = table["differs"].items()
+    stale = [n for n, entry in entries if entry["of"] != hashed(TOLD["differs"][n]["what"])]
+    assert stale == [], "look at these sentences, then write the new hash beside them"
 
 
 def test_every_name_of_mlx_is_here_or_is_left_out_with_a_reason() -> None:
