@@ -27,7 +27,7 @@ from course.paths import Project, find_project
 from course.registry import Registry, load_registry
 from course.scratch import temporary
 from course.source import Source, read_source
-from course.syntax import find, is_starter
+from course.syntax import find, is_starter, parse
 
 PRIVATE = {".git", ".venv", ".tinymlx", "tinymlx"}
 FOLDERS = ("appendices", "course", "deploy", "exercises", "reference", "solutions", "tests")
@@ -244,8 +244,8 @@ def merge(mine: str | None, old: str | None, new: str, names: list[str]) -> str 
     if mine is None or mine in (old, new):
         return new
     try:
-        tree = ast.parse(mine)
-    except (SyntaxError, ValueError):
+        tree = parse(mine)
+    except SyntaxError:
         return None
     if old is not None and _rest(mine, names) == _rest(old, names):
         text = new

@@ -46,7 +46,7 @@ def measure(
     chapters = [registry.chapter(int(what.partition(".")[0]))] if what else list(registry.chapters)
     folders = [chapter.folder for chapter in chapters] + ([] if what else ["course"])
     files = [
-        str(path)
+        project.relative(path)  # pytest takes brackets in a path for a test's parameters
         for folder in folders
         for path in sorted((project.tests / folder).glob("bench_*.py"))
     ]

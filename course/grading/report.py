@@ -56,6 +56,7 @@ class Failure(AssertionError):
 
 
 READ = "  Read: "
+NO_TERMINAL = "reading from stdin while output is captured"  # pytest's words
 
 
 def with_likely(lines: list[str], found: Sequence[tuple[str, str]]) -> list[str]:
@@ -111,6 +112,9 @@ def raised(
     if kind in ("SystemExit", "KeyboardInterrupt"):
         first = f"your code called for an exit ({kind}); return a value instead"
         return Failure(exercise, first, details, "raised")
+    if kind == "BdbQuit" or NO_TERMINAL in message:  # pdb.set_trace(), breakpoint()
+        where = f"`pytest --exercise {exercise.id}` stops there"
+        return Failure(exercise, f"a debugger needs a terminal: {where}", details, "raised")
     what = kind + (f": {first}" if first else "")
     headline = f"your code raised {what}"
     if kind == "RecursionError":
