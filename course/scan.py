@@ -93,7 +93,9 @@ class Scan:
         """Keep verdicts (exercise id to ``"passed"`` or ``"failed"``) for the code as it is now.
 
         Older verdicts are kept by the hash of their code: who restores a text has its pass again.
+        What another window has recorded since is kept, too.
         """
+        self.__dict__.pop("_verdicts", None)
         for number, outcome in outcomes.items():
             if outcome in ("passed", "failed"):
                 known = self._verdicts.setdefault(number, {})

@@ -93,6 +93,8 @@ def newer_course(project: Project, source: str) -> Iterator[Path]:
             raise CourseError(f"{folder} is not a course: it has no solutions/tinymlx.")
         yield folder.resolve()
         return
+    if folder.exists() or source.startswith(("/", ".", "~")):
+        raise CourseError(f"{source} is no folder; name that of a newer course, or a git remote.")
     remote, _, branch = source.partition("/")
     _git(project, "fetch", "--quiet", remote, branch or "HEAD")
     archive = _git(project, "archive", "FETCH_HEAD")

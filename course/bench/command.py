@@ -43,7 +43,8 @@ def measure(
 
     Without a chapter, those of the machinery itself (``tests/course``) come last.
     """
-    chapters = [registry.chapter(int(what.partition(".")[0]))] if what else list(registry.chapters)
+    wanted = {exercise.chapter for exercise in registry.select(what)}
+    chapters = [chapter for chapter in registry.chapters if chapter.number in wanted]
     folders = [chapter.folder for chapter in chapters] + ([] if what else ["course"])
     files = [
         project.relative(path)  # pytest takes brackets in a path for a test's parameters

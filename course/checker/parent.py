@@ -24,6 +24,7 @@ from course.source import bare_lines, read_text
 
 FRAME = re.compile(r'File "(.+)", line (\d+) in (\S+)')
 FILE_LIMIT = 64 << 20
+REFUSAL = "ERROR: "  # how pytest begins what it says of options
 ISOLATION_SECONDS = 10.0  # for starting and ending a worker
 SLOW_PHASES = ("reference", "diagnosis")
 BUSY = 0.8  # a loop without an end that has a core to itself uses more of its time than this
@@ -264,8 +265,11 @@ class Checker:
             number = current["exercises"][0]
             text = f"your code ended the process ({_ending(code)}) in {_test(current)}"
             return {number: self._failed(number, text, [])}, number
+        said = trouble or child.said()
+        if said.startswith(REFUSAL) and "\n" not in said:  # an option that cannot be
+            raise CourseError(said.removeprefix(REFUSAL))
         raise CourseError(
-            f"The check could not run: {trouble or child.said() or _ending(code)}\n"
+            f"The check could not run: {said or _ending(code)}\n"
             "`tinymlx doctor` looks for what is wrong with this machine."
         )
 

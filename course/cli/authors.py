@@ -61,9 +61,9 @@ def figures(chapter: int | None) -> None:
     """Draw the figures of one lesson or of all, in place, on the solutions."""
     project = find_project()
     registry = load_registry(project)
-    for entry in registry.chapters:
+    for entry in registry.chapters if chapter is None else [registry.chapter(chapter)]:
         script = project.exercises / entry.folder / "figures" / "make.py"
-        if script.is_file() and chapter in (None, entry.number):
+        if script.is_file():
             with implementation(project, registry, "solutions"):
                 load_script(script).main(script.parent)
             console().print(f"drew {project.relative(script.parent)}")

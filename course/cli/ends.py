@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -30,11 +31,17 @@ def end(work: Callable[[], int]) -> NoReturn:
         _drop_output()
         code = 0
     except OSError as error:
-        what = error.filename or "The output, or what was read,"
-        _say(f"{what} failed: {error.strerror or error}.")
+        _say(f"{_refused(error)}: {error.strerror or error}.")
         _drop_output()
         code = 2
     sys.exit(code)
+
+
+def _refused(error: OSError) -> str:
+    if error.filename:
+        return str(error.filename)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+    return "The output cannot be written" if full else "The system refused something"
 
 
 def _drop_output() -> None:

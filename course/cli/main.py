@@ -45,7 +45,7 @@ def check(
     fill: Annotated[bool, typer.Option(help="Complete starters with the solutions.")] = True,
     impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
     seed: Annotated[str, typer.Option(help="A number, or 'random'.")] = "",
-    limit: Annotated[float, typer.Option(help="Seconds that one test may take.")] = 20.0,
+    limit: Annotated[float, typer.Option(help="Seconds that one test may take.", min=0.1)] = 20.0,
 ) -> None:
     """Grade exercises, chapters, or everything you have written."""
     from course.checker.parent import Options

@@ -11,6 +11,8 @@ import pytest
 from small import Mini
 
 from course.folders import python_files
+from course.paths import Project
+from course.scan import Scan
 
 RETURN = "    return rows.softmax(x)[index]"
 COMMAND = [sys.executable, "-m", "course.cli.entry"]
@@ -133,6 +135,18 @@ def test_a_folder_where_a_file_should_be(mini: Mini) -> None:
     assert mini.tinymlx().returncode == 0 and mini.tinymlx("check", "1.1").returncode == 1
 
 
+def test_two_windows_keep_each_others_verdicts(mini: Mini) -> None:
+    """`watch` stays open for hours beside a `check` in another window."""
+    mini.solve()
+    scans = [Scan(mini.project, mini.registry) for _ in range(2)]
+    for scan in scans:
+        scan.statuses()  # what is known is read
+    scans[0].record({"1.1": "passed"})
+    scans[1].record({"1.2": "passed"})
+    for scan in (scans[1], Scan(mini.project, mini.registry)):
+        assert [status.state for status in scan.statuses()] == ["passed", "passed", "to do"]
+
+
 @pytest.mark.parametrize("options", [(), ("--isolated",)])
 @pytest.mark.parametrize("line", ["breakpoint()", "import pdb; pdb.set_trace()"])
 def test_a_debugger_says_where_it_works(mini: Mini, line: str, options: tuple[str, ...]) -> None:
@@ -154,3 +168,34 @@ def test_warnings_of_a_text_are_no_part_of_a_map(mini: Mini) -> None:
     mini.replace('"""Softmax over rows."""', '"""Softmax over rows: \\d."""')
     result = mini.tinymlx()
     assert result.returncode == 0 and not result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["check", ""], "There is no exercise ''"),
+        (["check", "1."], "There is no exercise '1.'"),
+        (["check", "1.1", "--limit", "-1"], "--limit"),
+        (["check", "1.1", "--seed", "abc"], "--seed takes a number"),
+        (["check", "1.1", "--impl", "/nowhere"], "/nowhere holds no folder tinymlx/"),
+        (["bench", "abc"], "There is no exercise abc"),
+        (["bench", "1.77"], "There is no exercise 1.77"),
+        (["dev", "figures", "99"], "There is no chapter 99"),
+    ],
+)
+def test_an_argument_that_cannot_be(mini: Mini, words: list[str], said: str) -> None:
+    result = mini.tinymlx(*words)
+    assert result.returncode == 2 and said in result.stderr and "Traceback" not in result.stderr
+    assert "doctor" not in result.stderr and "could not run" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--folder", "README.md"], "README.md is no folder"),
+        (["--mirror", "somewhere"], "The mirror somewhere is no address"),
+    ],
+)
+def test_a_download_that_cannot_be(project: Project, options: list[str], said: str) -> None:
+    result = Mini(project.root).tinymlx("data", "mnist", *options)
+    assert result.returncode == 2 and said in result.stderr and "Errno" not in result.stderr
