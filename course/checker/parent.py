@@ -8,7 +8,6 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from typing import Any
 
 from course.errors import CourseError
 from course.grading.groups import PATIENCE, group_seconds, slowness
+from course.interpreter import module_command
 from course.paths import Project
 from course.registry import Exercise, Registry
 from course.source import bare_lines, read_text
@@ -74,7 +74,7 @@ class Child:
         read, write = os.pipe()
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "course.checker.child", str(write)],
+            module_command("course.checker.child", str(write)),
             pass_fds=[write],
             stdin=subprocess.PIPE,
             stdout=self.log,

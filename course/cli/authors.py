@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from course.backup import write_atomic
@@ -11,6 +10,7 @@ from course.cli.project import implementation, load_script
 from course.cli.terminal import console
 from course.cutter import differences, write_starters
 from course.errors import CourseError
+from course.interpreter import module_command
 from course.misconceptions import declared
 from course.paths import find_project
 from course.registry import Chapter, load_registry
@@ -50,10 +50,11 @@ def wrongs(file: Path, jobs: int) -> int:
             f'{file} declares no wrong solution; write @misconception("4.3", "words") above each.'
         )
     folders = {registry.chapter(registry[number].chapter).folder for number in numbers}
-    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "--prove", "misconceptions"]
+    command = module_command("pytest", "-q", "--no-header", "--prove", "misconceptions")
     command += ["--wrongs", str(file.resolve()), "--prove-jobs", str(jobs)]
     command += [option for number in numbers for option in ("--exercise", number)]
-    command += [str(project.tests / folder) for folder in sorted(folders)]
+    # Not a whole path: pytest takes brackets in it for a test's parameters.
+    command += [project.relative(project.tests / folder) for folder in sorted(folders)]
     return subprocess.run(command, cwd=project.root).returncode
 
 

@@ -40,6 +40,8 @@ def end(work: Callable[[], int]) -> NoReturn:
 def _refused(error: OSError) -> str:
     if error.filename:
         return str(error.filename)
+    if isinstance(error, FileNotFoundError):  # of `getcwd`, which names none
+        return "The folder that this was started in is gone; go to another one"
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
     return "The output cannot be written" if full else "The system refused something"
 

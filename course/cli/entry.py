@@ -28,9 +28,9 @@ def _work() -> int:
 
         overview.show(as_json=bool(words))
         return 0
-    from course.cli.main import command
+    from course.cli.main import obey
 
-    return command()
+    return obey()
 
 
 if __name__ == "__main__":

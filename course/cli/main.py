@@ -395,10 +395,10 @@ def main() -> None:
     from course.cli.terminal import prepare
 
     prepare()
-    end(command)
+    end(obey)
 
 
-def command() -> int:
+def obey() -> int:
     """What the words on the command line ask for; the exit code."""
     try:
         code = app(standalone_mode=False)

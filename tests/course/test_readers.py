@@ -11,6 +11,7 @@ import pytest
 from small import Mini
 
 from course.folders import python_files
+from course.interpreter import module_command
 from course.paths import Project
 from course.scan import Scan
 
@@ -199,3 +200,25 @@ def test_an_argument_that_cannot_be(mini: Mini, words: list[str], said: str) -> 
 def test_a_download_that_cannot_be(project: Project, options: list[str], said: str) -> None:
     result = Mini(project.root).tinymlx("data", "mnist", *options)
     assert result.returncode == 2 and said in result.stderr and "Errno" not in result.stderr
+
+
+@pytest.mark.parametrize("words", ["check 1.1", "check 1.1 --isolated", "bench 1 --quick"])
+def test_a_script_of_ones_own_is_no_library(mini: Mini, words: str) -> None:
+    """Whoever kept a ``random.py`` beside the course's folders had it run by every check."""
+    mini.solve()
+    for name in ("random", "json", "numpy", "pytest"):
+        (mini.root / f"{name}.py").write_text("raise SystemExit('a script of my own')\n")
+    # As the installed command does: it does not look into the current folder itself.
+    result = mini.run(*module_command("course.cli.entry", *words.split()))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_folder_that_is_gone(mini: Mini) -> None:
+    gone = mini.root / "gone"
+    gone.mkdir()
+    command = " ".join(module_command("course.cli.entry", "run", "1")[:2])
+    line = f"cd gone && rmdir ../gone && exec {command} \"$@\""
+    words = module_command("course.cli.entry", "run", "1")[2:]
+    result = mini.run("sh", "-c", line, "sh", *words)
+    assert result.returncode == 2 and is_one_sentence(result.stderr), result.stderr
+    assert "The folder that this was started in is gone" in result.stderr
