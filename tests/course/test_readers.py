@@ -217,8 +217,24 @@ def test_a_folder_that_is_gone(mini: Mini) -> None:
     gone = mini.root / "gone"
     gone.mkdir()
     command = " ".join(module_command("course.cli.entry", "run", "1")[:2])
-    line = f"cd gone && rmdir ../gone && exec {command} \"$@\""
+    line = f'cd gone && rmdir ../gone && exec {command} "$@"'
     words = module_command("course.cli.entry", "run", "1")[2:]
     result = mini.run("sh", "-c", line, "sh", *words)
     assert result.returncode == 2 and is_one_sentence(result.stderr), result.stderr
     assert "The folder that this was started in is gone" in result.stderr
+
+
+def test_a_program_of_ones_own_may_ask_for_what_it_has(project: Project, tmp_path: Path) -> None:
+    """`import course.fill` is the first line of readers' scripts; `swap` fills without it."""
+    script = tmp_path / "mine.py"
+    script.write_text("import course.fill\nfrom tinymlx import core\n\nprint(core.array(7))\n")
+    result = Mini(project.root).tinymlx("swap", str(script))
+    assert result.returncode == 0 and "7" in result.stdout, result.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder that nobody can write to")
+def test_a_folder_for_results_is_tried_first(mini: Mini) -> None:
+    project = mini.root / "exercises/ch01_rows/project.py"
+    project.write_text("def main(out, quick=False):\n    print('hours of training')\n")
+    result = mini.tinymlx("run", "1", "--out", "/proc/self")
+    assert result.returncode == 2 and "--out" in result.stderr and not result.stdout
