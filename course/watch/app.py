@@ -30,7 +30,8 @@ def run(which: str | None) -> None:
     exercise = course.exercise(which)
     grader = Grader(course.project, course.registry, TEST_SECONDS)
     try:
-        if sys.stdin.isatty() and sys.stdout.isatty():
+        able = sys.stdin.isatty() and sys.stdout.isatty() and not console().is_dumb_terminal
+        if able:
             _Loop(course, grader, exercise).run()
         else:
             _plain(course, grader, exercise)
@@ -212,7 +213,8 @@ class _Loop:
 
 
 def _plain(course: Course, grader: Grader, exercise: Exercise) -> None:
-    """Without a terminal: one verdict for each save, until the input or the process ends."""
+    """Without a terminal that can move its cursor (a pipe, a shell in Emacs): one verdict for each
+    save, until the process is ended."""
     out = console()
     files = Watched(course.project.tinymlx)
     grader.ask(exercise)

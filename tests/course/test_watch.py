@@ -28,13 +28,15 @@ RETURN = "    return rows.softmax(x)[index]"
 class Terminal:
     """``tinymlx watch`` in a pseudo terminal whose screen can be read."""
 
-    def __init__(self, mini: Mini, *arguments: str, rows: int = 30, columns: int = 100) -> None:
+    def __init__(
+        self, mini: Mini, *arguments: str, rows: int = 30, columns: int = 100, kind: str = "xterm"
+    ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
         controller, terminal = pty.openpty()
         self.controller = controller
         self._size(rows, columns)
-        environment = mini.environment(TERM="xterm-256color")
+        environment = mini.environment(TERM=kind)
         environment.pop("COLUMNS")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "course.cli.main", "watch", *arguments],
@@ -129,6 +131,18 @@ def test_on_a_small_screen_an_answer_to_a_key_is_seen(mini: Mini) -> None:
         assert "more lines above" in session.text
         session.press("d")
         session.until("The solution shows itself once yours passes")
+    finally:
+        session.close()
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(mini: Mini) -> None:
+    mini.solve()
+    mini.replace(RETURN, "    return x[index]")
+    session = Terminal(mini, "1.2", kind="dumb")
+    try:
+        session.until(r"Likely: You forgot the softmax\.")
+        mini.solve()
+        session.until(r"passed  1\.2 Picking")
     finally:
         session.close()
 
