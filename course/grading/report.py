@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from course.grading.values import Plain
+from course.lines import readable
 from course.registry import Exercise
 
 
@@ -99,7 +100,7 @@ def raised(
     kind, message = description["classes"][0], description["message"].strip()
     frames = [f for f in description["frames"] if f[1]]
     own = _without_repeats([f for f in frames if is_own(str(f[0]))])
-    first, *rest = message.splitlines() or [""]
+    first, *rest = [readable(line) for line in message.splitlines()] or [""]
     details = [_place(frame, shown) for frame in own[-4:]]
     inside = any(f[0] == file and a <= f[1] <= b for f in frames for file, a, b in spans)
     if not inside:  # it gave something back that did not work later

@@ -238,3 +238,17 @@ def test_a_folder_for_results_is_tried_first(mini: Mini) -> None:
     project.write_text("def main(out, quick=False):\n    print('hours of training')\n")
     result = mini.tinymlx("run", "1", "--out", "/proc/self")
     assert result.returncode == 2 and "--out" in result.stderr and not result.stdout
+
+
+@pytest.mark.parametrize("options", [(), ("--isolated",)])
+def test_what_code_says_is_read_and_not_obeyed(mini: Mini, options: tuple[str, ...]) -> None:
+    """A whole array in one line, a cleared screen, a bell: in an error, and printed."""
+    mini.solve()
+    long = "'x' * 200_000 + chr(27) + '[2J'"
+    mini.replace(
+        RETURN, f"    print({long})\n    raise ValueError(chr(27) + '[2J' + chr(7) + {long})"
+    )
+    said = mini.tinymlx("check", "1.2", *options).stdout
+    assert "\\x1b[2J\\x07xxx" in said
+    assert "more characters)" in said and len(said) < 4000
+    assert "\x1b" not in said and "\x07" not in said
