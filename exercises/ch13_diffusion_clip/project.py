@@ -1,7 +1,8 @@
 """Project 13: pictures out of noise, on demand; and who says what is on them.
 
-Four parts, each of which prints its figures next to their aims. The *floor*: two numbers instead of
+Five parts, each of which prints its figures next to their aims. The *floor*: two numbers instead of
 a picture, where the best denoiser is known. *Digits* on demand, judged by the frozen judge.
+*Objects*, the same with photographs, for a GPU or for who asks (``--parts objects``).
 Captioned *shapes*, drawn by a U-Net that reads, judged by an exact parser, also in combinations
 that were never shown; with ``full`` once more in the small maps of an autoencoder (*latent*).
 *CLIP* on the same captions. With ``trained`` nothing is trained: where weights of ``full`` come
@@ -24,11 +25,12 @@ from .clips import clip, untrained
 from .digits import digits
 from .floor import floor
 from .latent import latent
+from .objects import objects
 from .runs import Numbers, Run
 from .settings import DEFAULT, FULL, QUICK, SHOWN, Setting
 from .shapes import shapes
 
-PARTS = ("floor", "digits", "shapes", "latent", "clip")
+PARTS = ("floor", "digits", "objects", "shapes", "latent", "clip")
 
 
 def main(
@@ -36,7 +38,7 @@ def main(
     quick: bool = False,
     full: bool = False,
     trained: bool = False,
-    parts: Sequence[str] = PARTS,
+    parts: Sequence[str] | None = None,
     setting: Setting | None = None,
 ) -> Numbers:
     """Train, judge, draw; pictures and numbers go into ``out``.
@@ -46,7 +48,7 @@ def main(
         quick: small networks, for seconds; what they draw is not worth looking at.
         full: large ones, for minutes on a GPU; their weights are written, too.
         trained: no training; those networks of ``full`` whose weights came with the course.
-        parts: which parts.
+        parts: which parts; by default those of the setting.
         setting: sizes other than those of the three.
 
     Returns:
@@ -57,10 +59,12 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     run = Run(out, setting, console)
     numbers: Numbers = {}
-    for part in parts:
+    for part in setting.parts if parts is None else parts:
         if part == "latent" and setting.latent is None:
             continue
         if trained and part not in weights.there():
+            if parts is not None:
+                console.print(f"No weights of {part} came with the course: nothing is done there.")
             continue
         start = time.perf_counter()
         numbers |= run_part(run, part, trained)
@@ -98,6 +102,8 @@ def run_part(run: Run, part: str, trained: bool) -> Numbers:
         return floor(run)
     if part == "digits":
         return digits(run, trained)
+    if part == "objects":
+        return objects(run)
     if part == "shapes":
         return shapes(run, trained)
     if part == "latent":

@@ -87,6 +87,32 @@ class Latent:
 
 
 @dataclass(frozen=True)
+class Looker:
+    """Of the residual network that judges objects: its stages, and the side of the square that is
+    cut out of what it learns from."""
+
+    widths: tuple[int, ...]
+    blocks: tuple[int, ...]
+    strides: tuple[int, ...]
+    stem: tuple[int, int]
+    hole: int = 0
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Of objects on demand: the judge, the U-Net, and what is asked for (see ``Task``)."""
+
+    looker: Looker
+    looking: Plan
+    unet: Sizes
+    plan: Plan
+    judged: int
+    calls: int
+    guidance: float
+    scales: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Setting:
     """Everything.
 
@@ -97,6 +123,8 @@ class Setting:
         pixels, sizes: the side of a picture of shapes, and the sizes of things; not for CLIP.
         readers: blocks of the tower that reads captions for the U-Net.
         towers: of CLIP.
+        objects: photographs on demand.
+        parts: those that are run if none is named.
         judged: how many digits are judged.
         asked: how many captions of each kind are drawn and judged.
         guidance: of the digits that count.
@@ -120,6 +148,8 @@ class Setting:
     asked: int
     clip: Plan
     towers: Towers
+    objects: Objects
+    parts: tuple[str, ...] = ("floor", "digits", "objects", "shapes", "latent", "clip")
     guidance: float = 1.5
     scales: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0)
     calls: int = 20
@@ -147,6 +177,16 @@ QUICK = Setting(
     asked=12,
     clip=Plan(200, 48, 3e-3),
     towers=Towers(32, 1, 8),
+    objects=Objects(
+        Looker((16, 32), (1, 1), (1, 2), (4, 2)),
+        Plan(200, 32, 5e-3, muon=0.03),
+        Sizes(4, (32,), (False,), context=16),
+        Plan(100, 16, 3e-3),
+        judged=60,
+        calls=4,
+        guidance=1.5,
+        scales=(1.0, 1.5),
+    ),
     calls=4,
     things=(1,),
     pairs=(1,),
@@ -169,6 +209,18 @@ DEFAULT = Setting(
     asked=100,
     clip=Plan(800, 128, 2e-3),
     towers=Towers(64, 2, 8),
+    objects=Objects(
+        Looker((32, 64, 128), (1, 1, 1), (1, 2, 2), (4, 2)),
+        Plan(250, 64, 5e-3, muon=0.03),
+        Sizes(4, (64,), (True,)),
+        Plan(450, 32, 2e-3, muon=0.02),
+        judged=200,
+        calls=12,
+        guidance=3.0,
+        scales=(1.0, 3.0),
+    ),
+    # Ten minutes are over with these; ``--parts objects`` is for who has four more.
+    parts=("floor", "digits", "shapes", "clip"),
     calls=10,
     things=(1,),
     each=(100, 2),
@@ -188,6 +240,17 @@ FULL = Setting(
     asked=500,
     clip=Plan(4000, 256, 1e-3),  # cosines times 100 need the digits of float32
     towers=Towers(128, 4, 4),
+    objects=Objects(
+        Looker((64, 128, 256), (1, 1, 1), (1, 2, 2), (3, 1), hole=8),
+        Plan(1200, 256, 5e-3, muon=0.03, compile=False),
+        Sizes(2, (96, 192, 256), (False, True, True), context=128),
+        # Compiling three levels takes longer than what it saves in so few steps.
+        Plan(2000, 256, 1e-3, half=True, muon=0.02, compile=False),
+        judged=2000,
+        calls=30,
+        guidance=1.5,
+        scales=(1.0, 1.5, 2.0, 3.0),
+    ),
     each=(200, 8),
     latent=Latent(
         AutoencoderConfig(channels=(32, 64, 128), layers=1, groups=8, scaling=1.0),

@@ -35,7 +35,10 @@ def gpt2_weights(draw, front="transformer.", head=True):
 @exercise("12.16")
 @pytest.mark.parametrize("kind", ["gelu_new", "gelu", "relu"])
 def test_the_activation_that_was_meant(check, draw, kind):
-    """As the configuration names it: gelu_new is the one with tanh, and they differ by 0.0005."""
+    """As the configuration names it: gelu_new is the one with tanh, and they differ by 0.0005.
+
+    A layer of half precision stays one.
+    """
     weights = {
         "c_fc.weight": draw.normal(12, 3),
         "c_fc.bias": draw.normal(12),
@@ -44,6 +47,9 @@ def test_the_activation_that_was_meant(check, draw, kind):
     }
     g = draw.normal(4, 5, 3)
     check("fed_forward", weights=weights, x=draw.normal(4, 5, 3), kind=kind, g=g, terms=60)
+    half = {name: weight.astype(np.float16) for name, weight in weights.items()}
+    x, g = draw.normal(4, 5, 3, dtype="float16"), g.astype(np.float16)
+    check("fed_forward", weights=half, x=x, kind=kind, g=g, terms=60, scale=8.0)
 
 
 @exercise("12.16")

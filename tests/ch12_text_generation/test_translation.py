@@ -80,6 +80,8 @@ def test_orders(probe, draw):
         lengths = [len(x[0]) for x, _ in batches]
         # With 15 batches and more, one order in a million has its lengths sorted.
         assert lengths not in (sorted(lengths), sorted(lengths, reverse=True))
+    shapes = {str([len(x[0]) for x, _ in batches]) for batches in found["epochs"]}
+    assert len(shapes) == 6, "the lengths come in the same order in two epochs"
     later = probe("later_epoch", **common, seed=1, epoch=4)
     assert later["batches"] == found["epochs"][4] and later["epoch"] == 5
     other = probe("later_epoch", **common, seed=2, epoch=4)
@@ -543,9 +545,10 @@ def texts(draw, count):
 
 
 @exercise("12.14")
-@pytest.mark.parametrize("options", [{}, {"batch": 3}, {"batch": 4, "length": 3}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"batch": 5}, {"batch": 4, "length": 3}], ids=str)
 def test_what_it_says(check, draw, options):
-    """In the order of the sources, ``batch`` at a time, at most ``length`` tokens."""
+    """In the order of the sources, ``batch`` at a time, at most ``length`` tokens. The ten texts
+    are two whole batches, or leave some over."""
     sources = ["w1 w2 w3 w1 w5", "w0", *texts(draw, 8)]
     check("said", words=WORDS, table=SAYS, stumble=STUMBLE, sources=sources, options=options)
 
@@ -559,6 +562,7 @@ def test_what_beams_say(probe, draw):
     short = probe("said", **common, options={"width": 2, "penalty": 0.0})["texts"]
     long = probe("said", **common, options={"width": 2, "penalty": 3.0})["texts"]
     assert sum(map(len, short)) < sum(map(len, long))
+    assert all(long), f"a sentence was not translated: {long}"
 
 
 @exercise("12.14")

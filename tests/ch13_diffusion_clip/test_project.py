@@ -94,6 +94,7 @@ def test_small_parts(script, tmp_path, monkeypatch):
 def test_a_training_that_was_stopped(script, tmp_path):
     """What goes on in the middle ends bit for bit where a whole training does."""
     digits, runs = part(script, "digits"), part(script, "runs")
+    conditional = part(script, "conditional")
     from tinymlx import core
     from tinymlx.utils import tree_flatten
 
@@ -108,9 +109,12 @@ def test_a_training_that_was_stopped(script, tmp_path):
     def weights(model):
         return {n: np.array(w.tolist()) for n, w in tree_flatten(model.parameters())}
 
-    whole = weights(digits.learned(run_in(script, tmp_path / "whole", **changes), data))
+    def learned(run):
+        return conditional.learned(run, digits.task_of(run, data))
+
+    whole = weights(learned(run_in(script, tmp_path / "whole", **changes)))
     stopped = run_in(script, tmp_path / "stopped", **changes)
-    seeded, asked = digits.seeded, []
+    seeded, asked = conditional.seeded, []
 
     def until_eleven(number):
         asked.append(number)
@@ -118,11 +122,11 @@ def test_a_training_that_was_stopped(script, tmp_path):
             raise KeyboardInterrupt
         return seeded(number)
 
-    digits.seeded = until_eleven
+    conditional.seeded = until_eleven
     with pytest.raises(KeyboardInterrupt):
-        digits.learned(stopped, data)
+        learned(stopped)
     core.random.seed(99)
-    found = weights(digits.learned(stopped, data))
+    found = weights(learned(stopped))
     assert asked == [*range(12), *range(10, 20)]
     assert all(np.array_equal(whole[name], found[name]) for name in whole)
     stopped.finish()

@@ -154,12 +154,12 @@ def test_attention(library: Any, numbers: Any, causal: bool, keys: int) -> None:
         same(value, expected[name], terms=40 * keys)
 
 
-@pytest.mark.parametrize("name", ["bfloat16", "float16"])
-def test_attention_on_tensor_cores(library: Any, numbers: Any, name: str) -> None:
+@pytest.mark.parametrize("name, dims", [("bfloat16", 64), ("float16", 128)])
+def test_attention_on_tensor_cores(library: Any, numbers: Any, name: str, dims: int) -> None:
     """As the shim plays the instructions: the threads of a warp, each with its part of a matrix."""
     kind, eps = (ml_dtypes.bfloat16, 2**-8) if name == "bfloat16" else (np.float16, 2**-11)
-    q, g = (numbers(2, 40, 64).astype(kind) for _ in range(2))
-    k, v = (numbers(1, 70, 64).astype(kind) for _ in range(2))
+    q, g = (numbers(2, 40, dims).astype(kind) for _ in range(2))
+    k, v = (numbers(1, 70, dims).astype(kind) for _ in range(2))
 
     def plain(q: Any, k: Any, v: Any) -> dict[str, Any]:
         scores = 0.1 * q @ k.mT

@@ -30,6 +30,7 @@ class Hole:
 
 
 HOLE = Hole()
+PLAIN = (int, type(None))
 
 
 def separate(index: Any) -> tuple[Any, list[array]]:
@@ -40,8 +41,17 @@ def separate(index: Any) -> tuple[Any, list[array]]:
     if index is None:  # alone it means something else to MLX when it assigns
         return (None,), arrays
     if isinstance(index, tuple):
+        if all(map(_as_it_is, index)):
+            return index, arrays
         return tuple(_with_hole(part, arrays) for part in index), arrays
     return _with_hole(index, arrays), arrays
+
+
+def _as_it_is(part: Any) -> bool:
+    """Whether there is nothing to change; most parts are such, and a step has hundreds."""
+    if type(part) is builtins.slice:
+        return part.step is None and type(part.start) in PLAIN and type(part.stop) in PLAIN
+    return type(part) in PLAIN or part is Ellipsis
 
 
 def _with_hole(part: Any, arrays: list[array]) -> Any:

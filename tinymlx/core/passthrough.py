@@ -14,6 +14,9 @@ from .places import values_of_known
 from .primitive import released
 from .tree import BOXES, leaves, rebuild
 
+#: Where there may be arrays.
+HOLDERS = (array, *BOXES)
+
 
 def wrapped(x: Any) -> Any:
     """``x`` with every bare array in it (lists, tuples and dicts, nested) wrapped."""
@@ -29,6 +32,9 @@ def passed(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def passed_function(*args: Any, **kwargs: Any) -> Any:
+        if not any(isinstance(x, HOLDERS) for x in (*args, *kwargs.values())):
+            y = function(*args, **kwargs)  # of numbers and names alone, as `arange` mostly is
+            return wrap(y) if type(y) is mx.array else wrapped(y)
         for x in leaves([args, kwargs]):
             if isinstance(x, array) and x._trace is not None:
                 raise ValueError(

@@ -29,7 +29,8 @@ def norm_kernel(
     rows: int, columns: int, dtype: core.Dtype, eps: float, centred: bool
 ) -> Kernel | None:
     """Forwards: ``y = r * x * w``, or with ``centred`` layer norm, ``r * (x - mean) * w + b``."""
-    layout = row_layout(columns, dtype)
+    # Weights are read last: whoever keeps them in registers meanwhile leaves room for fewer groups.
+    layout = row_layout(columns, dtype, 16) or row_layout(columns, dtype)
     if layout is None:
         return None
     value = "v[k][j] * r * (float)weight.v[j]" + (" + (float)bias.v[j]" if centred else "")

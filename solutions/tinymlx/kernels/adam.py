@@ -48,8 +48,8 @@ def adam_kernel(size: int, dtype: core.Dtype, weight_decay: bool) -> Kernel:
         source=source,
         inputs=["p", "g", "m", "v", "rates"],
         outputs=dict.fromkeys(("new_p", "new_m", "new_v"), ((size,), dtype)),
-        grid=(whole_groups(size // width, 256), 1, 1),
-        group=(256, 1, 1),
+        grid=(whole_groups(size // width, 1024), 1, 1),
+        group=(1024, 1, 1),
         template={"T": dtype, "V": width},
     )
 
@@ -74,14 +74,20 @@ def adam_step(
         learning_rate, betas, eps, weight_decay, bias_correction: as ``optimizers.AdamW`` has them.
     """
     b1, b2 = betas
-    rate, scale = core.array(learning_rate, core.float32), core.array(1.0)
-    decay = 1 - rate * weight_decay
+    rate: float | array = learning_rate
+    scale: float | array = 1.0
+    decay = 1 - learning_rate * weight_decay
     if bias_correction:
-        t = core.array(step, core.float32)
-        rate, scale = rate / (1 - b1**t), core.rsqrt(1 - b2**t)
-    parts = [rate, b1, b2, eps, scale, decay]
-    rates = core.stack([core.array(x, core.float32) for x in parts])
+        rate, scale = learning_rate / (1 - b1**step), (1 - b2**step) ** -0.5
+    rates = _together(rate, b1, b2, eps, scale, decay)
     kernel = adam_kernel(p.size, p.dtype, weight_decay != 0)
     found = run(kernel, *(x.reshape(-1) for x in (p, g, m, v)), rates)
     new_p, new_m, new_v = (x.reshape(p.shape) for x in found)
     return new_p, new_m, new_v
+
+
+def _together(*parts: float | array) -> array:
+    """All in one array of float32: numbers alone arrive in one piece, without an operation each."""
+    if not any(isinstance(x, array) for x in parts):
+        return core.array(parts, core.float32)
+    return core.stack([core.array(x, core.float32) for x in parts])

@@ -24,7 +24,8 @@ from tinymlx import core
 from .attention import Shape
 from .launch import Kernel
 
-KEYS = 64
+#: Of a tile, by the length of a head: two tiles fit into 32 KB.
+KEYS = {64: 64, 128: 32}
 
 #: The few instructions that C++ has no words for. The shim of the tests plays them thread by
 #: thread.
@@ -106,40 +107,34 @@ SOURCE = """
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     // The last queries ask the most keys where attention is causal: they begin.
     const int head = blockIdx.x % HEADS, start = (BLOCKS - 1 - (int)(blockIdx.x / HEADS)) * QUERIES;
-    __shared__ __align__(128) T keys[KEYS * D];
-    __shared__ __align__(128) T values[KEYS * D];
+    __shared__ __align__(128) T pool[4 * KEYS * D];  // two tiles of keys, each with its values
     auto own_q = q + ((size_t)head * TQ + start) * D;
     auto own_k = k + (size_t)(head / SHARE) * TK * D;
     auto own_v = v + (size_t)(head / SHARE) * TK * D;
 
-    // The queries pass through the memory of keys and values, half of them through each.
+    // The queries pass through the memory of keys and values.
     for (int i = threadIdx.x; i < QUERIES * D / 8; i += COUNT) {
         int row = i / (D / 8), piece = i % (D / 8);
-        bool there = start + row < TQ;
-        size_t at = (size_t)row * D + piece * 8;
-        if (row < KEYS) copy8(keys, swizzled(row, piece, D), own_q, at, there);
-        else copy8(values, swizzled(row - KEYS, piece, D), own_q, at, there);
+        copy8(pool, swizzled(row, piece, D), own_q, (size_t)row * D + piece * 8, start + row < TQ);
     }
     arrived();
     __syncthreads();
     unsigned asks[TILES][D / 16][4];
     #pragma unroll
-    for (int m = 0; m < TILES; m++) {
-        int row = (warp * TILES + m) * 16 + lane % 16;
+    for (int m = 0; m < TILES; m++)
         #pragma unroll
-        for (int d = 0; d < D / 16; d++) {
-            if (row < KEYS) matrices(asks[m][d], keys, swizzled(row, d * 2 + lane / 16, D));
-            else matrices(asks[m][d], values, swizzled(row - KEYS, d * 2 + lane / 16, D));
-        }
-    }
+        for (int d = 0; d < D / 16; d++)
+            matrices(asks[m][d], pool,
+                     swizzled((warp * TILES + m) * 16 + lane % 16, d * 2 + lane / 16, D));
     __syncthreads();
 
     const int end = CAUSAL ? min(start + QUERIES + TK - TQ, TK) : TK;
-    auto bring = [&](auto& to, auto from, int first) {
+    auto bring = [&](int to, int first) {
         for (int i = threadIdx.x; i < KEYS * D / 8; i += COUNT) {
-            int row = i / (D / 8), piece = i % (D / 8);
-            copy8(to, swizzled(row, piece, D), from, (size_t)(first + row) * D + piece * 8,
-                  first + row < TK);
+            int row = i / (D / 8), piece = i % (D / 8), place = to + swizzled(row, piece, D);
+            size_t at = (size_t)(first + row) * D + piece * 8;
+            copy8(pool, place, own_k, at, first + row < TK);
+            copy8(pool, place + KEYS * D, own_v, at, first + row < TK);
         }
     };
     float sum[TILES][D / 8][4], top[TILES][2], total[TILES][2];
@@ -150,11 +145,12 @@ SOURCE = """
             for (int e = 0; e < 4; e++) sum[m][n][e] = 0;
         for (int h = 0; h < 2; h++) { top[m][h] = -INFINITY; total[m][h] = 0; }
     }
-    if (end > 0) bring(keys, own_k, 0);
-    for (int first = 0; first < end; first += KEYS) {
+    if (end > 0) bring(0, 0);
+    int keys = 0;  // where the tile begins; the other one is on its way
+    for (int first = 0; first < end; first += KEYS, keys = 2 * KEYS * D - keys) {
         arrived();
         __syncthreads();
-        bring(values, own_v, first);
+        if (first + KEYS < end) bring(2 * KEYS * D - keys, first + KEYS);
         float s[TILES][KEYS / 8][4];
         #pragma unroll
         for (int m = 0; m < TILES; m++)
@@ -167,7 +163,7 @@ SOURCE = """
             for (int n = 0; n < KEYS / 16; n++) {
                 unsigned b[4];
                 int row = n * 16 + lane / 16 * 8 + lane % 8;
-                matrices(b, keys, swizzled(row, d * 2 + lane / 8 % 2, D));
+                matrices(b, pool, keys + swizzled(row, d * 2 + lane / 8 % 2, D));
                 #pragma unroll
                 for (int m = 0; m < TILES; m++) {
                     multiply<BRAIN>(s[m][n * 2], asks[m][d], b[0], b[1]);
@@ -175,9 +171,6 @@ SOURCE = """
                 }
             }
         }
-        arrived();
-        __syncthreads();
-        if (first + KEYS < end) bring(keys, own_k, first + KEYS);
         const int rows = start + warp * TILES * 16;
         if (first + KEYS > TK || (CAUSAL && first + KEYS - 1 > rows + TK - TQ)) {
             #pragma unroll
@@ -232,7 +225,8 @@ SOURCE = """
             #pragma unroll
             for (int d = 0; d < D / 16; d++) {
                 unsigned b[4];
-                turned(b, values, swizzled(n * 16 + lane % 16, d * 2 + lane / 16, D));
+                turned(b, pool,
+                       keys + KEYS * D + swizzled(n * 16 + lane % 16, d * 2 + lane / 16, D));
                 #pragma unroll
                 for (int m = 0; m < TILES; m++) {
                     multiply<BRAIN>(sum[m][d * 2], a[m], b[0], b[1]);
@@ -272,7 +266,8 @@ def tensor_attention_kernel(
     dims = q[2]
     if dtype not in (core.float16, core.bfloat16) or dims not in (64, 128):
         return None
-    warps, tiles = (4, 2) if dims == 64 else (8, 1)
+    # More warps share a tile of keys; where attention is causal, they wait for the last of them.
+    warps, tiles = (8 if dims == 64 and not causal else 4), 2
     blocks = -(-q[1] // (warps * tiles * 16))
     return Kernel(
         name="attention_tensor",
@@ -292,7 +287,7 @@ def tensor_attention_kernel(
             "BRAIN": dtype == core.bfloat16,
             "WARPS_OF_GROUP": warps,
             "TILES": tiles,
-            "KEYS": KEYS,
+            "KEYS": KEYS[dims],
         },
         header=INSTRUCTIONS
         + f"#define SCALE {scale!r}f\n#define SCALE2 {scale * math.log2(math.e)!r}f\n",

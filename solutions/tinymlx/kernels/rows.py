@@ -1,7 +1,8 @@
 """A group for each row, several neighbours at a time: what the wide kernels have in common.
 
 A row of ``N`` numbers is read as packs of ``V``; the group has ``G`` threads, and each of them
-keeps at most ``K`` packs in registers, so that memory is read once.
+keeps at most ``K`` packs in registers, so that memory is read once. The row is ``WHOLE`` if all
+threads keep equally many.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ MOST_THREADS = 1024
 
 
 def row_layout(columns: int, dtype: core.Dtype, wanted: int = 32) -> dict[str, Any] | None:
-    """``T``, ``N``, ``V``, ``G`` and ``K`` for such rows; ``None`` if they are too long.
+    """``T``, ``N``, ``V``, ``G``, ``K`` and ``WHOLE`` for such rows; ``None`` if they are too long.
 
     A thread keeps about ``wanted`` numbers: with several accesses under way it waits for memory
     once, not once for each.
@@ -28,21 +29,25 @@ def row_layout(columns: int, dtype: core.Dtype, wanted: int = 32) -> dict[str, A
     kept = -(-packs // threads)
     if kept * width > 2 * wanted:
         return None
-    return {"T": dtype, "N": columns, "V": width, "G": threads, "K": kept}
+    whole = kept * threads == packs
+    return {"T": dtype, "N": columns, "V": width, "G": threads, "K": kept, "WHOLE": whole}
 
 
 def read(name: str, into: str, first: str, otherwise: str = "0.0f") -> str:
-    """Text that reads the row of ``name`` that begins at ``first`` into ``float into[K][V]``."""
+    """Text that reads the row of ``name`` that begins at ``first`` into ``float into[K][V]``.
+
+    Nothing is done with a pack before all are under way. Beyond the end stands ``otherwise``.
+    """
     return f"""
+    Pack<T, V> packs_{name}[K];
     for (int k = 0; k < K; k++) {{
         int i = (k * G + THREAD) * V;
-        if (i < N) {{
-            auto p = load<V>({name}, {first} + i);
-            for (int j = 0; j < V; j++) {into}[k][j] = (float)p.v[j];
-        }} else {{
-            for (int j = 0; j < V; j++) {into}[k][j] = {otherwise};
-        }}
-    }}"""
+        if (WHOLE || i < N) packs_{name}[k] = load<V>({name}, {first} + i);
+    }}
+    for (int k = 0; k < K; k++)
+        for (int j = 0; j < V; j++)
+            {into}[k][j] = WHOLE || (k * G + THREAD) * V < N
+                ? (float)packs_{name}[k].v[j] : {otherwise};"""
 
 
 def write(name: str, value: str, first: str, dtype: str = "T", before: str = "") -> str:
@@ -51,7 +56,7 @@ def write(name: str, value: str, first: str, dtype: str = "T", before: str = "")
     return f"""
     for (int k = 0; k < K; k++) {{
         int i = (k * G + THREAD) * V;
-        if (i < N) {{
+        if (WHOLE || i < N) {{
             {before}
             Pack<{dtype}, V> p;
             for (int j = 0; j < V; j++) p.v[j] = ({dtype})({value});

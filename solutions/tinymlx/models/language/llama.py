@@ -97,7 +97,8 @@ class Attention(nn.Module):
         offset: int | array = 0 if cache is None else cache.offset
         if padding is not None:
             offset = offset - padding
-        q, k = self.rope(q, offset), self.rope(k, offset)
+        turned = self.rope(core.concatenate([q, k], axis=1), offset)  # one angle for all heads
+        q, k = turned[:, : self.heads], turned[:, self.heads :]
         if cache is not None:
             k, v = cache.update_and_fetch(k, v)
         y = core.fast.scaled_dot_product_attention(q, k, v, scale=self.scale, mask=mask)

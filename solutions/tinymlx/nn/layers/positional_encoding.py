@@ -67,22 +67,21 @@ class RoPE(Module):
         check_rotation(x, self.dims)
         cos, sin = self.rotation(x, offset)
         half = self.dims // 2
-        turned, rest = x[..., : self.dims], x[..., self.dims :]
         if self.traditional:
-            x1, x2 = turned[..., ::2], turned[..., 1::2]
+            x1, x2 = x[..., : self.dims : 2], x[..., 1 : self.dims : 2]
         else:
-            x1, x2 = turned[..., :half], turned[..., half:]
-        y1, y2 = x1 * cos - x2 * sin, x1 * sin + x2 * cos  # (B, ..., T, half)
+            x1, x2 = x[..., :half], x[..., half : self.dims]
+        parts = [x1 * cos - x2 * sin, x1 * sin + x2 * cos]  # (B, ..., T, half) each
         if self.traditional:
-            y = core.stack([y1, y2], axis=-1).reshape(turned.shape)
-        else:
-            y = core.concatenate([y1, y2], axis=-1)
-        return y if rest.shape[-1] == 0 else core.concatenate([y, rest], axis=-1)
+            parts = [core.stack(parts, axis=-1).flatten(-2)]
+        if self.dims < x.shape[-1]:
+            parts.append(x[..., self.dims :])
+        return core.concatenate(parts, axis=-1)
 
     def rotation(self, x: array, offset: int | array) -> tuple[array, array]:
         """Cosine and sine of every angle, in the dtype of ``x``: ``(T, dims // 2)``, and with an
         array of offsets an axis for the examples (and for what is between) before these."""
-        positions = core.arange(x.shape[-2]).astype(core.float32)
+        positions = core.arange(x.shape[-2])
         if isinstance(offset, array) and offset.ndim:
             offset = offset.reshape(-1, *[1] * (x.ndim - 2))
         positions = (positions + offset) * self.scale
@@ -92,7 +91,7 @@ class RoPE(Module):
     def frequencies(self) -> array:
         """How far each pair turns from one position to the next, ``(dims // 2,)``."""
         half = self.dims // 2
-        return core.exp(-core.arange(half) * (math.log(self.base) / half))
+        return core.exp(core.arange(half) * (-math.log(self.base) / half))
 
 
 def check_rotation(x: array, dims: int) -> None:
