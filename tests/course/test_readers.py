@@ -13,6 +13,7 @@ from small import Mini
 from course.folders import python_files
 from course.interpreter import module_command
 from course.paths import Project
+from course.portable import make_portable
 from course.scan import Scan
 
 RETURN = "    return rows.softmax(x)[index]"
@@ -252,3 +253,20 @@ def test_what_code_says_is_read_and_not_obeyed(mini: Mini, options: tuple[str, .
     assert "\\x1b[2J\\x07xxx" in said
     assert "more characters)" in said and len(said) < 4000
     assert "\x1b" not in said and "\x07" not in said
+
+
+def test_a_folder_that_is_called_something_in_chinese(tmp_path: Path) -> None:
+    """Python before 3.13 reads the environment's note of it in the encoding of the locale."""
+    place, environment = tmp_path / "學習 [2]", tmp_path / "venv"
+    place.mkdir()
+    (place / "found_here.py").write_text("print('found')\n")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    note = packages / "__editable__.course.pth"
+    note.write_text(f"{place}\nimport sys\n", encoding="utf-8")
+    make_portable(environment)
+    assert note.read_bytes().isascii()
+    command = [str(environment / "bin/python"), "-c", "import found_here"]
+    for locale in ("C", "C.UTF-8"):
+        result = subprocess.run(command, env={"LC_ALL": locale}, capture_output=True, text=True)
+        assert result.stdout == "found\n", result.stderr
