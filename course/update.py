@@ -27,6 +27,7 @@ from course.paths import Project, find_project
 from course.registry import Registry, load_registry
 from course.scratch import temporary
 from course.source import Source, read_source
+from course.state import read_names
 from course.syntax import find, is_starter, parse
 
 PRIVATE = {".git", ".venv", ".tinymlx", "tinymlx"}
@@ -187,10 +188,7 @@ def _brought(project: Project) -> set[str]:
     They are those that the set-up found or an earlier update has written, and those of the commit
     that the student's own work began with, where there is one.
     """
-    try:
-        names = set(json.loads(_manifest(project).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        names = set()
+    names = set(read_names(_manifest(project)))
     for branch in ("@{upstream}", "origin/HEAD", "origin/main"):
         try:
             base = _git(project, "merge-base", "HEAD", branch).decode().strip()

@@ -29,6 +29,7 @@ from course.paths import Project
 from course.registry import Exercise
 from course.scan import Scan
 from course.source import Source, bare_lines, read_source, read_text, write_source
+from course.state import read_table
 from course.syntax import complaint
 
 HEADING = re.compile(r"#+ \S+ (\d+\.\d+)\s*[:：]")  # "### Exercise 3.1: ..." in any language
@@ -37,12 +38,10 @@ HEADING = re.compile(r"#+ \S+ (\d+\.\d+)\s*[:：]")  # "### Exercise 3.1: ..." i
 def next_hint(project: Project, exercise: Exercise, level: int = 0) -> tuple[int, str]:
     """The hint of ``level`` (0: one further than the last one shown), remembered as shown."""
     path = project.state / "hints.json"
-    try:
-        shown = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        shown = {}
-    level = level or min(3, int(shown.get(exercise.id, 0)) + 1)
-    shown[exercise.id] = max(level, int(shown.get(exercise.id, 0)))
+    shown = {n: known for n, known in read_table(path).items() if known in (1, 2, 3)}
+    before = int(shown.get(exercise.id, 0))
+    level = level or min(3, before + 1)
+    shown[exercise.id] = max(level, before)
     with contextlib.suppress(CourseError):  # a read-only folder: hints then start from the first
         write_atomic(path, json.dumps(shown))
     return level, exercise.hints[level - 1]

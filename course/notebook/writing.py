@@ -17,6 +17,7 @@ from course.errors import CourseError
 from course.paths import Project
 from course.registry import Exercise, Registry
 from course.source import Source, read_source, write_source
+from course.state import read_table
 from course.syntax import complaint, find, parse
 
 
@@ -114,10 +115,7 @@ class Memory:
 
     def __init__(self, project: Project) -> None:
         self.path = project.state / "notebook.json"
-        try:
-            self.known = json.loads(self.path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self.known = {}
+        self.known = read_table(self.path)
 
     def differs(self, exercise: Exercise, lines: list[str]) -> bool:
         """Whether the definitions are not those that were written last."""
