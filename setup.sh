@@ -65,4 +65,5 @@ else
   PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install --progress-bar off --disable-pip-version-check --config-settings editable_mode=compat -c constraints.txt -e ".[$extra]" 2>&1 | progress
   [ "${PIPESTATUS[0]}" -eq 0 ] || fail "pip could not install the packages; the lines above say why"
 fi
+"$venv/bin/python" -S -m course.portable "$venv"
 "$venv/bin/python" -c 'from course.update import remember; remember()'

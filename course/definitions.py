@@ -6,13 +6,13 @@ import ast
 
 from course.errors import CourseError
 from course.source import Source, bare_lines, split_lines, with_ends
-from course.syntax import Found, find, first_line
+from course.syntax import Found, find, first_line, parse
 
 
 def definitions(text: str, qualname: str) -> list[list[str]]:
     """The source lines of all definitions of ``qualname``, decorators included, without ends."""
     lines = bare_lines(text)
-    return [lines[start:end] for start, end in _spans(find(ast.parse(text), qualname))]
+    return [lines[start:end] for start, end in _spans(find(parse(text), qualname))]
 
 
 def replace_definition(text: str, qualname: str, other: str) -> str:
@@ -27,7 +27,7 @@ def replace_definition(text: str, qualname: str, other: str) -> str:
     new = [with_ends(lines, newline) for lines in definitions(other, qualname)]
     if not new:
         raise CourseError(f"The starter has no {qualname}.")
-    spans = _spans(find(ast.parse(text), qualname))
+    spans = _spans(find(parse(text), qualname))
     lines = split_lines(text)
     if len(spans) != len(new):
         for start, end in reversed(spans):
@@ -48,7 +48,7 @@ def _spans(found: list[Found]) -> list[tuple[int, int]]:
 def _insert(text: str, qualname: str, other: str, new: list[list[str]]) -> str:
     """Put definitions after the one that precedes them in ``other``, or at the end."""
     outer, _, name = qualname.rpartition(".")
-    tree, model = ast.parse(text), ast.parse(other)
+    tree, model = parse(text), parse(other)
     siblings = _body(model, outer)
     here = _body(tree, outer)
     if here is None or siblings is None:

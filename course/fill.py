@@ -16,6 +16,8 @@ from course.registry import load_registry
 
 
 def _install() -> None:
+    if any(isinstance(finder, Overlay) for finder in sys.meta_path):
+        return  # a program that `tinymlx swap` runs: what it imports is filled already
     if any(name == "tinymlx" or name.startswith("tinymlx.") for name in sys.modules):
         raise CourseError("tinymlx is imported already; put `import course.fill` before it.")
     blas.load()

@@ -118,7 +118,8 @@ class Registry:
             return self.by_id[wanted]
         near = self._near(wanted)
         hint = f"; did you mean {near}?" if near else "."
-        raise CourseError(f"There is no exercise {wanted}{hint} `tinymlx` lists them all.")
+        shown = wanted if wanted[-1:].isalnum() else repr(wanted)
+        raise CourseError(f"There is no exercise {shown}{hint} `tinymlx` lists them all.")
 
     def _near(self, wanted: str) -> str:
         """What a mistyped id, or a function's name in its place, may have meant; or nothing."""

@@ -25,6 +25,7 @@ from course.paths import Project
 from course.reach import reach
 from course.registry import Exercise, Registry, Symbol
 from course.source import decode, read_text
+from course.state import read_table
 from course.syntax import find, is_starter
 
 FORMAT = "3"  # of a file's scan: another number forgets those that were remembered
@@ -55,7 +56,7 @@ class Scan:
         self._memory_path = project.state / "cache" / "scan.json"
         self._verdict_path = project.state / "cache" / "verdicts.json"
         self._last_path = project.state / "cache" / "last.json"
-        self._memory: dict[str, dict[str, Any]] = _load(self._memory_path)
+        self._memory: dict[str, dict[str, Any]] = read_table(self._memory_path)
         self._fresh = False
 
     def statuses(self) -> list[Status]:
@@ -93,7 +94,9 @@ class Scan:
         """Keep verdicts (exercise id to ``"passed"`` or ``"failed"``) for the code as it is now.
 
         Older verdicts are kept by the hash of their code: who restores a text has its pass again.
+        What another window has recorded since is kept, too.
         """
+        self.__dict__.pop("_verdicts", None)
         for number, outcome in outcomes.items():
             if outcome in ("passed", "failed"):
                 known = self._verdicts.setdefault(number, {})
@@ -111,7 +114,7 @@ class Scan:
     @cached_property
     def last(self) -> str:
         """The exercise that was graded last: where the reader is; empty at the beginning."""
-        return str(_load(self._last_path).get("exercise", ""))
+        return str(read_table(self._last_path).get("exercise", ""))
 
     def remember(self) -> None:
         if self._fresh:
@@ -121,7 +124,7 @@ class Scan:
     @cached_property
     def _verdicts(self) -> dict[str, dict[str, str]]:
         """Exercise id to the verdicts on its texts: hash to outcome, the newest last."""
-        known = _load(self._verdict_path)
+        known = read_table(self._verdict_path)
         return {n: v for n, v in known.items() if isinstance(v, dict) and "key" not in v}
 
     @cached_property
@@ -206,14 +209,6 @@ def _symbols(
 
 def _unusable(sha: str, error: str) -> dict[str, Any]:
     return {"sha": sha, "error": error, "symbols": {}}
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}  # absent or damaged: it is only a cache, and is made again
-    return table if isinstance(table, dict) else {}
 
 
 def _save(path: Path, table: dict[str, Any]) -> None:

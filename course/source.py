@@ -59,7 +59,14 @@ def decode(content: bytes, shown: str) -> Source:
     """
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        return Source(content.decode(encoding), encoding)
+        source = Source(content.decode(encoding), encoding)
+        if "\0" in source.text:  # UTF-16 without a mark, or a file that a crash left half written
+            line = len(split_lines(source.text.partition("\0")[0] + "."))
+            raise CourseError(
+                f"{shown}:{line} has a null byte, so it is no text of Python's; "
+                "delete it, and save the file as UTF-8."
+            )
+        return source
     except UnicodeDecodeError as error:
         raise CourseError(
             f"{shown} is not {error.encoding.upper()} text (byte {error.start}); save it as UTF-8."

@@ -13,6 +13,26 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 STARTER = re.compile(r"(\d+\.\d+) (\S+) - exercises/")
 
 
+def parse(text: str) -> ast.Module:
+    """The syntax tree of a text.
+
+    Raises:
+        SyntaxError: Python cannot parse it, for whatever reason; without a line where no line of
+            it is to blame (what is nested too deeply for Python's own parser).
+    """
+    try:
+        return ast.parse(text)
+    except ValueError as error:
+        raise SyntaxError(str(error)) from error
+    except (RecursionError, MemoryError) as error:
+        raise SyntaxError("nested too deeply for Python to parse") from error
+
+
+def complaint(shown: str, error: SyntaxError) -> str:
+    """Where and why a file does not parse: ``tinymlx/nn/linear.py:12: invalid syntax``."""
+    return f"{shown}:{error.lineno}: {error.msg}" if error.lineno else f"{shown}: {error.msg}"
+
+
 @dataclass
 class Found:
     """A definition and the list of statements that holds it, so that it can be replaced."""

@@ -27,7 +27,8 @@ from course.paths import Project, find_project
 from course.registry import Registry, load_registry
 from course.scratch import temporary
 from course.source import Source, read_source
-from course.syntax import find, is_starter
+from course.state import read_names
+from course.syntax import find, is_starter, parse
 
 PRIVATE = {".git", ".venv", ".tinymlx", "tinymlx"}
 FOLDERS = ("appendices", "course", "deploy", "exercises", "reference", "solutions", "tests")
@@ -93,6 +94,8 @@ def newer_course(project: Project, source: str) -> Iterator[Path]:
             raise CourseError(f"{folder} is not a course: it has no solutions/tinymlx.")
         yield folder.resolve()
         return
+    if folder.exists() or source.startswith(("/", ".", "~")):
+        raise CourseError(f"{source} is no folder; name that of a newer course, or a git remote.")
     remote, _, branch = source.partition("/")
     _git(project, "fetch", "--quiet", remote, branch or "HEAD")
     archive = _git(project, "archive", "FETCH_HEAD")
@@ -185,10 +188,7 @@ def _brought(project: Project) -> set[str]:
     They are those that the set-up found or an earlier update has written, and those of the commit
     that the student's own work began with, where there is one.
     """
-    try:
-        names = set(json.loads(_manifest(project).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        names = set()
+    names = set(read_names(_manifest(project)))
     for branch in ("@{upstream}", "origin/HEAD", "origin/main"):
         try:
             base = _git(project, "merge-base", "HEAD", branch).decode().strip()
@@ -244,8 +244,8 @@ def merge(mine: str | None, old: str | None, new: str, names: list[str]) -> str 
     if mine is None or mine in (old, new):
         return new
     try:
-        tree = ast.parse(mine)
-    except (SyntaxError, ValueError):
+        tree = parse(mine)
+    except SyntaxError:
         return None
     if old is not None and _rest(mine, names) == _rest(old, names):
         text = new

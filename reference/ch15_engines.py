@@ -153,20 +153,28 @@ def chunked(count, size, rows, budget, kind, coming, leaving):
         running = [text for text in running if text.number not in done]
         steps.append(
             {
-                "told": [told] if told else [],
-                "parts": len(taking),
-                "together": True,  # parts of one length are one call
-                "events": sorted(events),
-                "running": [text.number for text in running],
-                "waiting": [text.number for text in waiting],
-                "waited": [waited[text.number] for text in running],
+                "scheduler is told": [[named(JOB, job) for job in told]] if told else [],
+                "parts computed": len(taking),
+                "one call a length": True,
+                "events": [named(EVENT, event) for event in sorted(events)],
+                "who runs": [text.number for text in running],
+                "who waits": [text.number for text in waiting],
+                "steps without a share": [waited[text.number] for text in running],
                 "positions": [text.positions for text in running],
-                "free": free(),
+                "free pages": free(),
             }
         )
         if not running and not waiting and all(what[0] <= at for what in coming):
             break
-    return {"steps": steps}
+    return {"steps": [*steps, *[{"nothing left to do": True}] * (150 - len(steps))]}
+
+
+JOB, EVENT = ("who", "prompt", "written", "waited"), ("who", "token", "reason")
+
+
+def named(names, values):
+    """Values by what they are, so that a difference says it."""
+    return dict(zip(names, values, strict=True))
 
 
 @in_numpy
@@ -177,5 +185,6 @@ def let_in_alone(count, size, rows, texts, inside):
         pages += -(-length // size)
         if pages > count:
             break
-        found.append([number, 0])
-    return {"found": found, "free": count, "waiting": list(range(len(found), len(texts)))}
+        found.append({"who": number, "waited": 0})
+    waiting = list(range(len(found), len(texts)))
+    return {"let in": found, "free pages": count, "who waits": waiting}

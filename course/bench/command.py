@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from rich.text import Text
 from course.bench.rows import baseline, limit, rank
 from course.cli.terminal import console
 from course.errors import CourseError
+from course.interpreter import module_command
 from course.paths import Project, find_project
 from course.registry import Registry, load_registry
 from course.scratch import temporary
@@ -43,10 +43,11 @@ def measure(
 
     Without a chapter, those of the machinery itself (``tests/course``) come last.
     """
-    chapters = [registry.chapter(int(what.partition(".")[0]))] if what else list(registry.chapters)
+    wanted = {exercise.chapter for exercise in registry.select(what)}
+    chapters = [chapter for chapter in registry.chapters if chapter.number in wanted]
     folders = [chapter.folder for chapter in chapters] + ([] if what else ["course"])
     files = [
-        str(path)
+        project.relative(path)  # pytest takes brackets in a path for a test's parameters
         for folder in folders
         for path in sorted((project.tests / folder).glob("bench_*.py"))
     ]
@@ -56,7 +57,7 @@ def measure(
         )
     with temporary("bench") as scratch:
         out = scratch / "bench.json"
-        command = [sys.executable, "-m", "pytest", "-q", "--no-header", *files]
+        command = module_command("pytest", "-q", "--no-header", *files)
         command += ["-o", "addopts=-p course.grading.plugin -p course.bench.plugin"]
         command += ["-o", "python_files=bench_*.py", "-o", "python_functions=bench_*"]
         command += ["-p", "no:cacheprovider", "--import-mode=importlib", "--benchmark-only"]

@@ -8,7 +8,6 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +17,14 @@ from typing import Any
 
 from course.errors import CourseError
 from course.grading.groups import PATIENCE, group_seconds, slowness
+from course.interpreter import module_command
 from course.paths import Project
 from course.registry import Exercise, Registry
 from course.source import bare_lines, read_text
 
 FRAME = re.compile(r'File "(.+)", line (\d+) in (\S+)')
 FILE_LIMIT = 64 << 20
+REFUSAL = "ERROR: "  # how pytest begins what it says of options
 ISOLATION_SECONDS = 10.0  # for starting and ending a worker
 SLOW_PHASES = ("reference", "diagnosis")
 BUSY = 0.8  # a loop without an end that has a core to itself uses more of its time than this
@@ -73,7 +74,7 @@ class Child:
         read, write = os.pipe()
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the child
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "course.checker.child", str(write)],
+            module_command("course.checker.child", str(write)),
             pass_fds=[write],
             stdin=subprocess.PIPE,
             stdout=self.log,
@@ -264,8 +265,11 @@ class Checker:
             number = current["exercises"][0]
             text = f"your code ended the process ({_ending(code)}) in {_test(current)}"
             return {number: self._failed(number, text, [])}, number
+        said = trouble or child.said()
+        if said.startswith(REFUSAL) and "\n" not in said:  # an option that cannot be
+            raise CourseError(said.removeprefix(REFUSAL))
         raise CourseError(
-            f"The check could not run: {trouble or child.said() or _ending(code)}\n"
+            f"The check could not run: {said or _ending(code)}\n"
             "`tinymlx doctor` looks for what is wrong with this machine."
         )
 

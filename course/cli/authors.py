@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from course.backup import write_atomic
@@ -11,6 +10,7 @@ from course.cli.project import implementation, load_script
 from course.cli.terminal import console
 from course.cutter import differences, write_starters
 from course.errors import CourseError
+from course.interpreter import module_command
 from course.misconceptions import declared
 from course.paths import find_project
 from course.registry import Chapter, load_registry
@@ -50,10 +50,11 @@ def wrongs(file: Path, jobs: int) -> int:
             f'{file} declares no wrong solution; write @misconception("4.3", "words") above each.'
         )
     folders = {registry.chapter(registry[number].chapter).folder for number in numbers}
-    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "--prove", "misconceptions"]
+    command = module_command("pytest", "-q", "--no-header", "--prove", "misconceptions")
     command += ["--wrongs", str(file.resolve()), "--prove-jobs", str(jobs)]
     command += [option for number in numbers for option in ("--exercise", number)]
-    command += [str(project.tests / folder) for folder in sorted(folders)]
+    # Not a whole path: pytest takes brackets in it for a test's parameters.
+    command += [project.relative(project.tests / folder) for folder in sorted(folders)]
     return subprocess.run(command, cwd=project.root).returncode
 
 
@@ -61,9 +62,9 @@ def figures(chapter: int | None) -> None:
     """Draw the figures of one lesson or of all, in place, on the solutions."""
     project = find_project()
     registry = load_registry(project)
-    for entry in registry.chapters:
+    for entry in registry.chapters if chapter is None else [registry.chapter(chapter)]:
         script = project.exercises / entry.folder / "figures" / "make.py"
-        if script.is_file() and chapter in (None, entry.number):
+        if script.is_file():
             with implementation(project, registry, "solutions"):
                 load_script(script).main(script.parent)
             console().print(f"drew {project.relative(script.parent)}")

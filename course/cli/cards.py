@@ -29,6 +29,8 @@ from course.paths import Project
 from course.registry import Exercise
 from course.scan import Scan
 from course.source import Source, bare_lines, read_source, read_text, write_source
+from course.state import read_table
+from course.syntax import complaint
 
 HEADING = re.compile(r"#+ \S+ (\d+\.\d+)\s*[:：]")  # "### Exercise 3.1: ..." in any language
 
@@ -36,12 +38,10 @@ HEADING = re.compile(r"#+ \S+ (\d+\.\d+)\s*[:：]")  # "### Exercise 3.1: ..." i
 def next_hint(project: Project, exercise: Exercise, level: int = 0) -> tuple[int, str]:
     """The hint of ``level`` (0: one further than the last one shown), remembered as shown."""
     path = project.state / "hints.json"
-    try:
-        shown = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        shown = {}
-    level = level or min(3, int(shown.get(exercise.id, 0)) + 1)
-    shown[exercise.id] = max(level, int(shown.get(exercise.id, 0)))
+    shown = {n: known for n, known in read_table(path).items() if known in (1, 2, 3)}
+    before = int(shown.get(exercise.id, 0))
+    level = level or min(3, before + 1)
+    shown[exercise.id] = max(level, before)
     with contextlib.suppress(CourseError):  # a read-only folder: hints then start from the first
         write_atomic(path, json.dumps(shown))
     return level, exercise.hints[level - 1]
@@ -126,8 +126,8 @@ def difference(project: Project, exercise: Exercise) -> str:
     """The student's definitions against the solution's, as a unified diff; empty if equal."""
     lines: list[str] = []
     for symbol in exercise.symbols:
-        mine = _lines(project.tinymlx / symbol.file, symbol.qualname)
-        theirs = _lines(project.solutions / "tinymlx" / symbol.file, symbol.qualname)
+        mine = _lines(project, project.tinymlx / symbol.file, symbol.qualname)
+        theirs = _lines(project, project.solutions / "tinymlx" / symbol.file, symbol.qualname)
         lines += difflib.unified_diff(mine, theirs, "yours", "solution", lineterm="", n=99)
     return "\n".join(lines)
 
@@ -139,11 +139,12 @@ def _last_passed(course: Course) -> Exercise:
     return passed[-1]
 
 
-def _lines(path: Path, qualname: str) -> list[str]:
+def _lines(project: Project, path: Path, qualname: str) -> list[str]:
+    shown = project.relative(path)
     try:
-        return [line for part in definitions(read_text(path), qualname) for line in part]
+        return [line for part in definitions(read_text(path, shown), qualname) for line in part]
     except SyntaxError as error:
-        raise CourseError(f"{path}:{error.lineno}: {error.msg}; mend it first.") from error
+        raise CourseError(f"{complaint(shown, error)}; mend it first.") from error
 
 
 def reset(which: str, yes: bool, whole_file: bool = False) -> None:
@@ -171,6 +172,11 @@ def put_back(
     sources: dict[Path, Source] = {}
     for symbol in exercise.symbols:
         path = project.tinymlx / symbol.file
+        if path.is_dir():
+            raise CourseError(
+                f"{project.relative(path)} is a folder where a file should be; give it another "
+                "name, then run this again."
+            )
         if whole_file or not path.exists():
             sources[path] = Source(starters[symbol.file])
             continue
@@ -179,11 +185,10 @@ def put_back(
             text = replace_definition(source.text, symbol.qualname, starters[symbol.file])
             sources[path] = source.with_text(text)
         except SyntaxError as error:
-            shown = project.relative(path)
             raise CourseError(
-                f"{shown}:{error.lineno}: {error.msg}. The file does not parse, so {symbol.name} "
-                f"cannot be told from the rest; mend that line, or `tinymlx reset {exercise.id} "
-                "--file` puts the whole file back after a backup."
+                f"{complaint(project.relative(path), error)}. The file does not parse, so "
+                f"{symbol.name} cannot be told from the rest; mend it, or `tinymlx reset "
+                f"{exercise.id} --file` puts the whole file back after a backup."
             ) from error
     present = [path for path in sources if path.exists()]
     folder = backup(project, present, f"reset_{exercise.id}") if present else None

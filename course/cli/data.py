@@ -101,6 +101,11 @@ def _place(module: Any, name: str, size: str) -> str:
 def _download(of: _Download, mirrors: list[str], folder: Path | None) -> None:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise CourseError(f"{folder} is no folder; name another with --folder.")
+    for mirror in mirrors:
+        if not mirror.startswith(("http://", "https://", "file://")):
+            raise CourseError(f"The mirror {mirror} is no address; it begins with https://.")
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, TransferSpeedColumn(), console=console()) as bar:
         tasks: dict[str, Any] = {}
@@ -114,5 +119,8 @@ def _download(of: _Download, mirrors: list[str], folder: Path | None) -> None:
             place = of.module.download(folder, mirrors or of.module.MIRRORS, report)
             of.load(place)
         except (RuntimeError, OSError, ValueError) as error:
-            raise CourseError(str(error)) from error
+            said = str(error)
+            if isinstance(error, OSError) and error.strerror:  # the system's words, with a number
+                said = f"{error.filename or folder or 'The download'}: {error.strerror}."
+            raise CourseError(said) from error
     console().print(f"{of.title} is in {place}.")

@@ -11,28 +11,26 @@ import sys
 
 def main() -> None:
     """Entry point of the command ``tinymlx``."""
-    from course.cli.terminal import prepare
-
-    prepare()
-    words = sys.argv[1:]
-    if words not in ([], ["--json"]):
-        from course.cli.main import main as commands
-
-        commands()
-        return
-    from course.errors import CourseError
-
     try:
+        from course.cli.ends import end
+        from course.cli.terminal import prepare
+
+        prepare()
+        end(_work)
+    except KeyboardInterrupt:  # before there was anything to do
+        sys.exit(130)
+
+
+def _work() -> int:
+    words = sys.argv[1:]
+    if words in ([], ["--json"]):
         from course.cli import overview
 
         overview.show(as_json=bool(words))
-    except CourseError as error:
-        from course.cli.terminal import console
+        return 0
+    from course.cli.main import obey
 
-        console(stderr=True).print(str(error), markup=False, style="red")
-        sys.exit(2)
-    except BrokenPipeError:  # the reader of our output (head, less) has seen enough
-        sys.stderr.close()
+    return obey()
 
 
 if __name__ == "__main__":

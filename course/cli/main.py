@@ -5,14 +5,12 @@ Imports inside the functions keep light commands light: the map must appear at o
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from course.cli import options
-from course.errors import CourseError
 
 app = typer.Typer(
     help="Rebuild MLX's Python stack, step by step. Without a command: where am I, what is next.",
@@ -47,7 +45,7 @@ def check(
     fill: Annotated[bool, typer.Option(help="Complete starters with the solutions.")] = True,
     impl: Annotated[str, typer.Option(help="'solutions', or a folder with tinymlx/.")] = ".",
     seed: Annotated[str, typer.Option(help="A number, or 'random'.")] = "",
-    limit: Annotated[float, typer.Option(help="Seconds that one test may take.")] = 20.0,
+    limit: Annotated[float, typer.Option(help="Seconds that one test may take.", min=0.1)] = 20.0,
 ) -> None:
     """Grade exercises, chapters, or everything you have written."""
     from course.checker.parent import Options
@@ -393,37 +391,29 @@ def translations(
 
 def main() -> None:
     """Entry point: a `CourseError` is shown as its sentence, never as a traceback."""
+    from course.cli.ends import end
     from course.cli.terminal import prepare
 
     prepare()
+    end(obey)
+
+
+def obey() -> int:
+    """What the words on the command line ask for; the exit code."""
     try:
         code = app(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except CourseError as error:
-        _say(str(error))
-        sys.exit(2)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output (head, less) has seen enough
-        sys.stderr.close()
-        sys.exit(0)
+        return code if isinstance(code, int) else 0
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
     except Exception as error:
-        if _is_usage(error):
-            error.show()  # type: ignore[attr-defined]
-            sys.exit(2)
-        raise
+        if not _is_usage(error):
+            raise
+        error.show()  # type: ignore[attr-defined]
+        return 2
 
 
 def _is_usage(error: Exception) -> bool:
     return any(kind.__name__ == "ClickException" for kind in type(error).__mro__)
-
-
-def _say(sentence: str) -> None:
-    from course.cli.terminal import console
-
-    console(stderr=True).print(sentence, markup=False, style="red")
 
 
 if __name__ == "__main__":

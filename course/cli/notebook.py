@@ -6,12 +6,12 @@ import contextlib
 import importlib.util
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from course.backup import write_atomic
 from course.cli.terminal import console
 from course.errors import CourseError
+from course.interpreter import module_command
 from course.notebook.cells import notebook
 from course.paths import Project, find_project
 from course.registry import Chapter, Registry, load_registry
@@ -45,7 +45,7 @@ def run(number: int, out: Path | None, fresh: bool, opened: bool) -> None:
     if importlib.util.find_spec("jupyterlab") is None:
         raise CourseError(MISSING)
     with contextlib.suppress(KeyboardInterrupt):
-        subprocess.run([sys.executable, "-m", "jupyterlab", str(path)], cwd=project.root)
+        subprocess.run(module_command("jupyterlab", str(path)), cwd=project.root)
 
 
 def make(

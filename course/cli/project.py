@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from course import blas
 from course.errors import CourseError
@@ -148,6 +149,8 @@ def run_project(
     target = (out or project.state / "out" / folder).resolve()
     try:
         target.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=target):  # now, and not after hours of training
+            pass
     except OSError as error:
         raise CourseError(
             f"{target} cannot be written ({error.strerror}); choose another place with --out."

@@ -6,11 +6,13 @@ import codecs
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 
 # What stands for a sign that the output's encoding does not have.
+NARROWEST = 10  # columns that anything can be laid out in
 PLAIN = str.maketrans("●✗◐○›━─│╭╮╰╯…", "*x~o>--|++++.")
 
 
@@ -26,7 +28,17 @@ codecs.register_error("tinymlx", _plainly)
 
 def prepare() -> None:
     """From here on nothing that is printed fails for its encoding: not a mark of the map where
-    the output is ASCII, not half a character in an error text of the student's code."""
+    the output is ASCII, not half a character in an error text of the student's code.
+
+    An output that was closed before we began (``>&-``) is one that nobody reads, a width that is
+    none (``COLUMNS=0``) is not asked for, and a warning about the student's text while it is only
+    parsed is not part of a map.
+    """
+    warnings.simplefilter("ignore", SyntaxWarning)
+    if not os.environ.get("COLUMNS", "").isdecimal() or int(os.environ["COLUMNS"]) < NARROWEST:
+        os.environ.pop("COLUMNS", None)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="tinymlx")

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from course.languages.mistakes import LIKELY
+from course.lines import readable
 from course.registry import Exercise
 
 #: What stands before a diagnosis, in any language; the longer of two that begin alike first.
@@ -31,7 +32,7 @@ def failure(plain: dict[str, Any], mistake_first: bool = False) -> RenderableTyp
     if output:
         shown = output.splitlines()[-12:]
         parts.append(Text("  Printed:", style="bright_black"))
-        parts += [Text(f"    {line}", style="bright_black") for line in shown]
+        parts += [Text(f"    {readable(line)}", style="bright_black") for line in shown]
     return Group(*parts)
 
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from course.errors import CourseError
 from course.registry import Exercise
-from course.syntax import FunctionNode, body_after_docstring, find, functions
+from course.source import read_text
+from course.syntax import FunctionNode, body_after_docstring, find, functions, parse
 
 BRANCHES: tuple[type[ast.AST], ...] = (
     ast.If,
@@ -48,9 +50,9 @@ def read(folder: Path, exercise: Exercise) -> Code | None:
     for symbol in exercise.symbols:
         path = folder / "tinymlx" / symbol.file
         try:
-            source = path.read_text(encoding="utf-8")
-            found = find(ast.parse(source), symbol.qualname)
-        except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+            source = read_text(path)
+            found = find(parse(source), symbol.qualname)
+        except (CourseError, SyntaxError):
             return None
         for item in found:
             texts.append(ast.get_source_segment(source, item.node) or "")

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -22,6 +21,7 @@ from course.errors import CourseError
 from course.grading.door.names import stem_of
 from course.grading.door.reading import make_shelf, read_submission, unpack
 from course.grading.door.sources import Source, find_sources, is_submission, source_of
+from course.interpreter import module_command
 from course.overlay import Choice
 from course.paths import Project
 from course.registry import Exercise, Registry
@@ -151,7 +151,7 @@ def _verdicts(
         path = scratch / f"request{number}.json"
         path.write_text(json.dumps(request))
         result = subprocess.run(
-            [sys.executable, "-m", "course.compare.batch", str(path)],
+            module_command("course.compare.batch", str(path)),
             cwd=project.root,
             env={**os.environ, "TINYMLX_ROOT": str(project.root)},
             capture_output=True,

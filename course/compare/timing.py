@@ -12,7 +12,6 @@ import math
 import os
 import statistics
 import subprocess
-import sys
 from dataclasses import dataclass
 
 from course import scratch
@@ -22,6 +21,7 @@ from course.grading.fixtures import float_dtype
 from course.grading.probing import ChangedInput
 from course.grading.runners import Ask, Isolated, Limits, ProbeFailed, WorkerFailed
 from course.grading.values import Plain, decode
+from course.interpreter import module_command
 from course.overlay import Choice, make_bundle
 from course.paths import Project
 from course.registry import Exercise, Registry
@@ -40,7 +40,7 @@ def series(project: Project, exercise: Exercise) -> tuple[Series, Series]:
     with scratch.temporary("series") as folder:
         out = folder / "series"
         result = subprocess.run(
-            [sys.executable, "-m", "course.compare.record", exercise.id, str(out)],
+            module_command("course.compare.record", exercise.id, str(out)),
             cwd=project.root,
             env={**os.environ, "TINYMLX_ROOT": str(project.root)},
             capture_output=True,

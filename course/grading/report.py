@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from course.grading.values import Plain
+from course.lines import readable
 from course.registry import Exercise
 
 
@@ -56,6 +57,7 @@ class Failure(AssertionError):
 
 
 READ = "  Read: "
+NO_TERMINAL = "reading from stdin while output is captured"  # pytest's words
 
 
 def with_likely(lines: list[str], found: Sequence[tuple[str, str]]) -> list[str]:
@@ -98,7 +100,7 @@ def raised(
     kind, message = description["classes"][0], description["message"].strip()
     frames = [f for f in description["frames"] if f[1]]
     own = _without_repeats([f for f in frames if is_own(str(f[0]))])
-    first, *rest = message.splitlines() or [""]
+    first, *rest = [readable(line) for line in message.splitlines()] or [""]
     details = [_place(frame, shown) for frame in own[-4:]]
     inside = any(f[0] == file and a <= f[1] <= b for f in frames for file, a, b in spans)
     if not inside:  # it gave something back that did not work later
@@ -111,6 +113,9 @@ def raised(
     if kind in ("SystemExit", "KeyboardInterrupt"):
         first = f"your code called for an exit ({kind}); return a value instead"
         return Failure(exercise, first, details, "raised")
+    if kind == "BdbQuit" or NO_TERMINAL in message:  # pdb.set_trace(), breakpoint()
+        where = f"`pytest --exercise {exercise.id}` stops there"
+        return Failure(exercise, f"a debugger needs a terminal: {where}", details, "raised")
     what = kind + (f": {first}" if first else "")
     headline = f"your code raised {what}"
     if kind == "RecursionError":

@@ -227,7 +227,8 @@ class Isolated:
         mine, theirs = socket.socketpair()
         environment = {key: os.environ[key] for key in KEPT if key in os.environ}
         environment |= {"HOME": self._scratch, "TMPDIR": self._scratch, "MLX_ENABLE_TF32": "0"}
-        paths = [str(self.project.root), *(p for p in sys.path if p and Path(p).is_dir())]
+        root = str(self.project.root)  # last: a script in it shall not be taken for a library
+        paths = [*(p for p in sys.path if p not in ("", root) and Path(p).is_dir()), root]
         worker = Path(__file__).with_name("worker.py")
         command = [sys.executable, "-I", str(worker), str(theirs.fileno()), json.dumps(paths)]
         if self.fence and not self.fork:

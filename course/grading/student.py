@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from course.grading.door.reading import Reading, Submission, unpack
 from course.grading.door.sources import Source
 from course.grading.kept import versions
 from course.grading.places import without_places
+from course.interpreter import module_command
 from course.sandbox import level
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Job:
         self.started = time.monotonic()
         with open(self.scratch / "log", "wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "course.grading.job", str(self.scratch / "request.json")],
+                module_command("course.grading.job", str(self.scratch / "request.json")),
                 cwd=campaign.project.root,
                 env={**os.environ, "TINYMLX_ROOT": str(campaign.project.root)},
                 stdin=subprocess.DEVNULL,

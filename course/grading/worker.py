@@ -151,6 +151,8 @@ def _serve(
     quiet = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(quiet, standard)
+    for stream in (sys.stdout, sys.stderr):  # nobody reads it, so nothing fails for its encoding
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     if setup["fence"]:
         _fence(setup, probes)
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from course.cutter import is_given
 from course.errors import CourseError
+from course.folders import python_files
 from course.graft.package import Module, Package
 from course.graft.reach import Reached, reached
 from course.paths import Project
@@ -96,7 +97,7 @@ def files(base: Path) -> Iterator[tuple[str, Path]]:
 
     A name that no import statement could say (``x.y.py``) is no module.
     """
-    for path in sorted(base.rglob("*.py")):
+    for path in python_files(base):
         name = path.relative_to(base).as_posix()
         if all(part.isidentifier() for part in name.removesuffix(".py").split("/")):
             yield name, path

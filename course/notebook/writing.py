@@ -17,7 +17,8 @@ from course.errors import CourseError
 from course.paths import Project
 from course.registry import Exercise, Registry
 from course.source import Source, read_source, write_source
-from course.syntax import find
+from course.state import read_table
+from course.syntax import complaint, find, parse
 
 
 @dataclass
@@ -60,10 +61,10 @@ def write(project: Project, registry: Registry, exercise: Exercise, code: str) -
             text = replace_definition(source.text, symbol.qualname, code)
         except SyntaxError as error:
             raise CourseError(
-                f"{project.relative(path)}:{error.lineno}: {error.msg}. The file does not parse, "
-                "so nothing was written; mend that line first."
+                f"{complaint(project.relative(path), error)}. The file does not parse, so nothing "
+                "was written; mend that first."
             ) from None
-        ast.parse(text)
+        parse(text)
         sources[path] = source.with_text(text)
     written = Written([project.relative(path) for path in sources])
     fresh = [line for s in exercise.symbols for line in _definition(starters[s.file], s.qualname)]
@@ -88,11 +89,10 @@ def check(exercise: Exercise, code: str) -> None:
         CourseError: one sentence on what is wrong.
     """
     try:
-        tree = ast.parse(code)
+        tree = parse(code)
     except SyntaxError as error:
-        raise CourseError(
-            f"Line {error.lineno} of the cell: {error.msg}; nothing was written."
-        ) from None
+        where = f"Line {error.lineno} of the cell" if error.lineno else "The cell"
+        raise CourseError(f"{where}: {error.msg}; nothing was written.") from None
     lacking = [s.qualname for s in exercise.symbols if not find(tree, s.qualname)]
     if lacking:
         raise CourseError(
@@ -115,10 +115,7 @@ class Memory:
 
     def __init__(self, project: Project) -> None:
         self.path = project.state / "notebook.json"
-        try:
-            self.known = json.loads(self.path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self.known = {}
+        self.known = read_table(self.path)
 
     def differs(self, exercise: Exercise, lines: list[str]) -> bool:
         """Whether the definitions are not those that were written last."""

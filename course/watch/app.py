@@ -18,7 +18,7 @@ from course.scan import Scan
 from course.watch.files import Watched
 from course.watch.grader import Answer, Grader
 from course.watch.keys import next_keys, single_keys
-from course.watch.screen import State, render
+from course.watch.screen import END, State, render
 
 LOOK_SECONDS = 0.01
 TEST_SECONDS = 10.0
@@ -30,7 +30,8 @@ def run(which: str | None) -> None:
     exercise = course.exercise(which)
     grader = Grader(course.project, course.registry, TEST_SECONDS)
     try:
-        if sys.stdin.isatty() and sys.stdout.isatty():
+        able = sys.stdin.isatty() and sys.stdout.isatty() and not console().is_dumb_terminal
+        if able:
             _Loop(course, grader, exercise).run()
         else:
             _plain(course, grader, exercise)
@@ -72,7 +73,7 @@ class _Loop:
             self.press(key)
         if self.files.changed():
             self.course.scan = Scan(self.course.project, self.course.registry)
-            self.state.message = ""
+            self.state.message, self.state.scroll = "", 0
             self.check()
             dirty = True
         answer = self.grader.answer()
@@ -89,7 +90,7 @@ class _Loop:
         state, number = self.state, answer.exercise.id
         state.busy, state.seconds = False, answer.seconds
         if answer.trouble:
-            state.message = answer.trouble
+            self.say(answer.trouble)
             return
         state.verdict, trouble = self.course.sentences.shown(number, answer.verdict)
         state.message = trouble or state.message
@@ -147,7 +148,7 @@ class _Loop:
             if status.state != "passed":
                 self.go(status.exercise)
                 return
-        self.state.message = "Every other exercise has passed."
+        self.say("Every other exercise has passed.")
 
     def previous(self) -> None:
         numbers = [s.exercise.id for s in self.state.statuses]
@@ -166,6 +167,7 @@ class _Loop:
             level = len(self.state.hints) + 1
             _, text = next_hint(self.course.project, self.state.exercise, level)
             self.state.hints.append(text)
+        self.state.scroll = END  # hints stand last
 
     def toggle_list(self) -> None:
         state = self.state
@@ -182,10 +184,14 @@ class _Loop:
             self.back()
             return
         if state.verdict is None or state.verdict["outcome"] != "passed":
-            state.message = "The solution shows itself once yours passes."
+            self.say("The solution shows itself once yours passes.")
+            return
+        try:
+            text = difference(self.course.project, state.exercise)
+        except CourseError as error:  # the file has changed since
+            self.say(str(error))
             return
         state.view, state.scroll = "diff", 0
-        text = difference(self.course.project, state.exercise)
         state.difference = text or "Yours equals the solution to the letter."
 
     def ask_reset(self) -> None:
@@ -196,14 +202,19 @@ class _Loop:
         try:
             folder = put_back(self.course.project, self.course.scan, self.state.exercise)
         except CourseError as error:
-            self.state.message = str(error)
+            self.say(str(error))
             return
         kept = self.course.project.relative(folder) if folder else ""
-        self.state.message = f"The starter is back; your work is kept in {kept}."
+        self.say(f"The starter is back; your work is kept in {kept}.")
+
+    def say(self, message: str) -> None:
+        """Show a sentence where the eye is, whatever was scrolled to."""
+        self.state.message, self.state.scroll = message, 0
 
 
 def _plain(course: Course, grader: Grader, exercise: Exercise) -> None:
-    """Without a terminal: one verdict for each save, until the input or the process ends."""
+    """Without a terminal that can move its cursor (a pipe, a shell in Emacs): one verdict for each
+    save, until the process is ended."""
     out = console()
     files = Watched(course.project.tinymlx)
     grader.ask(exercise)

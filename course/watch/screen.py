@@ -17,6 +17,8 @@ from course.cli.verdicts import verdict as render_verdict
 from course.registry import Exercise
 from course.scan import Status
 
+LOW = 18  # lines of a screen that has no room for the card in its frame
+END = 1_000_000  # a place to scroll to that is below everything
 KEYS = (
     ("n", "next"),
     ("p", "previous"),
@@ -47,16 +49,17 @@ class State:
 
 
 def render(state: State, console: Console) -> RenderableType:
-    """The whole screen; a body that is too long is cut at ``state.scroll``."""
+    """The whole screen; a body that is too long is cut at ``state.scroll``, which is told."""
     width, height = console.size
     top = Group(header(state, width), "")
-    bottom = Group("", footer(state))
     options = console.options.update(width=width, height=None)
-    used = len(console.render_lines(top, options)) + len(console.render_lines(bottom, options))
+    used = len(console.render_lines(top, options))
+    used += len(console.render_lines(Group("", footer(state)), options))
     room = max(1, height - used)
-    lines = console.render_lines(body(state), options, pad=False)
+    lines = console.render_lines(body(state, height < LOW), options, pad=False)
     state.scroll = max(0, min(state.scroll, len(lines) - room))
     visible = lines[state.scroll : state.scroll + room]
+    bottom = Group(hidden(state.scroll, len(lines) - state.scroll - room), footer(state))
     text = Text("\n").join(_as_text(line) for line in visible)
     blank = "\n" * max(0, room - len(visible) - 1)
     return Group(top, text, *([blank] if len(visible) < room else []), bottom)
@@ -68,6 +71,15 @@ def _as_text(line: list[Any]) -> Text:
         if not segment.control:
             text.append(segment.text, segment.style)
     return text
+
+
+def hidden(above: int, below: int) -> RenderableType:
+    """How many lines the screen has no room for, and the keys that bring them."""
+    parts = [
+        f"{n} more lines {where}" for n, where in ((above, "above"), (below, "below")) if n > 0
+    ]
+    said = f"{', '.join(parts)}: arrow keys, space" if parts else ""
+    return Text(said, style="bright_black", no_wrap=True, overflow="ellipsis")
 
 
 def header(state: State, width: int) -> RenderableType:
@@ -85,12 +97,14 @@ def header(state: State, width: int) -> RenderableType:
     return bar
 
 
-def body(state: State) -> RenderableType:
+def body(state: State, low: bool) -> RenderableType:
     if state.view == "list":
         return listing(state)
     if state.view == "diff":
         return Syntax(state.difference, "diff", background_color="default", word_wrap=True)
-    parts: list[RenderableType] = [card(state.exercise), ""]
+    parts: list[RenderableType] = [*heading(state, low)]
+    if state.message:
+        parts += [Text(state.message, style="yellow"), ""]
     if state.view == "confirm reset":
         names = ", ".join(s.name for s in state.exercise.symbols)
         parts.append(Text(f"Put the starter of {names} back? Your file is backed up first. (y/n)"))
@@ -102,17 +116,30 @@ def body(state: State) -> RenderableType:
             parts.append(Text("Press n for the next exercise, d to compare with the solution."))
     for number, text in enumerate(state.hints, 1):
         parts += ["", Text.assemble((f"Hint {number}: ", "bold yellow"), text)]
-    if state.message:
-        parts += ["", Text(state.message, style="yellow")]
     return Group(*parts)
+
+
+def heading(state: State, low: bool) -> list[RenderableType]:
+    """The card; on a low screen what to write, or nothing where a verdict names the exercise."""
+    if not low:
+        return [card(state.exercise), ""]
+    if state.verdict is not None and state.view == "card":
+        return []
+    title = Text(f"{state.exercise.id} {state.exercise.title}", style="bold")
+    return [title, task(state.exercise), ""]
+
+
+def task(exercise: Exercise) -> Text:
+    """What to write, and where."""
+    names = ", ".join(symbol.name for symbol in exercise.symbols)
+    return Text.assemble("write  ", (names, "bold cyan"), f" in {', '.join(exercise.files)}")
 
 
 def card(exercise: Exercise) -> RenderableType:
     """The exercise: what to write, where, how long, where to read."""
-    names = ", ".join(symbol.name for symbol in exercise.symbols)
     facts = f"{exercise.minutes} min, difficulty {exercise.difficulty}/5, {exercise.points} points"
     lines = [
-        Text.assemble("write  ", (names, "bold cyan"), f" in {', '.join(exercise.files)}"),
+        task(exercise),
         Text(f"read   {exercise.lesson}#{exercise.anchor}"),
         Text(facts, style="bright_black"),
     ]

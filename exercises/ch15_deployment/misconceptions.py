@@ -2940,3 +2940,55 @@ def let_in(self):
         self.running.append(self.waiting.popleft())
         found.append(row)
     return found
+
+
+@misconception(
+    "15.22",
+    "You put who comes in before the others. The rows that run stand in the order in which they "
+    "came: the first one is served first, and the last one gives way.",
+)
+def let_in(self):
+    found = []
+    needed = sum(self.table.missing(row.number, self.left(row)) for row in self.running)
+    while self.waiting and len(self.running) < self.rows:
+        row = self.waiting[0]
+        needed += self.table.missing(row.number, self.left(row))
+        if needed > len(self.table.free):
+            break
+        row.waited = 0
+        self.running.insert(0, self.waiting.popleft())
+        found.append(row)
+    return found
+
+
+@misconception(
+    "15.22",
+    "You compute one token of each row that has a share. The share says how many: of a prompt it "
+    "may be all of it.",
+)
+def step(self):
+    self.let_in()
+    got = self.share(self.jobs(), self.budget) if self.running else {}
+    for row in list(self.running):
+        row.waited = 0 if row.number in got else row.waited + 1
+        if row.number in got:
+            self.make_room(row, 1)
+    return self.computed([(row, 1) for row in self.running if row.number in got])
+
+
+@misconception(
+    "15.22",
+    "You drop what the last part of a prompt brings. Its last position has the logits of the "
+    "first token of the answer: that is an event, too.",
+)
+def step(self):
+    self.let_in()
+    jobs = self.jobs()
+    got = self.share(jobs, self.budget) if self.running else {}
+    for row in list(self.running):
+        row.waited = 0 if row.number in got else row.waited + 1
+        if row.number in got:
+            self.make_room(row, got[row.number])
+    writing = {job.number for job in jobs if not job.prompt}
+    parts = [(row, got[row.number]) for row in self.running if row.number in got]
+    return [event for event in self.computed(parts) if event.number in writing]

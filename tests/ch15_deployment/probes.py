@@ -817,7 +817,12 @@ def policy(kind, told):
     """A scheduler that is easy to say: it serves in some order, and perhaps in small pieces."""
 
     def share(jobs, budget):
-        told.append([[job.number, job.prompt, job.written, job.waited] for job in jobs])
+        told.append(
+            [
+                {"who": j.number, "prompt": j.prompt, "written": j.written, "waited": j.waited}
+                for j in jobs
+            ]
+        )
         jobs, found = list(jobs), {}
         if kind == "last":
             jobs.reverse()
@@ -852,20 +857,24 @@ def chunked(count, size, rows, budget, kind, coming, leaving):
         events = machine.step()
         steps.append(
             {
-                "told": list(told),
-                "parts": sum(n for n, _ in model.calls),
-                "together": len({length for _, length in model.calls}) == len(model.calls),
-                "events": sorted([e.number, e.token, e.reason] for e in events),
-                "running": [row.number for row in machine.running],
-                "waiting": [row.number for row in machine.waiting],
-                "waited": [row.waited for row in machine.running],
+                "scheduler is told": list(told),
+                "parts computed": sum(n for n, _ in model.calls),
+                "one call a length": len({n for _, n in model.calls}) == len(model.calls),
+                "events": [
+                    {"who": who, "token": token, "reason": reason}
+                    for who, token, reason in sorted((e.number, e.token, e.reason) for e in events)
+                ],
+                "who runs": [row.number for row in machine.running],
+                "who waits": [row.number for row in machine.waiting],
+                "steps without a share": [row.waited for row in machine.running],
                 "positions": [table.lengths.get(row.number, 0) for row in machine.running],
-                "free": len(table.free),
+                "free pages": len(table.free),
             }
         )
         if machine.idle and all(step <= at for step, *_ in coming):
             break
-    return {"steps": steps}
+    # As many entries for everybody: the first step that differs is told, not how many there were.
+    return {"steps": [*steps, *[{"nothing left to do": True}] * (150 - len(steps))]}
 
 
 def let_in_alone(count, size, rows, texts, inside):
@@ -879,9 +888,9 @@ def let_in_alone(count, size, rows, texts, inside):
         machine.waiting[-1].waited = 5
     found = machine.let_in()
     return {
-        "found": [[row.number, row.waited] for row in found],
-        "free": len(machine.table.free),
-        "waiting": [row.number for row in machine.waiting],
+        "let in": [{"who": row.number, "waited": row.waited} for row in found],
+        "free pages": len(machine.table.free),
+        "who waits": [row.number for row in machine.waiting],
     }
 
 

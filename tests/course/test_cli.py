@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from small import ROOT, Mini
 
+from course import update
+
 RETURN = "    return rows.softmax(x)[index]"
 
 
@@ -63,6 +65,19 @@ def test_damaged_state_files_cost_nothing(mini: Mini) -> None:
     assert mini.tinymlx().returncode == 0
     assert mini.tinymlx("check", "1.1").returncode == 0
     assert mini.tinymlx("hint", "1.1").returncode == 0
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "null", '{"1.1": []}', '{"1.1": "x"}', "[" * 90_000])
+def test_state_files_of_another_shape_cost_nothing(mini: Mini, text: str) -> None:
+    mini.solve()
+    for name in ("hints", "course", "notebook", "cache/last", "cache/scan", "cache/verdicts"):
+        path = mini.root / ".tinymlx" / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    for words in ((), ("hint", "1.1"), ("check", "1.1")):
+        result = mini.tinymlx(*words)
+        assert result.returncode == 0 and not result.stderr, result.stderr
+    assert update._brought(mini.project) == set()
 
 
 def test_exit_codes_of_check(mini: Mini) -> None:

@@ -158,4 +158,4 @@ def test_a_file_that_may_not_be_read_is_one_sentence(mini: Mini) -> None:
     path.unlink()
     os.mkdir(path)
     result = mini.tinymlx("reset", "1.1", "-y")
-    assert result.returncode == 2 and "cannot be read" in result.stderr
+    assert result.returncode == 2 and "is a folder where a file should be" in result.stderr

@@ -154,3 +154,6 @@ def test_update_without_a_remote_or_with_a_wrong_folder(mini: Mini, tmp_path: Pa
     assert result.returncode == 2 and "git fetch failed" in result.stderr
     result = mini.tinymlx("update", str(tmp_path))
     assert result.returncode == 2 and "is not a course" in result.stderr
+    (mini.root / "a.txt").touch()
+    for name in ("/nowhere", "../nowhere", "a.txt"):
+        assert f"{name} is no folder" in mini.tinymlx("update", name).stderr

@@ -28,13 +28,15 @@ RETURN = "    return rows.softmax(x)[index]"
 class Terminal:
     """``tinymlx watch`` in a pseudo terminal whose screen can be read."""
 
-    def __init__(self, mini: Mini, *arguments: str, rows: int = 30, columns: int = 100) -> None:
+    def __init__(
+        self, mini: Mini, *arguments: str, rows: int = 30, columns: int = 100, kind: str = "xterm"
+    ) -> None:
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
         controller, terminal = pty.openpty()
         self.controller = controller
         self._size(rows, columns)
-        environment = mini.environment(TERM="xterm-256color")
+        environment = mini.environment(TERM=kind)
         environment.pop("COLUMNS")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "course.cli.main", "watch", *arguments],
@@ -114,6 +116,49 @@ def test_on_a_small_screen_the_mistake_comes_first(mini: Mini) -> None:
     finally:
         session.close()
     assert text.index("y differs") < text.index("Likely:") < text.index("worst at")
+
+
+def test_on_a_small_screen_an_answer_to_a_key_is_seen(mini: Mini) -> None:
+    """Hints stand below the failure, and sentences above it: each is scrolled to."""
+    mini.solve()
+    mini.replace(RETURN, "    x = x + 0\n" * 30 + "    return x[index]")
+    session = Terminal(mini, "1.2", rows=20, columns=60)
+    try:
+        assert "more lines below: arrow keys, space" in session.until("Likely: You forgot")
+        for number in (1, 2, 3):
+            session.press("h")
+            session.until(rf"Hint {number}: \w+")
+        assert "more lines above" in session.text
+        session.press("d")
+        session.until("The solution shows itself once yours passes")
+    finally:
+        session.close()
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(mini: Mini) -> None:
+    mini.solve()
+    mini.replace(RETURN, "    return x[index]")
+    session = Terminal(mini, "1.2", kind="dumb")
+    try:
+        session.until(r"Likely: You forgot the softmax\.")
+        mini.solve()
+        session.until(r"passed  1\.2 Picking")
+    finally:
+        session.close()
+
+
+def test_on_a_low_screen_the_card_makes_room(mini: Mini) -> None:
+    """As in the panel of an editor, which has ten lines or so."""
+    mini.solve()
+    mini.replace(RETURN, "    return x[index]")
+    session = Terminal(mini, "1.2", rows=10, columns=80)
+    try:
+        session.until(r"write  pick in tinymlx/rows/softmax\.py|Likely: You forgot")
+        session.until(r"Likely: You forgot the softmax\.")
+        session.press("r")
+        session.until(r"Put the starter of pick back\?")
+    finally:
+        session.close()
 
 
 def test_hints_list_and_reset(mini: Mini, terminal: Terminal) -> None:

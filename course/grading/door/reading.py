@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +19,14 @@ from course.grading.door.placing import Shelf
 from course.grading.door.reader import GRACE, PATIENCE, SECONDS
 from course.grading.door.sources import Source
 from course.grading.places import without_places
+from course.interpreter import module_command
 from course.paths import Project
 from course.registry import Registry
 from course.scratch import temporary
 
 MOST_ANSWER = 256 << 20
 ROOT = Path(__file__).resolve().parents[3]
-COMMAND = (sys.executable, "-m", "course.grading.door.reader")
+COMMAND = tuple(module_command("course.grading.door.reader"))
 
 
 @dataclass

@@ -67,8 +67,8 @@ def translated(pattern: str) -> str:
         at, token = match.end(), match[0]
         if token in "[]":
             inside = token == "["
-        elif token[1] in "pPsS" and (match[1] or token[1] in "sS"):
-            token = written(SPACE if match[1] is None else of_category(match[1]), token, inside)
+        elif match[1] or token.upper() == r"\S":
+            token = written(of_category(match[1]) if match[1] else SPACE, token, inside)
         parts.append(token)
     return "".join([*parts, pattern[at:]])
 
