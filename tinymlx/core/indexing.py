@@ -54,7 +54,6 @@ def _as_it_is(part: Any) -> bool:
     return type(part) in PLAIN or part is Ellipsis
 
 
-
 def _with_hole(part: Any, arrays: list[array]) -> Any:
     if isinstance(part, builtins.slice):
         return _plain_slice(part)

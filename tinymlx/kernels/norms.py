@@ -9,7 +9,7 @@ from __future__ import annotations
 from tinymlx import core
 
 from .launch import Kernel
-from .rows import bring, each, read, row_layout, write
+from .rows import each, read, row_layout, write
 
 #: Groups of the backward kernels: enough for every processor of a large GPU.
 GROUPS = 528
@@ -29,21 +29,20 @@ def norm_kernel(
     rows: int, columns: int, dtype: core.Dtype, eps: float, centred: bool
 ) -> Kernel | None:
     """Forwards: ``y = r * x * w``, or with ``centred`` layer norm, ``r * (x - mean) * w + b``."""
-    layout = row_layout(columns, dtype)
+    # Weights are read last: whoever keeps them in registers meanwhile leaves room for fewer groups.
+    layout = row_layout(columns, dtype, 16) or row_layout(columns, dtype)
     if layout is None:
         return None
-    value = "v[k][j] * r * (float)packs_w[k].v[j]" + (
-        " + (float)packs_b[k].v[j]" if centred else ""
-    )
+    value = "v[k][j] * r * (float)weight.v[j]" + (" + (float)bias.v[j]" if centred else "")
+    before = "auto weight = load<V>(w, i);" + (" auto bias = load<V>(b, i);" if centred else "")
     source = "".join(
         [
             "size_t first = (size_t)GROUP * N; SHARED float s[32]; float v[K][V];",
             "float mean = 0, squares = 0;",
             read("x", "v", "first"),
-            bring("w", "0") + (bring("b", "0") if centred else ""),
             MEAN + CENTRED if centred else "",
             SCALE,
-            write("y", value, "first"),
+            write("y", value, "first", before=before),
         ]
     )
     return Kernel(

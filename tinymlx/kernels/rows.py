@@ -33,34 +33,31 @@ def row_layout(columns: int, dtype: core.Dtype, wanted: int = 32) -> dict[str, A
     return {"T": dtype, "N": columns, "V": width, "G": threads, "K": kept, "WHOLE": whole}
 
 
-def bring(name: str, first: str) -> str:
-    """Text that reads the row of ``name`` that begins at ``first`` into ``packs_name[K]``.
+def read(name: str, into: str, first: str, otherwise: str = "0.0f") -> str:
+    """Text that reads the row of ``name`` that begins at ``first`` into ``float into[K][V]``.
 
-    Nothing is done with a pack before all are under way.
+    Nothing is done with a pack before all are under way. Beyond the end stands ``otherwise``.
     """
     return f"""
     Pack<T, V> packs_{name}[K];
     for (int k = 0; k < K; k++) {{
         int i = (k * G + THREAD) * V;
         if (WHOLE || i < N) packs_{name}[k] = load<V>({name}, {first} + i);
-    }}"""
-
-
-def read(name: str, into: str, first: str, otherwise: str = "0.0f") -> str:
-    """As :func:`bring`, and then into ``float into[K][V]``; ``otherwise`` beyond the row's end."""
-    return bring(name, first) + f"""
+    }}
     for (int k = 0; k < K; k++)
         for (int j = 0; j < V; j++)
             {into}[k][j] = WHOLE || (k * G + THREAD) * V < N
                 ? (float)packs_{name}[k].v[j] : {otherwise};"""
 
 
-def write(name: str, value: str, first: str, dtype: str = "T") -> str:
-    """Text that writes ``value``, an expression of ``k`` and ``j``, to the row of ``name``."""
+def write(name: str, value: str, first: str, dtype: str = "T", before: str = "") -> str:
+    """Text that writes ``value``, an expression of ``k`` and ``j``, to the row of ``name``;
+    ``before`` prepares what a pack needs."""
     return f"""
     for (int k = 0; k < K; k++) {{
         int i = (k * G + THREAD) * V;
         if (WHOLE || i < N) {{
+            {before}
             Pack<{dtype}, V> p;
             for (int j = 0; j < V; j++) p.v[j] = ({dtype})({value});
             store<V>({name}, {first} + i, p);

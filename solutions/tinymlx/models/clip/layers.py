@@ -42,6 +42,11 @@ class TowerConfig:
     num_channels: int = 3
 
     def __post_init__(self) -> None:
+        if self.num_attention_heads < 1 or self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"[CLIP] hidden_size, {self.hidden_size}, is no multiple of num_attention_heads, "
+                f"{self.num_attention_heads}."
+            )
         if self.hidden_act not in ACTIVATIONS:
             raise ValueError(
                 f"[CLIP] hidden_act {self.hidden_act!r} is not known; {', '.join(ACTIVATIONS)} are."
