@@ -111,7 +111,10 @@ def test_numbers_of_another_tokenizer(wrong: int, tmp_path: Path) -> None:
     published("Qwen 3", tmp_path)
     model = load_model(tmp_path)
     words = f"{wrong} is no token of the model, which knows 96"
-    for call in (lambda: tokens(model, [1, wrong]), lambda: tokens_of_batch(model, [[1], [wrong]], 2)):  # fmt: skip
+    for call in (
+        lambda: tokens(model, [1, wrong]),
+        lambda: tokens_of_batch(model, [[1], [wrong]], 2),
+    ):
         with pytest.raises(ValueError, match=words):
             call()
 

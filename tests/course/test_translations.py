@@ -29,7 +29,7 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     back = multi30k.load(folder, "de", "en")
     assert back.train.sources == data.train.targets and back.test.targets == data.test.sources
     for pair in (("xx", "de"), ("en", "German")):
-        with pytest.raises(ValueError, match="^Multi30k is not in"):
+        with pytest.raises(ValueError, match="Multi30k is not in"):
             multi30k.load(folder, *pair)
     written(folder, "val.de", ["eins"])
     with pytest.raises(ValueError, match="2 English and 1 German"):

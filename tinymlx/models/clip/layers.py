@@ -42,11 +42,6 @@ class TowerConfig:
     num_channels: int = 3
 
     def __post_init__(self) -> None:
-        if self.num_attention_heads < 1 or self.hidden_size % self.num_attention_heads:
-            raise ValueError(
-                f"[CLIP] hidden_size, {self.hidden_size}, is no multiple of num_attention_heads, "
-                f"{self.num_attention_heads}."
-            )
         if self.hidden_act not in ACTIVATIONS:
             raise ValueError(
                 f"[CLIP] hidden_act {self.hidden_act!r} is not known; {', '.join(ACTIVATIONS)} are."
@@ -64,6 +59,10 @@ class Attention(nn.Module):
 
     def __init__(self, dims: int, heads: int) -> None:
         super().__init__()
+        if heads < 1 or dims % heads:
+            raise ValueError(
+                f"[CLIP] hidden_size, {dims}, is no multiple of num_attention_heads, {heads}."
+            )
         self.heads = heads
         self.q_proj, self.k_proj = nn.Linear(dims, dims), nn.Linear(dims, dims)
         self.v_proj, self.out_proj = nn.Linear(dims, dims), nn.Linear(dims, dims)

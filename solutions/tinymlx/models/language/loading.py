@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def load_model(folder: str | Path) -> GPT2 | Llama:
         raise ValueError(
             f"{path / 'config.json'} is of the kind {kind!r}; {', '.join(FAMILIES)} can be loaded."
         )
-    model = of_sizes(path / "config.json", config, FAMILIES[kind].from_config)
+    make: Callable[[dict[str, Any]], GPT2 | Llama] = FAMILIES[kind].from_config
+    model = of_sizes(path / "config.json", config, make)
     own: dict[str, Any] = tree_flatten(model.parameters(), destination={})
     weights = fitted(own, model.sanitize(read_weights(path)), str(path))
     model.load_weights(list(weights.items()))
