@@ -1,5 +1,6 @@
 """CLIP against transformers on small random checkpoints: both towers, the loss, every gradient."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,21 @@ def test_bad_inputs(tmp_path: Path) -> None:
         model.sentences(ids(np.ones((1, 13), int)))
     with pytest.raises(ValueError, match=r"\(N, 12, 12, 3\); they have \(3, 3, 12, 12\)"):
         model.pictures(ids(PICTURES.transpose(0, 3, 1, 2)))
+    with pytest.raises(ValueError, match="There are no pictures"):
+        model.pictures(ids(PICTURES[:0]))
+    with pytest.raises(ValueError, match="with a text and a token at least"):
+        model.sentences(ids(np.ones((0, 12), int)))
+    sizes = json.loads((tmp_path / "config.json").read_text())
+    for part, name, value, words in (
+        ("text_config", "num_attention_heads", 3, "is no multiple of num_attention_heads, 3"),
+        ("text_config", "num_attention_heads", 0, "is no multiple of num_attention_heads, 0"),
+        ("vision_config", "patch_size", 0, r"config\.json has an entry"),
+        ("text_config", "hidden_size", "x", r"config\.json has an entry"),
+    ):
+        wrong = {**sizes, part: {**sizes[part], name: value}}
+        (tmp_path / "config.json").write_text(json.dumps(wrong))
+        with pytest.raises(ValueError, match=words):
+            loaded(tmp_path)
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(ValueError, match="'bert', and not clip"):
         loaded(tmp_path)

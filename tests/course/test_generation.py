@@ -88,6 +88,37 @@ def test_greedy_text_is_equal_token_by_token(family: str, tmp_path: Path) -> Non
     assert cut == [t[: t.index(end)] if end in t else t for t in alone]
 
 
+@pytest.mark.parametrize("length", [60, 62, 64])
+def test_up_to_the_last_place_of_the_context(length: int, tmp_path: Path) -> None:
+    """The token behind the last place is known, and comes before the error does."""
+    from tinymlx.text.generation import tokens
+
+    theirs = published("GPT-2", tmp_path)
+    prompt = np.random.default_rng(3).integers(0, 96, length).tolist()
+    text = tokens(load_model(tmp_path), prompt)
+    whole = prompt + [next(text) for _ in range(65 - length)]
+    with torch.no_grad():
+        best = theirs(torch.tensor([whole[:-1]])).logits[0].argmax(-1).tolist()
+    assert whole[length:] == best[length - 1 :]
+    with pytest.raises(ValueError, match="65 tokens are more than the 64 positions"):
+        next(text)
+
+
+@pytest.mark.parametrize("wrong", [96, -1])
+def test_numbers_of_another_tokenizer(wrong: int, tmp_path: Path) -> None:
+    from tinymlx.text.generation import tokens, tokens_of_batch
+
+    published("Qwen 3", tmp_path)
+    model = load_model(tmp_path)
+    words = f"{wrong} is no token of the model, which knows 96"
+    for call in (
+        lambda: tokens(model, [1, wrong]),
+        lambda: tokens_of_batch(model, [[1], [wrong]], 2),
+    ):
+        with pytest.raises(ValueError, match=words):
+            call()
+
+
 def test_an_empty_prompt(tmp_path: Path) -> None:
     from tinymlx.text.generation import tokens, tokens_of_batch
 

@@ -198,13 +198,15 @@ def broken(folder: Path, how: str) -> None:
         file.write_bytes(file.read_bytes()[:5000])
     elif how == "not safetensors":
         file.write_bytes(b"<html>not found</html>")
-    elif how in ("a missing shard", "a weight that no file has", "outside"):
+    elif how in ("a missing shard", "a weight that no file has", "outside", "a number"):
         shutil.rmtree(folder)
         published("Llama 2", folder, max_shard_size="10KB")
         index = folder / "model.safetensors.index.json"
         names = json.loads(index.read_text())
         if how == "a missing shard":
             (folder / names["weight_map"]["model.norm.weight"]).unlink()
+        elif how == "a number":
+            names["weight_map"]["model.norm.weight"] = 3
         elif how == "outside":
             names["weight_map"]["model.norm.weight"] = "../other.safetensors"
         else:
@@ -235,6 +237,7 @@ WORDS = {
     "not safetensors": "is broken or no safetensors file",
     "a missing shard": "lacks 1 of",
     "outside": "lacks 1 of",
+    "a number": "has no weight_map that names a file for each weight",
     "a weight that no file has": "names 1 weights that the files do not have: model.wrong.weight",
     "a missing weight": "1 missing (model.norm.weight)",
     "an unexpected one": "1 unexpected (model.extra)",
@@ -250,6 +253,56 @@ def test_a_broken_folder_is_told_in_a_sentence(how: str, tmp_path: Path) -> None
         load_model(tmp_path)
     assert WORDS[how] in str(caught.value), str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+ENTRIES: list[tuple[str, str, Any]] = [
+    ("GPT-2", "n_head", 0),
+    ("GPT-2", "n_layer", "two"),
+    ("GPT-2", "n_positions", None),
+    ("GPT-2", "layer_norm_epsilon", "small"),
+    ("Llama 2", "num_attention_heads", 0),
+    ("Llama 2", "hidden_size", "a"),
+    ("Llama 2", "rms_norm_eps", None),
+    ("Llama 2", "rope_parameters", [1]),
+    ("Llama 2", "model_type", ["llama"]),
+]
+
+
+@pytest.mark.parametrize(("family", "name", "value"), ENTRIES)
+def test_an_entry_that_is_no_size(family: str, name: str, value: Any, tmp_path: Path) -> None:
+    """No traceback from inside a layer: the file is named, in one sentence."""
+    published(family, tmp_path)
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
+    with pytest.raises(ValueError, match=r"config\.json") as caught:
+        load_model(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("scale_attn_by_inverse_layer_idx", True),
+        ("scale_attn_weights", False),
+        ("tie_word_embeddings", False),
+        ("add_cross_attention", True),
+    ],
+)
+def test_what_changes_the_numbers_is_refused(name: str, value: bool, tmp_path: Path) -> None:
+    """The weights may fit all the same, and every logit would be another."""
+    published("GPT-2", tmp_path)
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
+    with pytest.raises(ValueError, match=f"{name} {value} is not known"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("family", ["GPT-2", "Llama 2"])
+@pytest.mark.parametrize("shape", [(0, 3), (1, 0), (3,)])
+def test_no_text(family: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    published(family, tmp_path)
+    with pytest.raises(ValueError, match="with a text and a token at least"):
+        load_model(tmp_path)(ids(np.zeros(shape, np.int32)))
 
 
 def test_longer_than_the_context(tmp_path: Path) -> None:

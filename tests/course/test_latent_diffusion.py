@@ -222,6 +222,15 @@ def test_broken_folders(tmp_path: Path) -> None:
     for name, value, words in (
         ("resnet_time_scale_shift", "scale_shift", "is not known"),
         ("block_out_channels", [8, 16, 32], "do not fit"),
+        ("block_out_channels", "x", r"config\.json has an entry"),
+        ("layers_per_block", None, r"config\.json has an entry"),
+        ("attention_head_dim", 0, "multiples of heads"),
+        ("mid_block_type", None, "is not known"),
+        ("mid_block_scale_factor", 2, "is not known"),
+        ("downsample_padding", 0, "is not known"),
+        ("center_input_sample", True, "is not known"),
+        ("timestep_post_act", "silu", "is not known"),
+        ("addition_embed_type", "text", "is not known"),
     ):
         (tmp_path / "config.json").write_text(json.dumps({**config, name: value}))
         with pytest.raises(ValueError, match=words):

@@ -194,6 +194,24 @@ BROKEN = {
         },
         "does not have",
     ),
+    **{
+        name: (
+            {"tokenizer.json": '{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ' + rest},
+            "another form",
+        )
+        for name, rest in {
+            "no merges": "null}}",
+            "special tokens without a name": '[]}, "added_tokens": [{}]}',
+            "special tokens that are a number": '[]}, "added_tokens": 7}',
+            "cut by a text": '[]}, "pre_tokenizer": "x"}',
+            "cut by nothing": '[]}, "pre_tokenizer": {"a": 1}}',
+        }.items()
+    },
+    "numbers below 0": ({"vocab.json": '{"a": -1}', "merges.txt": ""}, "no vocabulary"),
+    "an end of another form": (
+        {"vocab.json": '{"a": 0}', "merges.txt": "", "tokenizer_config.json": "[]"},
+        "another form",
+    ),
     "lines": ({"vocab.json": '{"a": 0}', "merges.txt": "#version\na\n"}, "no pair of tokens"),
     "no such end": (
         {
@@ -217,6 +235,15 @@ def test_broken_files(ours: None, tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
         load_tokenizer(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_no_translations(ours: None) -> None:
+    from tinymlx.text.bleu import bleu
+    from tinymlx.text.chrf import chrf
+
+    for measure in (bleu, chrf):
+        with pytest.raises(ValueError, match="0 translations need one reference each"):
+            measure([], [])
 
 
 def test_bleu_and_chrf(ours: None) -> None:

@@ -26,6 +26,11 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert multi30k.is_there() and "2 pairs" in data.source
     assert data.test.sources == ["test_2016_flickr one", "two"]
     assert data.train.targets == ["eins", "zwei für drei"]
+    back = multi30k.load(folder, "de", "en")
+    assert back.train.sources == data.train.targets and back.test.targets == data.test.sources
+    for pair in (("xx", "de"), ("en", "German")):
+        with pytest.raises(ValueError, match="Multi30k is not in"):
+            multi30k.load(folder, *pair)
     written(folder, "val.de", ["eins"])
     with pytest.raises(ValueError, match="2 English and 1 German"):
         multi30k.load(folder)

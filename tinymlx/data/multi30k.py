@@ -15,6 +15,8 @@ from .folder import data_folder
 
 #: The parts, as their files are called.
 PARTS = ("train", "val", "test_2016_flickr")
+#: The languages that there are, as their files are called.
+LANGUAGES = {"en": "English", "de": "German", "fr": "French", "cs": "Czech"}
 
 
 class Pairs(NamedTuple):
@@ -33,19 +35,24 @@ class Translations(NamedTuple):
     test: Pairs
 
 
-def load(path: str | Path | None = None) -> Translations:
-    """English sentences with German translations: 29,000, 1,014 and 1,000 pairs.
+def load(path: str | Path | None = None, source: str = "en", target: str = "de") -> Translations:
+    """Sentences with translations: 29,000, 1,014 and 1,000 pairs, by default English with German.
 
     Args:
         path: the folder with ``train.en.gz``, ``train.de.gz`` and likewise ``val`` and
             ``test_2016_flickr``. By default ``multi30k/`` below the folder that ``TINYMLX_DATA``
             names.
+        source, target: two of :data:`LANGUAGES`.
 
     Raises:
         FileNotFoundError: a file is not there; the message says where it was looked for.
-        ValueError: a file is damaged, or two files that belong together have different numbers of
+        ValueError: a language is not known, a file is damaged, or two files that belong together have different numbers of
             lines.
     """
+    for language in (source, target):
+        if language not in LANGUAGES:
+            known = ", ".join(f"{name!r} ({words})" for name, words in LANGUAGES.items())
+            raise ValueError(f"Multi30k is not in {language!r}; it is in {known}.")
     if path is None:
         data = data_folder()
         if data is None:
@@ -54,18 +61,19 @@ def load(path: str | Path | None = None) -> Translations:
                 "TINYMLX_DATA is not set."
             )
         path = data / "multi30k"
-    parts = [read_pairs(Path(path), part) for part in PARTS]
+    parts = [read_pairs(Path(path), part, source, target) for part in PARTS]
     return Translations(f"Multi30k, {len(parts[0].sources):,} pairs to learn from", *parts)
 
 
-def read_pairs(folder: Path, part: str) -> Pairs:
+def read_pairs(folder: Path, part: str, source: str = "en", target: str = "de") -> Pairs:
     """One part: two files with a sentence in each line."""
-    english, german = (read_lines(folder / f"{part}.{language}.gz") for language in ("en", "de"))
-    if len(english) != len(german):
+    left, right = (read_lines(folder / f"{part}.{name}.gz") for name in (source, target))
+    if len(left) != len(right):
         raise ValueError(
-            f"{part} in {folder} has {len(english)} English and {len(german)} German sentences."
+            f"{part} in {folder} has {len(left)} {LANGUAGES[source]} and {len(right)} "
+            f"{LANGUAGES[target]} sentences."
         )
-    return Pairs(english, german)
+    return Pairs(left, right)
 
 
 def read_lines(path: Path) -> list[str]:

@@ -23,10 +23,13 @@ def chrf(translations: Sequence[str], references: Sequence[str]) -> float:
     over all lengths that both sides have are joined, with recall counted ``BETA`` times.
 
     Raises:
-        ValueError: there is not one reference for each translation.
+        ValueError: there are none, or there is not one reference for each.
     """
-    if len(translations) != len(references):
-        raise ValueError(f"[chrf] {len(translations)} translations, {len(references)} references.")
+    if not translations or len(translations) != len(references):
+        raise ValueError(
+            f"[chrf] {len(translations)} translations need one reference each; there are "
+            f"{len(references)}."
+        )
     pairs = [("".join(t.split()), "".join(r.split())) for t, r in zip(translations, references)]
     found = [shares(pairs, n) for n in range(1, LONGEST + 1)]
     counted = [pair for pair in found if pair is not None]

@@ -8,7 +8,7 @@ from typing import Any
 
 from tinymlx import core, nn
 from tinymlx.core import array
-from tinymlx.models.language.weights import fitted, read_json, read_weights
+from tinymlx.models.language.weights import fitted, of_sizes, read_json, read_weights
 from tinymlx.utils import tree_flatten
 
 from .layers import TowerConfig
@@ -90,7 +90,7 @@ class CLIP(nn.Module):
             raise ValueError(
                 f"{path} holds a model of the kind {config.get('model_type')!r}, and not clip."
             )
-        model = CLIP.from_config(config)
+        model = of_sizes(path / "config.json", config, CLIP.from_config)
         own: dict[str, Any] = tree_flatten(model.parameters(), destination={})
         weights = fitted(own, CLIP.sanitize(read_weights(path)), str(path))
         model.load_weights(list(weights.items()))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tinymlx import core, nn
 from tinymlx.core import array
+from tinymlx.models.language.masks import check_tokens
 
 from .layers import Encoder, TowerConfig
 
@@ -47,7 +48,7 @@ class TextTower(nn.Module):
         ``(N, L)`` integers to :class:`Text`.
 
     Raises (when called):
-        ValueError: a sentence is longer than the positions that there are.
+        ValueError: a sentence is longer than the positions that there are, or there is none.
     """
 
     def __init__(self, config: TowerConfig) -> None:
@@ -59,6 +60,7 @@ class TextTower(nn.Module):
 
     def __call__(self, tokens: array) -> Text:
         """What the tower says of sentences."""
+        check_tokens(tokens, "TextTower")
         hidden = self.encoder(self.embeddings(tokens), "causal")
         last = self.final_layer_norm(hidden[-1])
         rows = core.arange(tokens.shape[0])

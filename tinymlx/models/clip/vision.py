@@ -60,7 +60,7 @@ class VisionTower(nn.Module):
         ``(N, H, W, C)`` to :class:`Vision`.
 
     Raises (when called):
-        ValueError: pictures of another size.
+        ValueError: pictures of another size, or none.
     """
 
     def __init__(self, config: TowerConfig) -> None:
@@ -73,5 +73,7 @@ class VisionTower(nn.Module):
 
     def __call__(self, x: array) -> Vision:
         """What the tower says of pictures."""
+        if not x.shape[0]:
+            raise ValueError("[VisionTower] There are no pictures to look at.")
         last = self.encoder(self.pre_layrnorm(self.embeddings(x)))[-1]
         return Vision(last, self.post_layernorm(last[:, 0]))

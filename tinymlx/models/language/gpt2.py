@@ -14,13 +14,23 @@ from tinymlx import core, nn
 from tinymlx.core import array
 from tinymlx.models.caches import KVCache
 
-from .masks import Mask, attention_mask, positions
+from .masks import Mask, attention_mask, check_tokens, positions
+from .weights import only
 
 ACTIVATIONS = {
     "gelu_new": nn.gelu_approx,
     "gelu_pytorch_tanh": nn.gelu_approx,
     "gelu": nn.gelu,
     "relu": nn.relu,
+}
+
+
+#: Other ways to scale scores, a second attention, a head of its own: entries of no published GPT-2.
+KNOWN = {
+    "scale_attn_weights": True,
+    "scale_attn_by_inverse_layer_idx": False,
+    "add_cross_attention": False,
+    "tie_word_embeddings": True,
 }
 
 
@@ -120,6 +130,7 @@ class Body(nn.Module):
         self, tokens: array, cache: Sequence[KVCache | None], padding: array | None
     ) -> array:
         """``(N, L)`` to ``(N, L, D)``."""
+        check_tokens(tokens, "GPT2")
         length, offset = tokens.shape[1], cache[0].offset if cache[0] is not None else 0
         context = self.wpe.weight.shape[0]
         if offset + length > context:
@@ -162,7 +173,7 @@ class GPT2(nn.Module):
             padding: how many tokens in front of each text are none, ``(N,)``.
 
         Raises:
-            ValueError: the text is longer than ``n_positions``.
+            ValueError: the text is longer than ``n_positions``, or there is none.
         """
         kept = cache or [None] * len(self.model.h)
         return self.model.wte.as_linear(self.model(tokens, kept, padding))
@@ -191,6 +202,11 @@ class GPT2(nn.Module):
 
     @staticmethod
     def from_config(config: dict[str, Any]) -> GPT2:
-        """A model of the sizes in a published ``config.json``."""
+        """A model of the sizes in a published ``config.json``.
+
+        Raises:
+            ValueError: an entry asks for what is not known here.
+        """
+        only(config, KNOWN, "GPT2")
         names = GPT2Config.__dataclass_fields__
         return GPT2(GPT2Config(**{n: config[n] for n in names if n in config}))

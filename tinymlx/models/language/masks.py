@@ -10,6 +10,19 @@ from tinymlx.core import array
 Mask = array | Literal["causal"] | None
 
 
+def check_tokens(tokens: array, what: str) -> None:
+    """Texts in rows, as models read them.
+
+    Raises:
+        ValueError: there is no text, no token in it, or one text without an axis for several.
+    """
+    if tokens.ndim != 2 or 0 in tokens.shape:
+        raise ValueError(
+            f"[{what}] Tokens should have the shape (N, L), with a text and a token at least; "
+            f"theirs is {tokens.shape}."
+        )
+
+
 def positions(length: int, offset: int, padding: array | None) -> array:
     """The position of each token in its own text: ``(length,)``, or ``(N, length)`` with padding.
 

@@ -8,6 +8,8 @@
 :mod:`.joint`        places and words in one Transformer, for flow
 :mod:`.autoencoder`  pictures to small maps and back
 :mod:`.loading`      a folder as it is published, to a model
+:mod:`.pipeline`     from words to a picture, with one text tower
+:mod:`.two_towers`   the same with two: XL and 3
 ===================  ==============================================================
 """
 

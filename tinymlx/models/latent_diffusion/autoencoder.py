@@ -11,6 +11,7 @@ from typing import Any
 
 from tinymlx import core, nn
 from tinymlx.core import array
+from tinymlx.models.language.weights import only
 
 from .blocks import Downsample, ResnetBlock, Upsample, group_norm
 from .transformer import Attention
@@ -35,7 +36,13 @@ class AutoencoderConfig:
 
     @staticmethod
     def read(config: dict[str, Any]) -> AutoencoderConfig:
-        """The sizes in a published ``config.json``."""
+        """The sizes in a published ``config.json``.
+
+        Raises:
+            ValueError: it asks for what is not known here.
+        """
+        known = {"act_fn": "silu", "mid_block_add_attention": True, "latents_mean": None}
+        only(config, known, "AutoencoderKL")
         return AutoencoderConfig(
             in_channels=config.get("in_channels", 3),
             latent=config.get("latent_channels", 4),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tinymlx.core import array
-from tinymlx.models.language.weights import fitted, listed, read_file, read_json
+from tinymlx.models.language.weights import fitted, listed, of_sizes, read_file, read_json
 from tinymlx.utils import tree_flatten
 
 from .autoencoder import AutoencoderConfig, AutoencoderKL
@@ -23,11 +23,8 @@ def load_unet(folder: str | Path) -> UNet:
         ValueError: something is missing, broken, not known or does not fit; the message says what.
     """
     config = configuration(Path(folder), "UNet2DConditionModel")
-    try:
-        model = UNet(unet_config(config))
-    except KeyError as error:
-        raise ValueError(f"{Path(folder) / 'config.json'} lacks {error}.") from None
-    return with_weights(model, Path(folder))
+    made = of_sizes(Path(folder) / "config.json", config, lambda sizes: UNet(unet_config(sizes)))
+    return with_weights(made, Path(folder))
 
 
 def load_transformer(folder: str | Path) -> JointTransformer:
@@ -37,7 +34,10 @@ def load_transformer(folder: str | Path) -> JointTransformer:
         ValueError: as for :func:`load_unet`.
     """
     config = configuration(Path(folder), "SD3Transformer2DModel")
-    return with_weights(JointTransformer(JointConfig.read(config)), Path(folder))
+    made = of_sizes(
+        Path(folder) / "config.json", config, lambda c: JointTransformer(JointConfig.read(c))
+    )
+    return with_weights(made, Path(folder))
 
 
 def load_autoencoder(folder: str | Path) -> AutoencoderKL:
@@ -47,11 +47,10 @@ def load_autoencoder(folder: str | Path) -> AutoencoderKL:
         ValueError: as for :func:`load_unet`.
     """
     config = configuration(Path(folder), "AutoencoderKL")
-    try:
-        model = AutoencoderKL(AutoencoderConfig.read(config))
-    except KeyError as error:
-        raise ValueError(f"{Path(folder) / 'config.json'} lacks {error}.") from None
-    return with_weights(model, Path(folder))
+    made = of_sizes(
+        Path(folder) / "config.json", config, lambda c: AutoencoderKL(AutoencoderConfig.read(c))
+    )
+    return with_weights(made, Path(folder))
 
 
 def configuration(folder: Path, kind: str) -> dict[str, Any]:

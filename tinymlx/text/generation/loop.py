@@ -43,10 +43,12 @@ def tokens(
         piece: how many tokens of a long prompt are read at a time, which bounds the memory.
 
     Raises:
-        ValueError: (when called) the prompt is empty.
+        ValueError: (when called) the prompt is empty, or has a number that is none of the model's
+            tokens; (later) the text is longer than the model's context.
     """
     if not len(prompt):
         raise ValueError("[tokens] A prompt needs at least one token.")
+    check_numbers(model, prompt, "tokens")
     return stream(model, core.array([list(prompt)]), choose, cache or model.make_cache(), piece)
 
 
@@ -60,7 +62,11 @@ def stream(
     token = choose(model(prompt[:, last:], cache)[:, -1])
     core.async_eval(token)
     while True:
-        following = choose(model(token[:, None], cache)[:, -1])
+        try:
+            following = choose(model(token[:, None], cache)[:, -1])
+        except ValueError:  # the text is as long as it may be: this token is its last
+            yield token.item()
+            raise
         core.async_eval(following)
         yield token.item()
         token = following
@@ -86,11 +92,14 @@ def tokens_of_batch(
         end: the token that ends a text; it is not returned.
 
     Raises:
-        ValueError: there is no prompt, or one of them is empty.
+        ValueError: there is no prompt, one of them is empty, or has a number that is none of the
+            model's tokens.
     """
     lengths = [len(prompt) for prompt in prompts]
     if not lengths or min(lengths) < 1:
         raise ValueError("[tokens_of_batch] There should be prompts, of at least one token each.")
+    for prompt in prompts:
+        check_numbers(model, prompt, "tokens_of_batch")
     longest = max(lengths)
     rows = core.array([[0] * (longest - len(p)) + list(p) for p in prompts])
     padding = core.array([longest - n for n in lengths])
@@ -102,6 +111,21 @@ def tokens_of_batch(
             break
         rows = token[:, None]
     return [until(list(text), end) for text in zip(*found)] if found else [[] for _ in prompts]
+
+
+def check_numbers(model: Any, prompt: Sequence[int], what: str) -> None:
+    """A table of vectors answers for numbers that it does not have, too, and means nothing by it.
+
+    Raises:
+        ValueError: a number is none of the model's tokens.
+    """
+    known = getattr(model, "vocabulary", None)
+    wrong = [n for n in prompt if not 0 <= n < known] if isinstance(known, int) else []
+    if wrong:
+        raise ValueError(
+            f"[{what}] {wrong[0]} is no token of the model, which knows {known}: is the tokenizer "
+            "that of another one?"
+        )
 
 
 def until(text: list[int], end: int | None) -> list[int]:

@@ -31,10 +31,16 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
             that this library does not have.
     """
     folder = Path(folder)
-    if (folder / "tokenizer.json").is_file():
-        return of_description(folder)
-    if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
-        return of_two_files(folder)
+    try:
+        if (folder / "tokenizer.json").is_file():
+            return of_description(folder)
+        if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
+            return of_two_files(folder)
+    except (AttributeError, LookupError, TypeError) as error:  # JSON, but of another form
+        raise ValueError(
+            f"The files of the tokenizer in {folder} have another form than published ones "
+            f"({error})."
+        ) from None
     raise ValueError(
         f"There is no tokenizer in {folder}: neither tokenizer.json nor vocab.json with merges.txt."
     )
@@ -99,7 +105,7 @@ def checked_vocabulary(told: Any, path: Path) -> dict[str, int]:
     Raises:
         ValueError: it is none.
     """
-    if not isinstance(told, dict) or not all(type(n) is int for n in told.values()):
+    if not isinstance(told, dict) or not all(type(n) is int and n >= 0 for n in told.values()):
         raise ValueError(f"{path} has no vocabulary that gives each token a number.")
     return told
 

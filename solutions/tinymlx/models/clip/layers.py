@@ -59,6 +59,10 @@ class Attention(nn.Module):
 
     def __init__(self, dims: int, heads: int) -> None:
         super().__init__()
+        if heads < 1 or dims % heads:
+            raise ValueError(
+                f"[CLIP] hidden_size, {dims}, is no multiple of num_attention_heads, {heads}."
+            )
         self.heads = heads
         self.q_proj, self.k_proj = nn.Linear(dims, dims), nn.Linear(dims, dims)
         self.v_proj, self.out_proj = nn.Linear(dims, dims), nn.Linear(dims, dims)

@@ -16,7 +16,7 @@ from tinymlx.core import array
 from tinymlx.models.caches import KVCache
 from tinymlx.models.feed_forward import SwiGLU
 
-from .masks import Mask, attention_mask
+from .masks import Mask, attention_mask, check_tokens
 from .rotations import rotation
 
 
@@ -136,6 +136,7 @@ class Body(nn.Module):
         self, tokens: array, cache: Sequence[KVCache | None], padding: array | None
     ) -> array:
         """``(N, L)`` to ``(N, L, D)``."""
+        check_tokens(tokens, "Llama")
         length, offset = tokens.shape[1], cache[0].offset if cache[0] is not None else 0
         masks = {w: attention_mask(length, offset, padding, w) for w in set(self.windows)}
         x = self.embed_tokens(tokens)
@@ -172,6 +173,9 @@ class Llama(nn.Module):
             tokens: ``(N, L)``.
             cache: of :meth:`make_cache`; holds what came before, and keeps the new tokens.
             padding: how many tokens in front of each text are none, ``(N,)``.
+
+        Raises:
+            ValueError: there is no text, or no token in it.
         """
         x = self.model(tokens, cache or [None] * len(self.model.layers), padding)
         return self.lm_head(x) if "lm_head" in self else self.model.embed_tokens.as_linear(x)

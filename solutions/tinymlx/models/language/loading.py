@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from tinymlx.utils import tree_flatten
 
 from .gpt2 import GPT2
 from .llama import Llama
-from .weights import fitted, read_json, read_weights
+from .weights import fitted, of_sizes, read_json, read_weights
 
 FAMILIES: dict[str, type[GPT2] | type[Llama]] = {
     "gpt2": GPT2,
@@ -34,11 +35,12 @@ def load_model(folder: str | Path) -> GPT2 | Llama:
         raise ValueError(f"{path} is no folder; a model is one, with config.json in it.")
     config = read_json(path / "config.json")
     kind = config.get("model_type")
-    if kind not in FAMILIES:
+    if not isinstance(kind, str) or kind not in FAMILIES:
         raise ValueError(
             f"{path / 'config.json'} is of the kind {kind!r}; {', '.join(FAMILIES)} can be loaded."
         )
-    model = FAMILIES[kind].from_config(config)
+    make: Callable[[dict[str, Any]], GPT2 | Llama] = FAMILIES[kind].from_config
+    model = of_sizes(path / "config.json", config, make)
     own: dict[str, Any] = tree_flatten(model.parameters(), destination={})
     weights = fitted(own, model.sanitize(read_weights(path)), str(path))
     model.load_weights(list(weights.items()))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tinymlx import core
 from tinymlx.core import array
 
 INDEX = "model.safetensors.index.json"
 WHOLE = "model.safetensors"
+
+Model = TypeVar("Model")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -28,6 +31,45 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{path} should hold one object; it holds a {type(found).__name__}.")
     return found
+
+
+def of_sizes(path: Path, config: dict[str, Any], make: Callable[[dict[str, Any]], Model]) -> Model:
+    """What ``make`` makes of the sizes in a file.
+
+    The file is somebody else's: a text where a number should be, or a 0 where heads are counted,
+    comes up somewhere inside, and there the name of the file is no longer known.
+
+    Args:
+        path: where the sizes stand, for the message.
+        config: the sizes.
+        make: a model's own reader; its own ``ValueError`` stays as it is.
+
+    Raises:
+        ValueError: an entry is missing, or is nothing of which a model can be made.
+    """
+    try:
+        return make(config)
+    except KeyError as error:
+        raise ValueError(f"{path} lacks {error}.") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        reason = str(error).strip().split(". ")[0].splitlines()[0]
+        raise ValueError(f"{path} has an entry of which no model can be made ({reason}).") from None
+
+
+def only(config: dict[str, Any], known: dict[str, Any], what: str) -> None:
+    """Refuses entries that would change the numbers, and that nothing here looks at.
+
+    Args:
+        config: the published entries.
+        known: the value of each that is meant here, which is also what its absence means.
+        what: who refuses, for the message.
+
+    Raises:
+        ValueError: an entry has another value.
+    """
+    for name, value in known.items():
+        if config.get(name, value) != value:
+            raise ValueError(f"[{what}] {name} {config[name]!r} is not known; {value!r} is.")
 
 
 def read_weights(folder: Path) -> dict[str, array]:
@@ -58,8 +100,8 @@ def read_shards(folder: Path) -> dict[str, array]:
         ValueError: the index is none, or a file or weight that it names is missing.
     """
     places = read_json(folder / INDEX).get("weight_map")
-    if not isinstance(places, dict):
-        raise ValueError(f"{folder / INDEX} has no weight_map.")
+    if not isinstance(places, dict) or not all(isinstance(n, str) for n in places.values()):
+        raise ValueError(f"{folder / INDEX} has no weight_map that names a file for each weight.")
     names = sorted(set(places.values()))
     beside = [n for n in names if Path(n).name == n and (folder / n).is_file()]
     if missing := [n for n in names if n not in beside]:

@@ -15,7 +15,7 @@ from tinymlx.diffusion.places import Spacing, places
 from tinymlx.diffusion.prediction import Kind, parts_of
 from tinymlx.models.clip.layers import TowerConfig
 from tinymlx.models.clip.text import TextTower
-from tinymlx.models.language.weights import fitted, read_json, read_weights
+from tinymlx.models.language.weights import fitted, of_sizes, read_json, read_weights
 from tinymlx.utils import tree_flatten
 
 from .autoencoder import AutoencoderKL
@@ -171,7 +171,8 @@ def load_text_tower(folder: Path) -> TextTower:
     Raises:
         ValueError: something is missing, broken, or does not fit.
     """
-    model = TextTower(TowerConfig.read(read_json(folder / "config.json")))
+    config = read_json(folder / "config.json")
+    model = of_sizes(folder / "config.json", config, lambda c: TextTower(TowerConfig.read(c)))
     own: dict[str, Any] = tree_flatten(model.parameters(), destination={})
     found = {
         name.removeprefix("text_model."): weight

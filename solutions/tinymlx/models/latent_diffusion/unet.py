@@ -11,6 +11,7 @@ from typing import Any
 
 from tinymlx import core, nn
 from tinymlx.core import array
+from tinymlx.models.language.weights import only
 
 from .blocks import Downsample, ResnetBlock, Upsample, group_norm
 from .embedding import StepEmbedding, step_embedding
@@ -221,6 +222,16 @@ def unet_config(config: dict[str, Any]) -> UNetConfig:
         ValueError: it asks for what is not known here.
     """
     known = {
+        "mid_block_type": "UNetMidBlock2DCrossAttn",
+        "mid_block_scale_factor": 1,
+        "downsample_padding": 1,
+        "center_input_sample": False,
+        "timestep_post_act": None,
+        "conv_in_kernel": 3,
+        "conv_out_kernel": 3,
+        "encoder_hid_dim": None,
+        "encoder_hid_dim_type": None,
+        "num_class_embeds": None,
         "time_embedding_type": "positional",
         "act_fn": "silu",
         "class_embed_type": None,
@@ -230,17 +241,20 @@ def unet_config(config: dict[str, Any]) -> UNetConfig:
         "flip_sin_to_cos": True,
         "freq_shift": 0,
     }
-    for name, value in known.items():
-        if config.get(name, value) != value:
-            raise ValueError(f"[UNet] {name} {config[name]!r} is not known; {value!r} is.")
+    only(config, known, "UNet")
+    if config.get("addition_embed_type") not in (None, "text_time"):
+        only(config, {"addition_embed_type": "text_time"}, "UNet")
     channels = tuple(config["block_out_channels"])
-    heads = config.get("num_attention_heads") or config.get("attention_head_dim", 8)
+    told = config.get("num_attention_heads") or config.get("attention_head_dim", 8)
+    heads = each(told, len(channels))
+    if any(h < 1 or c % h for c, h in zip(channels, heads)):
+        raise ValueError(f"[UNet] Channels, {channels}, should be multiples of heads, {heads}.")
     return UNetConfig(
         in_channels=config.get("in_channels", 4),
         out_channels=config.get("out_channels", 4),
         channels=channels,
         attention=tuple(kind.startswith("CrossAttn") for kind in config["down_block_types"]),
-        heads=each(heads, len(channels)),
+        heads=heads,
         depth=each(config.get("transformer_layers_per_block", 1), len(channels)),
         layers=config.get("layers_per_block", 2),
         context=config.get("cross_attention_dim", 1280),
