@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -32,6 +33,9 @@ def run(which: str | None) -> None:
     try:
         able = sys.stdin.isatty() and sys.stdout.isatty() and not console().is_dumb_terminal
         if able:
+            # A full screen is as large as the terminal, whatever a shell has noted of another one.
+            for name in ("LINES", "COLUMNS"):
+                os.environ.pop(name, None)
             _Loop(course, grader, exercise).run()
         else:
             _plain(course, grader, exercise)

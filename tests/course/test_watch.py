@@ -36,8 +36,8 @@ class Terminal:
         controller, terminal = pty.openpty()
         self.controller = controller
         self._size(rows, columns)
-        environment = mini.environment(TERM=kind)
-        environment.pop("COLUMNS")
+        # As a shell may have them of another window: the terminal's own size counts.
+        environment = mini.environment(TERM=kind, LINES="24", COLUMNS="80")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "course.cli.main", "watch", *arguments],
             stdin=terminal,
