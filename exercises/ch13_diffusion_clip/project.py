@@ -72,7 +72,8 @@ def main(
         (out / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
     if full:
         weights.write(out, {n: m for n, m in run.models.items() if n in weights.SHIPPED})
-    run.table()
+    if numbers:
+        run.table()
     run.finish()
     return numbers
 

@@ -117,6 +117,26 @@ def both(tokens: np.ndarray) -> tuple[Any, Any]:
     return ids(tokens), ids(tokens)
 
 
+def drawn(pipe: Any, told: Any, unwanted: Any, noise: np.ndarray, guidance: float) -> np.ndarray:
+    """Pictures of a pipeline of diffusers in five steps; words and vectors come in pairs."""
+    pipe.set_progress_bar_config(disable=True)
+    with torch.no_grad():
+        pictures = pipe(
+            prompt_embeds=told[0],
+            pooled_prompt_embeds=told[1],
+            negative_prompt_embeds=unwanted[0],
+            negative_pooled_prompt_embeds=unwanted[1],
+            latents=torch.tensor(noise),
+            height=2 * noise.shape[2],
+            width=2 * noise.shape[3],
+            num_inference_steps=5,
+            guidance_scale=guidance,
+            output_type="np",
+        ).images
+    assert np.std(pictures) > 0.02, "a picture of one colour tells nothing"
+    return pictures
+
+
 @pytest.mark.parametrize("unwanted", [True, False])
 def test_xl(unwanted: bool, tmp_path: Path) -> None:
     from tinymlx.models.latent_diffusion.two_towers import TextToImageXL
@@ -144,31 +164,17 @@ def test_xl(unwanted: bool, tmp_path: Path) -> None:
     pipe = diffusers.StableDiffusionXLPipeline(
         vae, first, second, None, None, unet, scheduler, add_watermarker=False
     )
-    pipe.set_progress_bar_config(disable=True)
     tokens, nothing = sentences(), sentences()
     words, _, pooled = of_both(first, second, tokens)
     no_words, _, no_pooled = of_both(first, second, nothing)
     if not unwanted:
         no_words, no_pooled = torch.zeros_like(words), torch.zeros_like(pooled)
     noise = RNG.normal(size=(2, 4, 8, 16)).astype(np.float32)
-    with torch.no_grad():
-        expected = pipe(
-            prompt_embeds=words,
-            pooled_prompt_embeds=pooled,
-            negative_prompt_embeds=no_words,
-            negative_pooled_prompt_embeds=no_pooled,
-            latents=torch.tensor(noise),
-            height=16,
-            width=32,
-            num_inference_steps=5,
-            guidance_scale=4.0,
-            output_type="np",
-        ).images
+    expected = drawn(pipe, (words, pooled), (no_words, no_pooled), noise, 4.0)
     ours = TextToImageXL.load(tmp_path)
     without = both(nothing) if unwanted else None
     found = ours(both(tokens), without, ids(noise.transpose(0, 2, 3, 1)), 5, 4.0)
     np.testing.assert_allclose(np.array(found), expected, atol=1e-3)
-    assert np.std(expected) > 0.02, "a picture of one colour tells nothing"
 
 
 @pytest.mark.parametrize("shift", [1.0, 3.0])
@@ -193,7 +199,6 @@ def test_flow(shift: float, tmp_path: Path) -> None:
     pipe = diffusers.StableDiffusion3Pipeline(
         transformer, scheduler, vae, first, None, second, None, None, None
     )
-    pipe.set_progress_bar_config(disable=True)
 
     def told(tokens: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         words, a, b = of_both(first, second, tokens)
@@ -203,23 +208,10 @@ def test_flow(shift: float, tmp_path: Path) -> None:
     tokens, nothing = sentences(), sentences()
     (words, pooled), (no_words, no_pooled) = told(tokens), told(nothing)
     noise = RNG.normal(size=(2, 4, 8, 12)).astype(np.float32)
-    with torch.no_grad():
-        expected = pipe(
-            prompt_embeds=words,
-            pooled_prompt_embeds=pooled,
-            negative_prompt_embeds=no_words,
-            negative_pooled_prompt_embeds=no_pooled,
-            latents=torch.tensor(noise),
-            height=16,
-            width=24,
-            num_inference_steps=5,
-            guidance_scale=3.0,
-            output_type="np",
-        ).images
+    expected = drawn(pipe, (words, pooled), (no_words, no_pooled), noise, 3.0)
     ours = TextToImageFlow.load(tmp_path)
     found = ours(both(tokens), both(nothing), ids(noise.transpose(0, 2, 3, 1)), 5, 3.0)
     np.testing.assert_allclose(np.array(found), expected, atol=1e-3)
-    assert np.std(expected) > 0.02, "a picture of one colour tells nothing"
 
 
 def test_times_are_the_published_ones() -> None:
