@@ -3,12 +3,13 @@ r"""Flash attention on CUDA's tensor cores, forwards, for numbers of 16 bits.
 The idea is that of :mod:`.attention`; what differs is who multiplies. A tensor core takes two small
 matrices at once, 16 x 16 and 16 x 8, whose numbers lie in the registers of a whole warp in a fixed
 pattern (``mma.sync`` in NVIDIA's PTX manual): a thread has a few numbers of each. So a warp, not a
-thread, has queries, 16 or 32 of them, and a group of warps shares the tile of keys and values.
+thread, has queries, 32 of them, and a group of warps shares the tile of keys and values.
 
-A group walks over the keys, 64 at a time. While it multiplies with the keys, the values of the tile
-are under way into shared memory (``cp.async``), and while it multiplies with the values, the next
-keys are. Rows lie in shared memory with their pieces of 16 bytes exchanged (``swizzled``), so that
-the eight rows that are read at once lie in different banks.
+A group walks over the keys, 64 at a time (32 where heads are long). While it multiplies with a tile
+of keys and their values, the next tile and its values are under way into the other half of shared
+memory (``cp.async``); so there is one barrier for each tile. Rows lie in shared memory with their
+pieces of 16 bytes exchanged (``swizzled``), so that the eight rows that are read at once lie in
+different banks.
 
 There is no Metal in it: what this file says is NVIDIA's own language.
 
